@@ -1,0 +1,70 @@
+#include "base/arena.h"
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK = 4000 };
+
+struct arena_block {
+    struct arena_block *next;
+    size_t used, size;
+    max_align_t bytes[];
+};
+
+void *arena_alloc(struct arena *a, size_t n) {
+    struct arena_block *b = a->head;
+    void *p;
+
+    n = (n + sizeof(max_align_t) - 1) & ~(sizeof(max_align_t) - 1);
+    if (!b || b->size - b->used < n) {
+        size_t size = n > BLOCK ? n : BLOCK;
+
+        b = xcalloc(1, sizeof *b + size);
+        b->size = size;
+        b->next = a->head;
+        a->head = b;
+    }
+    p = (char *)b->bytes + b->used;
+    b->used += n;
+    return p;
+}
+
+char *arena_strndup(struct arena *a, const char *s, size_t n) {
+    char *copy = arena_alloc(a, n + 1);
+
+    if (n)
+        memcpy(copy, s, n);
+    return copy;
+}
+
+char *arena_strdup(struct arena *a, const char *s) {
+    return s ? arena_strndup(a, s, strlen(s)) : NULL;
+}
+
+char *arena_printf(struct arena *a, const char *format, ...) {
+    va_list args, again;
+    char *s;
+    int n;
+
+    va_start(args, format);
+    va_copy(again, args);
+    n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    s = arena_alloc(a, (size_t)n + 1);
+    vsnprintf(s, (size_t)n + 1, format, again);
+    va_end(again);
+    return s;
+}
+
+void arena_done(struct arena *a) {
+    if (!a)
+        return;
+    while (a->head) {
+        struct arena_block *b = a->head;
+
+        a->head = b->next;
+        free(b);
+    }
+}

@@ -1,0 +1,18 @@
+/* base/clock.h: time.  Wall-clock times are microseconds since 1970 UTC; deadlines are monotonic.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define US_PER_MS INT64_C(1000)
+#define US_PER_S  INT64_C(1000000)
+
+enum { TIME_TEXT = 32 }; /* "2026-11-24T21:53:28.123Z" and its NUL fit */
+
+int64_t clock_now_us(void);       /* wall clock */
+int64_t clock_monotonic_us(void); /* never goes back; for deadlines and measured times */
+/* RFC 3339 UTC with milliseconds.  Returns `text`. */
+char *clock_format(int64_t us, char text[TIME_TEXT]);
+/* Reads RFC 3339 with any offset and up to nanoseconds; false when it is not that. */
+bool clock_parse(const char *text, int64_t *ret_us);

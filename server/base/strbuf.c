@@ -1,0 +1,68 @@
+#include "base/strbuf.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool strbuf_room(struct strbuf *b, size_t n) {
+    if (b->overflowed || n > b->max - b->len) {
+        b->overflowed = true;
+        return false;
+    }
+    if (b->len + n + 1 > b->cap) {
+        size_t cap = b->cap ? b->cap * 2 : 64;
+
+        if (cap < b->len + n + 1)
+            cap = b->len + n + 1;
+        b->data = xrealloc(b->data, cap);
+        b->cap = cap;
+    }
+    return true;
+}
+
+void strbuf_add(struct strbuf *b, const void *bytes, size_t n) {
+    if (!strbuf_room(b, n))
+        return;
+    if (n)
+        memcpy(b->data + b->len, bytes, n);
+    b->len += n;
+    b->data[b->len] = '\0';
+}
+
+void strbuf_adds(struct strbuf *b, const char *s) {
+    strbuf_add(b, s, strlen(s));
+}
+
+void strbuf_addf(struct strbuf *b, const char *format, ...) {
+    va_list args, again;
+    int n;
+
+    va_start(args, format);
+    va_copy(again, args);
+    n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (n >= 0 && strbuf_room(b, (size_t)n)) {
+        vsnprintf(b->data + b->len, (size_t)n + 1, format, again);
+        b->len += (size_t)n;
+    }
+    va_end(again);
+}
+
+void strbuf_clear(struct strbuf *b) {
+    b->len = 0;
+    b->overflowed = false;
+    if (b->data)
+        b->data[0] = '\0';
+}
+
+char *strbuf_take(struct strbuf *b) {
+    char *s = b->data ? b->data : xstrdup("");
+
+    *b = STRBUF(b->max);
+    return s;
+}
+
+void strbuf_done(struct strbuf *b) {
+    if (b)
+        free(strbuf_take(b));
+}

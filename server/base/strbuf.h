@@ -1,0 +1,25 @@
+/* base/strbuf.h: a growing byte string with a maximum.
+ *
+ * Appending past the maximum stores nothing more and marks the buffer overflowed: check
+ * strbuf_overflowed() once, at the end.  Not shared between threads. */
+#pragma once
+#include "base/status.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+struct strbuf {
+    char *data; /* owned; NUL-terminated whenever not NULL */
+    size_t len, cap, max;
+    bool overflowed;
+};
+
+#define STRBUF(maximum) ((struct strbuf){.max = (maximum)})
+void strbuf_add(struct strbuf *b, const void *bytes, size_t n);
+void strbuf_adds(struct strbuf *b, const char *s);
+void strbuf_addf(struct strbuf *b, const char *format, ...) PRINTF(2, 3);
+void strbuf_clear(struct strbuf *b); /* length 0, keeps the memory and the maximum */
+char *strbuf_take(struct strbuf *b); /* the string (never NULL), yours; leaves an empty buffer */
+void strbuf_done(struct strbuf *b);  /* NULL-safe, idempotent */
+static inline void strbuf_done_cleanup(struct strbuf *b) {
+    strbuf_done(b);
+}

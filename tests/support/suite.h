@@ -1,0 +1,30 @@
+/* tests/support/suite.h: the main() of a check suite, once.
+ *
+ *     int main(void) { return RUN_SUITE("base", 10, clock__formats_and_reads_back, …); }
+ *
+ * Prints TAP ("ok 1 - …") on stdout, which scripts/test counts. */
+#pragma once
+#include <check.h>
+
+#define RUN_SUITE(name, timeout_s, ...)                                                            \
+    suite_run(name, timeout_s, (const TTest *[]){__VA_ARGS__},                                     \
+              sizeof((const TTest *[]){__VA_ARGS__}) / sizeof(const TTest *))
+
+static inline int suite_run(const char *name, double timeout_s, const TTest *const *tests,
+                            size_t n) {
+    Suite *suite = suite_create(name);
+    TCase *all = tcase_create(name);
+    SRunner *runner;
+    int failed;
+
+    tcase_set_timeout(all, timeout_s);
+    for (size_t i = 0; i < n; i++)
+        tcase_add_test(all, tests[i]);
+    suite_add_tcase(suite, all);
+    runner = srunner_create(suite);
+    srunner_set_tap(runner, "-");
+    srunner_run_all(runner, CK_SILENT);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? 1 : 0;
+}
