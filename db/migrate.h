@@ -1,0 +1,19 @@
+/* db/migrate.h: brings a database to this program's schema.
+ *
+ * Migrations are migrations/NNNN_verb_noun.sql, embedded; each runs once, in a transaction of its own, under one
+ * advisory lock, and its SHA-256 is kept: a changed file or an unknown newer schema is refused. */
+#pragma once
+#include "base/status.h"
+#include <stddef.h>
+
+struct migration {
+    int version;
+    const char *name, *text;
+};
+extern const struct migration migrations[]; /* ends with version 0 */
+
+/* Applies what is missing.  reterr: one line naming what is wrong.  FAULT_DB_DOWN when the database is away,
+ * FAULT_DATABASE for anything else. */
+MUSTCHECK Status db_migrate(const char *url, int *ret_applied, char *reterr, size_t n);
+/* 0 when the schema is exactly this program's; else a line in reterr saying which is newer or changed. */
+MUSTCHECK Status db_schema_check(const char *url, char *reterr, size_t n);
