@@ -1,0 +1,34 @@
+/* config/config.h: settings from the environment: one table of names, types, ranges and defaults (config.c).
+ *
+ * NAME_FILE gives the value as a file's content.  An unknown SLUICE_ name or a bad value is one clear line. */
+#pragma once
+#include "base/json.h"
+#include "base/status.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+struct config {
+    /* fixed names (design.md §7) */
+    char *database_url;
+    int64_t port; /* 3000; 0: any free one */
+    char *listen; /* SLUICE_LISTEN, else HOSTNAME when it is an IP literal, else "::" */
+    char *jwt_secret, *api_signature_secret;
+    int64_t feature_flags_cache_timeout_ms;
+    char *slack_webhook_url, *slack_alert_webhook_url, *deployment_email_recipients, *sentry_dsn;
+    bool enable_request_logging;
+    char *kubeconfig;
+    /* SLUICE_… */
+    char *outbound_allow, *kubeconfig_dir, *public_url, *metrics_listen, *issuers_file;
+    char *log_level, *log_format; /* debug | info | warning | error; text | json */
+    int64_t io_threads, handler_threads, worker_threads;
+    int64_t max_connections, queue_max, header_timeout_ms, idle_timeout_s, drain_timeout_s;
+    int64_t db_statement_ms, db_wait_ms, db_idle_in_tx_ms;
+    int64_t lease_ms, lease_renew_ms, scan_ms; /* 10000, 3000, 500 */
+    char *crash_point; /* SLUICE_CRASH_POINT: where a test build kills itself; refused by other builds */
+};
+
+/* Reads the environment.  false with one line in reterr. */
+bool config_load(struct config *ret, char *reterr, size_t n);
+void config_done(struct config *c);
+/* Prints "NAME=value  # default | environment | file" lines, secrets as ***. */
+void config_print(const struct config *c);
