@@ -60,7 +60,7 @@ struct net_response {
 };
 void net_response_done(struct net_response *r); /* NULL-safe, idempotent; leaves zeroes */
 
-/* Once per process, before threads. */
+/* Once per process, before threads.  From then on SIGPIPE is ignored. */
 void net_setup(void);
 
 /* A client keeps connections open and lends them to any thread; each call has one to itself while
@@ -69,7 +69,9 @@ struct net_client;
 struct net_client *net_client_new(const char *user_agent);
 void net_client_free(struct net_client *c);
 
-/* Makes the call and waits.  Always fills *ret (to be released by net_response_done). */
+/* Makes the call and waits.  Always fills *ret (to be released by net_response_done).  A GET or
+ * HEAD whose kept connection turns out to be closed is sent once more on a new one; anything else
+ * then is NET_UNKNOWN, because the other side may have acted before it closed. */
 void net_call(struct net_client *c, const struct net_request *in, struct net_response *ret);
 
 /* As net_call, handing body bytes to `on_data` as they arrive; `on_data` ends the call by returning
@@ -81,7 +83,9 @@ void net_stream(struct net_client *c, const struct net_request *in, net_data_fn 
 /* An event loop: one thread, one curl multi handle, any number of calls under way. */
 struct net_loop;
 struct net_loop *net_loop_new(const char *user_agent); /* starts the thread */
-void net_loop_free(struct net_loop *l); /* cancels what is under way, ends the thread */
+/* Cancels what is under way, waits for every on_done, ends the thread.  An on_done that starts its
+ * call again without end keeps this from returning.  Not from the loop's own thread. */
+void net_loop_free(struct net_loop *l);
 
 /* Starts a call.  `in` and its strings are copied, tls and policy are borrowed.  on_data (NULL: the
  * body is collected) and on_done run on the loop's thread and must not block; on_done comes exactly
