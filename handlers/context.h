@@ -1,0 +1,22 @@
+/* handlers/context.h: what handlers reach through request->context. */
+#pragma once
+#include "config/config.h"
+#include "db/bus.h"
+#include "db/db.h"
+#include "http/http.h"
+#include "kube/kube.h"
+#include "worker/worker.h"
+
+struct server_context {
+    struct db_pool *pool;
+    struct db_pool *reserved_pool; /* one connection, for abort and rollback */
+    struct bus *bus;
+    struct worker *worker;
+    struct kube_clusters *clusters;
+    const struct config *config;
+    struct http_server *http;
+    int64_t started_us; /* wall clock */
+};
+static inline struct server_context *context_of(const struct request *q) {
+    return q->context;
+}

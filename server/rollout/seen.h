@@ -1,0 +1,80 @@
+/* rollout/seen.h: what was observed of an environment's objects, as plain values.  worker/observe.c
+ * fills it. */
+#pragma once
+#include "base/json.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum Color { COLOR_BLUE, COLOR_GREEN, COLORS } Color;
+extern const char *const color_names[COLORS]; /* "blue", "green" */
+bool color_find(const char *name, Color *ret);
+static inline Color color_other(Color c) {
+    return c == COLOR_BLUE ? COLOR_GREEN : COLOR_BLUE;
+}
+
+enum { SEEN_TEXT = 256 };
+
+/* Why pods do not become available, in plain words, the worst first. */
+struct seen_trouble {
+    const char *code; /* "image-pull", "crash-loop", "quota", "unschedulable"; NULL: none */
+    char detail[SEEN_TEXT * 2]; /* names pod and container */
+    int64_t since_us; /* wall clock: since when it is so, as far as the objects tell; 0 unknown */
+};
+
+/* A color's workload (a Kubernetes Deployment) with the pods of its current ReplicaSet. */
+struct seen_workload {
+    bool exists;
+    char uid[64], resource_version[32], op[40]; /* op: annotation sluice.dev/op, "" if none */
+    int64_t epoch;                              /* annotation sluice.dev/epoch, 0 if none */
+    int64_t generation, observed_generation;
+    int replicas;                            /* spec.replicas */
+    int status_replicas, updated, available; /* from its status */
+    char
+        template_hash[64]; /* pod-template-hash of the current ReplicaSet; "" before there is one */
+    char version[SEEN_TEXT], image[SEEN_TEXT * 2];
+    int pods;        /* of the current ReplicaSet, not terminating */
+    int pods_ready;  /* of these: Ready, matching the Service's selector with this color, with its
+                        target port */
+    bool surge_open; /* its rolling update allows 100 % surge and unavailable (idle_rollout) */
+    char progress[SEEN_TEXT *
+                  2]; /* reason and message of condition Progressing when it is False, else "" */
+    struct seen_trouble trouble;
+};
+
+struct seen_service {
+    bool exists;
+    char uid[64], resource_version[32], op[40];
+    int64_t epoch;
+    bool color_known; /* the selector names one of the environment's colors */
+    Color color;
+    char color_text[SEEN_TEXT]; /* what the selector's key says, "" when the key is absent */
+    char cluster_ip[64];
+    int port;
+    int endpoints_ready[COLORS]; /* ready endpoints of its EndpointSlices that belong to pods of
+                                    each color's workload */
+    int endpoints_other;         /* ready endpoints of other pods */
+};
+
+/* One machine check under way: worker/prober.c counts. */
+struct seen_check {
+    const char *name;    /* borrowed from the plan */
+    int passed, needed;  /* successes in a row */
+    int failed, allowed; /* failures in a row */
+    int runs;
+    char last[SEEN_TEXT]; /* what the last answer was */
+};
+
+enum { SEEN_CHECKS = 16 };
+
+struct seen {
+    int64_t now_us; /* wall clock */
+    bool reachable; /* false: error says why, and nothing else is known */
+    bool fresh;     /* read from the API server for this very decision, not from the watch cache */
+    char error[SEEN_TEXT];
+    struct seen_service service;
+    struct seen_workload workload[COLORS];
+    struct seen_check checks[SEEN_CHECKS];
+    int check_count;
+    bool checks_running;
+    int64_t checks_since_us;
+};
