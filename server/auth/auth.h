@@ -1,17 +1,22 @@
-/* auth/auth.h: from a credential to a principal.  HS256 tokens of the built-in issuer; further issuers, signatures and
- * keys join the same door (identities issue). */
+/* auth/auth.h: from a credential to a principal.  HS256 tokens of the built-in issuer; further
+ * issuers, signatures and keys join the same door (identities issue). */
 #pragma once
 #include "auth/principal.h"
 #include "base/arena.h"
 #include <stddef.h>
 
 struct auth;
-/* Secret of the built-in issuer (JWT_SECRET, at least 32 bytes; config refuses shorter).  Copied. */
-struct auth *auth_new(const char *jwt_secret);
-void auth_free(struct auth *a);
+#define AUTH_ISSUER "sluice" /* `iss` and `aud` of the built-in issuer */
+enum { AUTH_SECRET_MIN = 32 };
 
-/* From the value of an Authorization header ("Bearer …").  The principal lives in the arena.  Any thread, never blocks.
- * E_UNAUTHENTICATED with one sentence in *reterr (static text: it never quotes the token). */
+/* Secret of the built-in issuer (JWT_SECRET; config refuses it first when it is short).  Copied.
+ * NULL when it has fewer than AUTH_SECRET_MIN bytes: libjwt verifies nothing with an empty one. */
+struct auth *auth_new(const char *jwt_secret);
+void auth_free(struct auth *a); /* NULL-safe */
+
+/* From the value of an Authorization header ("Bearer …"; NULL: there was none).  The principal
+ * lives in the arena.  Any thread, never blocks. E_UNAUTHENTICATED with one sentence in *reterr
+ * (static text: it never quotes the token). */
 MUSTCHECK Status auth_bearer(struct auth *a, const char *header, struct arena *arena,
                              const struct principal **ret, const char **reterr);
 
@@ -22,5 +27,7 @@ struct token_request {
     const char *const *apps;    /* ended by NULL; NULL: {"*"} */
     int64_t ttl_s;
 };
-/* Yours.  NULL with a sentence in *reterr: no subject, unknown role or kind, bad ttl. */
+enum { TOKEN_TTL_MAX_S = 366 * 24 * 3600 };
+/* Yours.  NULL with a sentence in *reterr: no subject or role, unknown role or kind, bad app, ttl
+ * or secret. */
 char *auth_mint(const char *jwt_secret, const struct token_request *in, const char **reterr);

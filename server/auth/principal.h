@@ -4,7 +4,7 @@
 #include "base/status.h"
 #include <stdbool.h>
 
-enum { PRINCIPAL_NAME_MAX = 255 };
+enum { PRINCIPAL_NAME_MAX = 255, SCOPES_MAX = 64, ROLES_MAX = 32 };
 
 struct principal {
     const char *kind; /* user, ci, bot, service */
@@ -21,3 +21,20 @@ bool principal_may_app(const struct principal *p, const char *app);
 const char *const *role_scopes(const char *role);
 /* Whether some role carries this scope: route tables are checked with it. */
 bool scope_known(const char *scope);
+
+/* The static text of a role, a scope or a kind; NULL when there is none: such texts need no owner.
+ */
+const char *role_text(const char *role);
+const char *scope_text(const char *scope);
+const char *kind_text(const char *kind);
+/* Whether this may stand in a principal's `apps`: an app's name, or "*". */
+bool principal_app_valid(const char *app);
+/* Whether this may be a subject: 1 to PRINCIPAL_NAME_MAX bytes of UTF-8 without control characters.
+ */
+bool principal_subject_valid(const char *subject);
+
+/* A principal as one block of memory: principal_place copies `p` with all it refers to into
+ * `memory` (principal_size(p) bytes, aligned for any type) and returns it there.  Roles, scopes and
+ * kind must be static texts. */
+size_t principal_size(const struct principal *p);
+const struct principal *principal_place(void *memory, const struct principal *p);
