@@ -507,7 +507,7 @@ static int threads(void) {
 START_TEST(dataplane__thousand_idle_pods_cost_no_thread) {
     struct dataplane *d = dataplane_new();
     int port = free_port(), before = threads();
-    char uid[16], ip[16];
+    char uid[16], ip[32];
 
     for (int i = 0; i < 1000; i++) {
         snprintf(uid, sizeof uid, "u%d", i);
