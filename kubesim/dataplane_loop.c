@@ -116,6 +116,7 @@ static void free_buried(struct loop *loop) {
 static void *run(void *argument) {
     struct loop *loop = argument;
     struct epoll_event events[EVENTS];
+    uint64_t woken;
     int wait = -1;
 
     for (;;) {
@@ -124,7 +125,9 @@ static void *run(void *argument) {
         loop_enter(loop);
         for (int i = 0; i < n && !loop->stopping; i++) {
             struct watch *watch = events[i].data.ptr;
-            if (watch != NULL && watch->fd >= 0)
+            if (watch == NULL)
+                (void)!read(loop->wake, &woken, sizeof woken);
+            else if (watch->fd >= 0)
                 watch->ready(loop, watch, events[i].events);
         }
         if (!loop->stopping)
@@ -165,14 +168,18 @@ void loop_start(struct loop *loop) {
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-void loop_stop(struct loop *loop) {
+void loop_wake(struct loop *loop) {
     uint64_t one = 1;
 
+    if (write(loop->wake, &one, sizeof one) != sizeof one)
+        die("data plane: %s", strerror(errno));
+}
+
+void loop_stop(struct loop *loop) {
     loop_enter(loop);
     loop->stopping = true;
     loop_leave(loop);
-    if (write(loop->wake, &one, sizeof one) != sizeof one)
-        die("data plane: %s", strerror(errno));
+    loop_wake(loop);
     pthread_join(loop->thread, NULL);
 }
 

@@ -1,8 +1,8 @@
 /* kubesim/dataplane_loop.h: the one thread of the data plane: sockets that are watched, timers, and
  * the lock under which both the thread and the callers of dataplane.h touch them.
  *
- * All but loop_start(), loop_stop(), loop_enter() and loop_leave() need the lock; `ready` and `due`
- * are called with it. */
+ * All but loop_start(), loop_stop(), loop_enter(), loop_leave() and loop_wake() need the lock;
+ * `ready` and `due` are called with it. */
 #pragma once
 #include <pthread.h>
 #include <stdbool.h>
@@ -42,6 +42,8 @@ void loop_stop(struct loop *loop);  /* joins the thread; the objects are then th
 void loop_done(struct loop *loop);  /* after loop_stop() and the closing of every watch */
 void loop_enter(struct loop *loop);
 void loop_leave(struct loop *loop);
+/* Makes the thread look at its timers: after loop_timer_set() by any other thread. */
+void loop_wake(struct loop *loop);
 
 /* Takes over `fd`. */
 void loop_watch(struct loop *loop, struct watch *watch, int fd, uint32_t interest);
