@@ -32,10 +32,12 @@ struct seen_workload {
     char
         template_hash[64]; /* pod-template-hash of the current ReplicaSet; "" before there is one */
     char version[SEEN_TEXT], image[SEEN_TEXT * 2];
-    int pods;        /* of the current ReplicaSet, not terminating */
-    int pods_ready;  /* of these: Ready, matching the Service's selector with this color, with its
-                        target port */
-    bool surge_open; /* its rolling update allows 100 % surge and unavailable (idle_rollout) */
+    int pods;       /* of the current ReplicaSet, not terminating */
+    int pods_ready; /* of these: Ready, matching the Service's selector with this color, with its
+                       target port */
+    char oldest_ready[32];    /* the lowest resourceVersion among those ready pods */
+    char strategy[SEEN_TEXT]; /* spec.strategy as JSON text */
+    bool surge_open; /* that strategy is the one of an idle roll-out: 100 % surge and unavailable */
     char progress[SEEN_TEXT *
                   2]; /* reason and message of condition Progressing when it is False, else "" */
     struct seen_trouble trouble;

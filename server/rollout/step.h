@@ -1,15 +1,113 @@
-/* rollout/step.h: strategies as tables of pure steps.  No I/O, no clock: the same code runs under
- * the worker, in the simulator and in unit tests. */
+/* rollout/step.h: strategies as tables of pure steps.  A step sees (plan, journal, what was
+ * observed) and answers one decision.  No I/O, no clock: the same code runs under the worker, in
+ * the simulator and in unit tests. */
 #pragma once
 #include "base/json.h"
 #include "rollout/seen.h"
 #include <stdbool.h>
 #include <stddef.h>
 
+/* ---- the plan, read (rollout/plan.c).  Everything is borrowed from the JSON. ---- */
+struct plan_color {
+    const char *workload, *service;
+};
+struct plan {
+    const json_t *json, *spec;
+    const char *namespace_, *service, *selector_key, *container;
+    struct plan_color colors[COLORS];
+    Color target;
+    const char *version, *image;
+    bool has_from;     /* a version serves already */
+    bool idle_at_once; /* idle_rollout */
+    bool promote_auto;
+    const json_t *documents; /* rendered; NULL: only the image is changed */
+    const json_t
+        *resolved; /* what resolve found: {color, floor, target {…}, from {…}}; NULL before */
+    int64_t available_s, checks_s, validate_s, keep_previous_s;
+};
+/* false when it is no plan: a row that this program did not write. */
+bool plan_read(const json_t *json, struct plan *ret);
+
+/* ---- the journal: intents of the deployment so far ---- */
+typedef enum IntentResult { INTENT_OPEN, INTENT_DONE, INTENT_REFUSED, INTENT_VOID } IntentResult;
+struct intent {
+    char op[40];
+    char *job, *step, *purpose, *kind, *name; /* owned */
+    json_t *write;                            /* owned: {verb, body} */
+    IntentResult result;
+    char resource_version[32]; /* of the object after the write */
+};
+struct journal {
+    struct intent *intents; /* owned */
+    size_t count;
+};
+/* The last intent of a purpose in a job that is not void, or NULL. */
+const struct intent *journal_find(const struct journal *j, const char *job, const char *purpose);
+bool journal_done(const struct journal *j, const char *job, const char *purpose);
+/* Whether any intent of that job touches kind/name. */
+bool journal_touched(const struct journal *j, const char *job, const char *kind, const char *name);
+void journal_clear(struct journal *j);
+
+/* ---- a decision ---- */
+typedef enum DecisionKind {
+    DECIDE_DONE,
+    DECIDE_SKIP,
+    DECIDE_WAIT,
+    DECIDE_FAILED,
+    DECIDE_WRITE
+} DecisionKind;
+typedef enum CheckSet { CHECKS_NONE, CHECKS_HEALTH, CHECKS_SMOKE, CHECKS_PRODUCTION } CheckSet;
+struct decision {
+    DecisionKind kind;
+    char detail[SEEN_TEXT * 2]; /* one sentence for people; of FAILED: what is wrong */
+    const char *code;           /* FAILED: failure.code */
+    const char *hint;           /* FAILED: what to do */
+    int64_t
+        until_us; /* WAIT: look again then at the latest (wall clock); 0: the runner's poll floor */
+    CheckSet checks;     /* WAIT: keep these running */
+    const char *purpose; /* WRITE: unique within the job; static, or `named` */
+    char named[SEEN_TEXT];
+    const char *object_kind, *object_name; /* WRITE; borrowed from the plan */
+    json_t *write;                         /* WRITE: {verb, body}, owned */
+    json_t *resolved;                      /* DONE of resolve: what is added to the plan, owned */
+};
+
+/* The verbs of a write.  The runner adds annotations, label and metadata.resourceVersion to the
+ * body. */
+#define WRITE_MERGE     "merge"     /* merge patch */
+#define WRITE_STRATEGIC "strategic" /* strategic merge patch */
+#define WRITE_APPLY     "apply"     /* server-side apply, or POST where the object does not exist */
+
+struct step_ask {
+    const struct plan *plan;
+    const struct journal *journal;
+    const struct seen *seen;
+    int64_t started_us; /* when the step began (wall clock) */
+};
+
 /* A row of a strategy. */
 struct step_row {
     const char *name;  /* "switch-traffic" */
     const char *title; /* for people: "Point the Service at the target color" */
+    bool fresh;        /* must see the API server's own answer, newer than the seizures */
+    bool cutover;      /* the commit of its intent is the cut-over (law 4) */
+    void (*decide)(const struct step_ask *ask, struct decision *ret);
 };
 /* The rows of a strategy in order; NULL for an unknown one. */
 const struct step_row *strategy_steps(const char *strategy, size_t *ret_count);
+/* What takes a deployment of any strategy back, in order: traffic first. */
+const struct step_row *undo_steps(size_t *ret_count);
+
+/* The checks of a set in the environment's spec: a JSON array, or NULL. */
+const json_t *plan_checks(const struct plan *p, CheckSet set);
+
+/* ---- for steps ---- */
+void decide_done(struct decision *d, const char *format, ...) PRINTF(2, 3);
+void decide_skip(struct decision *d, const char *format, ...) PRINTF(2, 3);
+void decide_wait(struct decision *d, int64_t until_us, const char *format, ...) PRINTF(3, 4);
+/* code and hint are static. */
+void decide_failed(struct decision *d, const char *code, const char *hint, const char *format, ...)
+    PRINTF(4, 5);
+/* Takes body; purpose is static (or d->named). */
+void decide_write(struct decision *d, const char *purpose, const char *kind, const char *name,
+                  const char *verb, json_t *body);

@@ -3,12 +3,18 @@
 #include "base/json.h"
 #include "kube/kube.h"
 #include "rollout/seen.h"
+#include "rollout/step.h"
 
 /* Reads everything from the API server now (waits; at most 3 s a read).  seen->reachable tells
  * whether it worked. */
 void observe_now(struct kube_cluster *c, const json_t *spec, struct seen *ret);
 /* From the watch cache; not reachable while a watch was not live for 30 s. */
 void observe_cached(struct kube_cluster *c, const json_t *spec, struct seen *ret);
+/* What a step that must see fresh things sees: the watch cache where it provably is newer than
+ * every write in the journal (objects' and counted pods' resourceVersions: design.md law 6, "a
+ * watch event newer than the seizure counts"), else observe_now(). */
+void observe_fresh(struct kube_cluster *c, const json_t *spec, const struct journal *j,
+                   struct seen *ret);
 /* The `status` of an environment but `deployment`: {active, previous, drift, observed_at, error?}
  * (api.md). */
 json_t *observe_status(const json_t *spec, const struct seen *seen);

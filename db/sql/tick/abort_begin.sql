@@ -1,0 +1,11 @@
+-- The job becomes undo; what runs for the deploy job is fenced by the new epoch.
+-- param:  deployment_id uuid
+-- param:  failure jsonb
+WITH fenced AS (
+    UPDATE environment_lease SET epoch = epoch + 1, holder = NULL, until = NULL
+    WHERE environment_id = (SELECT environment_id FROM deployment WHERE id = $1)
+), stopped AS (
+    UPDATE step SET state = 'failed', ended_at = clock_timestamp(), detail = 'aborted'
+    WHERE deployment_id = $1 AND state IN ('running', 'waiting')
+)
+UPDATE deployment SET state = 'undoing', job = 'undo', failure = $2, wake_at = clock_timestamp() WHERE id = $1;

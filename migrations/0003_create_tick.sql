@@ -1,0 +1,64 @@
+-- One tick of the runner as one transaction: design.md §3.
+
+CREATE FUNCTION tick_commit(p_environment uuid, p_deployment uuid, p_epoch bigint, p_holder bigint, c jsonb)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    v_chain  text;
+    v_record jsonb;
+BEGIN
+    -- law 4: the commit of the cut-over is serialised with every change of a gate fact
+    IF c ? 'cutover' OR c ? 'end' THEN
+        UPDATE environment SET gate_version = gate_version + 1, cutover = cutover + (c ? 'end')::int
+        WHERE id = p_environment;
+    END IF;
+    PERFORM 1 FROM environment_lease
+    WHERE environment_id = p_environment AND epoch = p_epoch AND holder = p_holder FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        IF c ? 'cutover' OR c ? 'end' THEN
+            RAISE EXCEPTION 'lease lost' USING ERRCODE = 'SL001';
+        END IF;
+        RETURN false;
+    END IF;
+    UPDATE intent i SET result = r->>'result', resource_version = r->>'resource_version', result_at = clock_timestamp()
+    FROM jsonb_array_elements(c->'results') r WHERE i.op = (r->>'op')::uuid AND i.result IS NULL;
+    UPDATE step s SET
+        state = r->>'state', detail = r->>'detail',
+        attempt = s.attempt + (s.started_at IS NULL OR r ? 'again')::int,
+        started_at = coalesce(s.started_at, clock_timestamp()),
+        ended_at = CASE WHEN r->>'state' IN ('done', 'failed', 'undone', 'skipped') THEN clock_timestamp() END
+    FROM jsonb_array_elements(c->'steps') r
+    WHERE s.deployment_id = p_deployment AND s.name = r->>'name';
+    UPDATE deployment SET
+        plan = CASE WHEN c ? 'resolved' THEN plan || jsonb_build_object('resolved', c->'resolved') ELSE plan END,
+        state = coalesce(c->>'state', state),
+        job = coalesce(c->>'job', job),
+        current_step = coalesce(c->>'current_step', current_step),
+        failure = coalesce(c->'failure', failure),
+        confirmed_at = CASE WHEN c ? 'confirmed' THEN coalesce(confirmed_at, clock_timestamp()) ELSE confirmed_at END,
+        ended_at = CASE WHEN c ? 'end' THEN clock_timestamp() ELSE ended_at END
+    WHERE id = p_deployment;
+    INSERT INTO intent (op, deployment_id, job, step, purpose, kind, name, write, epoch)
+    SELECT (r->>'op')::uuid, p_deployment, r->>'job', r->>'step', r->>'purpose', r->>'kind', r->>'name', r->'write',
+           p_epoch
+    FROM jsonb_array_elements(c->'intents') r;
+    IF c ? 'end' THEN
+        UPDATE environment_lease SET holder = NULL, until = NULL WHERE environment_id = p_environment;
+    END IF;
+    SELECT app || '/' || environment INTO v_chain FROM deployment WHERE id = p_deployment;
+    FOR v_record IN SELECT r FROM jsonb_array_elements(c->'records') WITH ORDINALITY AS t(r, n) ORDER BY n LOOP
+        PERFORM record_append(v_chain, '{"kind": "service", "subject": "sluiced", "issuer": "sluice"}', 'worker',
+                              v_record->>'action', p_deployment::text, v_record->>'message',
+                              coalesce(v_record->'data', '{}'), p_deployment);
+    END LOOP;
+    RETURN true;
+END $$;
+COMMENT ON FUNCTION tick_commit IS 'Locks the lease, compares epoch and holder (false: drop everything), stores results, steps, state, the next intent and the records.';
+
+CREATE FUNCTION lease_is_free(l environment_lease) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT l.holder IS NULL OR l.until < clock_timestamp()
+        OR NOT EXISTS (SELECT 1 FROM pg_locks k
+                       WHERE k.locktype = 'advisory' AND k.classid = 1397510483 AND k.objid = l.holder::oid
+                         AND k.objsubid = 2 AND k.granted
+                         AND k.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+$$;
+COMMENT ON FUNCTION lease_is_free IS 'Nobody holds it, it expired, or its holder''s process is dead: nobody holds the advisory lock of its number.';

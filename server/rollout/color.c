@@ -1,0 +1,13 @@
+#include "rollout/seen.h"
+#include <string.h>
+
+const char *const color_names[COLORS] = {"blue", "green"};
+
+bool color_find(const char *name, Color *ret) {
+    for (int i = 0; name && i < COLORS; i++)
+        if (strcmp(name, color_names[i]) == 0) {
+            *ret = (Color)i;
+            return true;
+        }
+    return false;
+}

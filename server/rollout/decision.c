@@ -1,0 +1,87 @@
+#include "rollout/step.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SAY(d, format)                                                                             \
+    do {                                                                                           \
+        va_list args;                                                                              \
+        va_start(args, format);                                                                    \
+        vsnprintf((d)->detail, sizeof(d)->detail, format, args);                                   \
+        va_end(args);                                                                              \
+    } while (0)
+
+void decide_done(struct decision *d, const char *format, ...) {
+    d->kind = DECIDE_DONE;
+    SAY(d, format);
+}
+
+void decide_skip(struct decision *d, const char *format, ...) {
+    d->kind = DECIDE_SKIP;
+    SAY(d, format);
+}
+
+void decide_wait(struct decision *d, int64_t until_us, const char *format, ...) {
+    d->kind = DECIDE_WAIT;
+    d->until_us = until_us;
+    SAY(d, format);
+}
+
+void decide_failed(struct decision *d, const char *code, const char *hint, const char *format,
+                   ...) {
+    d->kind = DECIDE_FAILED;
+    d->code = code;
+    d->hint = hint;
+    SAY(d, format);
+}
+
+void decide_write(struct decision *d, const char *purpose, const char *kind, const char *name,
+                  const char *verb, json_t *body) {
+    d->kind = DECIDE_WRITE;
+    d->purpose = purpose;
+    d->object_kind = kind;
+    d->object_name = name;
+    d->write = json_pack("{s:s, s:o}", "verb", verb, "body", body);
+    snprintf(d->detail, sizeof d->detail, "writing %s %s", kind, name);
+}
+
+const struct intent *journal_find(const struct journal *j, const char *job, const char *purpose) {
+    for (size_t i = j->count; i-- > 0;) {
+        const struct intent *n = &j->intents[i];
+
+        if (n->result != INTENT_VOID && strcmp(n->job, job) == 0 &&
+            strcmp(n->purpose, purpose) == 0)
+            return n;
+    }
+    return NULL;
+}
+
+bool journal_done(const struct journal *j, const char *job, const char *purpose) {
+    const struct intent *n = journal_find(j, job, purpose);
+
+    return n && n->result == INTENT_DONE;
+}
+
+bool journal_touched(const struct journal *j, const char *job, const char *kind, const char *name) {
+    for (size_t i = 0; i < j->count; i++)
+        if (strcmp(j->intents[i].job, job) == 0 && strcmp(j->intents[i].kind, kind) == 0 &&
+            strcmp(j->intents[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+void journal_clear(struct journal *j) {
+    for (size_t i = 0; i < j->count; i++) {
+        struct intent *n = &j->intents[i];
+
+        free(n->job);
+        free(n->step);
+        free(n->purpose);
+        free(n->kind);
+        free(n->name);
+        json_decref(n->write);
+    }
+    free(j->intents);
+    *j = (struct journal){0};
+}

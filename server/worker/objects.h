@@ -1,0 +1,15 @@
+/* worker/objects.h: the Kubernetes objects of one environment, as read at one time. */
+#pragma once
+#include "base/json.h"
+#include "rollout/seen.h"
+
+struct objects {
+    json_t *service, *workload[COLORS];   /* owned or NULL */
+    json_t *replica_sets, *pods, *slices; /* arrays, owned */
+};
+void objects_done(struct objects *o);
+/* Fills seen->service and seen->workload from them. */
+void objects_read(const struct objects *o, const json_t *spec, struct seen *ret);
+/* Compares resourceVersions as numbers: Kubernetes 1.35 documents that they are; before, etcd's
+ * revisions were too. */
+bool resource_version_newer(const char *a, const char *than);
