@@ -61,6 +61,7 @@ function(sluice_embed_sql target)
   add_custom_command(
       OUTPUT "${out}/statements.inc" "${out}/statements.h" "${out}/migrations.inc"
       COMMAND "${CMAKE_SOURCE_DIR}/cmake/embed-sql" "${CMAKE_SOURCE_DIR}" "${out}"
+      COMMENT "Embedding db/sql and migrations"
       DEPENDS ${statements} ${migrations} "${CMAKE_SOURCE_DIR}/cmake/embed-sql"
       VERBATIM)
   add_custom_target(sluice_sql DEPENDS "${out}/statements.inc" "${out}/statements.h" "${out}/migrations.inc")

@@ -1,16 +1,21 @@
-/* db/bus.h: "something about TOPIC changed", within the process at once and between replicas by LISTEN and NOTIFY.
+/* db/bus.h: "something about TOPIC changed", within the process at once and between replicas by
+ * LISTEN and NOTIFY.
  *
- * One listener and one notifier thread per process (design.md §3, Threads): NOTIFY takes a database-wide lock at commit,
- * so it is sent only here, coalesced, never inside anybody's transaction.  A lost message costs only the poll floor. */
+ * One listener and one notifier thread per process (design.md §3, Threads): NOTIFY takes a
+ * database-wide lock at commit, so it is sent only here, coalesced, never inside anybody's
+ * transaction.  A lost message costs only the poll floor. */
 #pragma once
 #include "base/status.h"
 
-/* topic: an environment's id, "APP/ENV" … as published; NULL: anything may have changed (the listener was reconnected).
- * Runs on the publisher's or the listener's thread: must not block nor publish. */
+/* topic: an environment's id, "APP/ENV" … as published; NULL: anything may have changed (the
+ * listener was reconnected). Runs on the publisher's or the listener's thread: must not block nor
+ * publish. */
 typedef void bus_fn(void *ctx, const char *topic);
 
 struct bus;
-struct bus *bus_new(const char *database_url); /* starts both threads; works without a database, locally */
+struct bus *
+bus_new(const char *database_url); /* starts both threads; works without a database, locally */
 void bus_subscribe(struct bus *b, bus_fn *fn, void *ctx); /* before the first publish */
-void bus_publish(struct bus *b, const char *topic);       /* after the commit; topic at most 200 bytes; any thread */
-void bus_free(struct bus *b);                             /* sends what is pending (at most 1 s), ends the threads */
+void bus_publish(struct bus *b,
+                 const char *topic); /* after the commit; topic at most 200 bytes; any thread */
+void bus_free(struct bus *b);        /* sends what is pending (at most 1 s), ends the threads */

@@ -1,9 +1,11 @@
 /* db/migrate.h: brings a database to this program's schema.
  *
- * Migrations are migrations/NNNN_verb_noun.sql, embedded; each runs once, in a transaction of its own, under one
- * advisory lock, and its SHA-256 is kept: a changed file or an unknown newer schema is refused. */
+ * Migrations are migrations/NNNN_verb_noun.sql, embedded; each runs once, in a transaction of its
+ * own, under one advisory lock, and its SHA-256 is kept: a changed file or an unknown newer schema
+ * is refused. */
 #pragma once
 #include "base/status.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 struct migration {
@@ -12,8 +14,15 @@ struct migration {
 };
 extern const struct migration migrations[]; /* ends with version 0 */
 
-/* Applies what is missing.  reterr: one line naming what is wrong.  FAULT_DB_DOWN when the database is away,
- * FAULT_DATABASE for anything else. */
+/* Applies what is missing.  reterr: one line naming what is wrong.  FAULT_DB_DOWN when the database
+ * is away, FAULT_DATABASE for anything else. */
 MUSTCHECK Status db_migrate(const char *url, int *ret_applied, char *reterr, size_t n);
-/* 0 when the schema is exactly this program's; else a line in reterr saying which is newer or changed. */
+/* 0 when the schema is exactly this program's; else a line in reterr saying which is newer or
+ * changed. */
 MUSTCHECK Status db_schema_check(const char *url, char *reterr, size_t n);
+
+/* Whether a database with these applied migrations (db/sql/migrate/applied.sql) serves this
+ * program; else why not. newer_too: migrations that this program does not know are fine, as they
+ * are for a running replica. */
+struct db_rows;
+bool migrate_compare(const struct db_rows *applied, bool newer_too, char *reterr, size_t n);

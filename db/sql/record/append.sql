@@ -1,0 +1,11 @@
+-- Appends one record to its chain: the last statement of its transaction.
+-- param:  chain text
+-- param:  actor jsonb
+-- param:  from text
+-- param:  action text
+-- param:  subject text
+-- param:  message text
+-- param:  data jsonb
+-- param:  deployment_id uuid
+-- column: seq bigint
+SELECT record_append($1, $2, $3, $4, $5, $6, $7, $8) AS seq;

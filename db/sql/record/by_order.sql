@@ -1,0 +1,24 @@
+-- Several chains, in the order of their transactions, and only what no open transaction can still precede.
+-- param:  after_xid xid8
+-- param:  after_chain text
+-- param:  after_seq bigint
+-- param:  app text
+-- param:  environment text
+-- param:  apps text[]
+-- param:  action text
+-- param:  limit bigint
+-- column: chain text
+-- column: seq bigint
+-- column: xid xid8
+-- column: action text
+-- column: line text
+SELECT chain, seq, xid, action, line
+FROM record
+WHERE (xid, chain, seq) > ($1, $2, $3)
+  AND xid < pg_snapshot_xmin(pg_current_snapshot())
+  AND ($4 IS NULL OR split_part(chain, '/', 1) = $4 AND chain <> 'system')
+  AND ($5 IS NULL OR split_part(chain, '/', 2) = $5)
+  AND ($6 IS NULL OR split_part(chain, '/', 1) = ANY ($6) AND chain <> 'system')
+  AND ($7 IS NULL OR action = $7)
+ORDER BY xid, chain, seq
+LIMIT $8;
