@@ -18,6 +18,9 @@ struct server {
     int listener;
     unsigned port;
     pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t closed;
+    int open; /* connections; under the lock */
     atomic_int connections, requests;
     char last[2048]; /* the last request as received; read it when no call is under way */
 };
@@ -101,13 +104,19 @@ static void *visit_thread(void *ctx) {
     int nth = 0;
 
     while (hear(visit->fd, text, sizeof(text))) {
+        pthread_mutex_lock(&visit->server->lock);
         memcpy(visit->server->last, text, sizeof(text));
+        pthread_mutex_unlock(&visit->server->lock);
         atomic_fetch_add(&visit->server->requests, 1);
         path = strchr(text, ' ');
         if (!path || !answer(visit->fd, path + 1, nth++))
             break;
     }
     close(visit->fd);
+    pthread_mutex_lock(&visit->server->lock);
+    visit->server->open--;
+    pthread_cond_signal(&visit->server->closed);
+    pthread_mutex_unlock(&visit->server->lock);
     free(visit);
     return NULL;
 }
@@ -123,6 +132,9 @@ static void *server_thread(void *ctx) {
         atomic_fetch_add(&s->connections, 1);
         visit->server = s;
         visit->fd = fd;
+        pthread_mutex_lock(&s->lock);
+        s->open++;
+        pthread_mutex_unlock(&s->lock);
         pthread_create(&thread, NULL, visit_thread, visit);
         pthread_detach(thread);
     }
@@ -135,6 +147,8 @@ static struct server *server_new(void) {
     socklen_t n = sizeof(address);
 
     net_setup();
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->closed, NULL);
     s->listener = socket(AF_INET, SOCK_STREAM, 0);
     ck_assert_int_eq(bind(s->listener, (struct sockaddr *)&address, n), 0);
     ck_assert_int_eq(listen(s->listener, 16), 0);
@@ -144,9 +158,14 @@ static struct server *server_new(void) {
     return s;
 }
 
+/* After the clients are freed: it waits until every connection is closed. */
 static void server_free(struct server *s) {
     shutdown(s->listener, SHUT_RDWR);
     pthread_join(s->thread, NULL);
+    pthread_mutex_lock(&s->lock);
+    while (s->open)
+        pthread_cond_wait(&s->closed, &s->lock);
+    pthread_mutex_unlock(&s->lock);
     close(s->listener);
     free(s);
 }
