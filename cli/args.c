@@ -1,0 +1,243 @@
+#include "cli/args.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORD_MOST = 64, ROWS_MOST = 64, SECONDS_MOST = 366 * 86400 };
+
+static unsigned least(unsigned a, unsigned b) {
+    return a < b ? a : b;
+}
+
+/* Levenshtein distance of two short words. */
+static unsigned distance(const char *a, const char *b) {
+    size_t n = strlen(a), m = strlen(b);
+    unsigned row[WORD_MOST + 1];
+
+    if (n > WORD_MOST || m > WORD_MOST)
+        return WORD_MOST;
+    for (size_t j = 0; j <= m; j++)
+        row[j] = (unsigned)j;
+    for (size_t i = 1; i <= n; i++) {
+        unsigned diagonal = row[0];
+
+        row[0] = (unsigned)i;
+        for (size_t j = 1; j <= m; j++) {
+            unsigned above = row[j];
+
+            row[j] = least(least(row[j - 1], above) + 1, diagonal + (a[i - 1] != b[j - 1]));
+            diagonal = above;
+        }
+    }
+    return row[m];
+}
+
+const char *nearest_word(const char *word, const char *const *candidates, size_t n) {
+    unsigned best = (unsigned)strlen(word) / 3 + 2;
+    const char *found = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        unsigned d = distance(word, candidates[i]);
+
+        if (d < best) {
+            best = d;
+            found = candidates[i];
+        }
+    }
+    return found;
+}
+
+bool seconds_parse(const char *text, int64_t *ret) {
+    static const char units[] = "smhd";
+    static const int64_t seconds[] = {1, 60, 3600, 86400};
+    int64_t total = 0, number;
+    const char *unit;
+
+    if (!*text)
+        return false;
+    while (*text) {
+        if (!isdigit((unsigned char)*text))
+            return false;
+        for (number = 0; isdigit((unsigned char)*text); text++) {
+            number = number * 10 + (*text - '0');
+            if (number > SECONDS_MOST)
+                return false;
+        }
+        unit = *text ? strchr(units, *text) : units;
+        if (!unit)
+            return false;
+        text += *text ? 1 : 0;
+        total += number * seconds[unit - units];
+        if (total > SECONDS_MOST)
+            return false;
+    }
+    *ret = total;
+    return true;
+}
+
+static const struct option_row *row_find(const struct option_row *rows, const char *name,
+                                         size_t n) {
+    for (; rows && rows->name; rows++) {
+        if (strlen(rows->name) == n && memcmp(rows->name, name, n) == 0)
+            return rows;
+    }
+    return NULL;
+}
+
+static const struct option_row *option_find(const struct command *c, const char *name, size_t n) {
+    const struct option_row *row = row_find(c->options, name, n);
+
+    return row ? row : row_find(common_options, name, n);
+}
+
+static void unknown_option(const struct command *c, const char *word, char *reterr, size_t n) {
+    const struct option_row *tables[] = {c->options, common_options};
+    const char *names[ROWS_MOST], *near;
+    char name[WORD_MOST + 1];
+    size_t count = 0;
+
+    for (size_t t = 0; t < 2; t++) {
+        for (const struct option_row *r = tables[t]; r && r->name && count < ROWS_MOST; r++)
+            names[count++] = r->name;
+    }
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, "="), word);
+    near = nearest_word(name, names, count);
+    if (near)
+        snprintf(reterr, n, "unknown option --%s; did you mean --%s?", name, near);
+    else
+        snprintf(reterr, n, "unknown option --%s", name);
+}
+
+static bool check_value(const struct option_row *row, const char *text, char *reterr, size_t n) {
+    int64_t seconds;
+
+    if (row->type == OPTION_SECONDS && !seconds_parse(text, &seconds)) {
+        snprintf(reterr, n, "--%s wants a duration such as 90s, 15m or 1h30m, not '%s'", row->name,
+                 text);
+        return false;
+    }
+    return true;
+}
+
+/* Reads the option at argv[*i] and steps over its value. */
+static bool parse_option(struct args *a, int argc, char **argv, int *i, char *reterr, size_t n) {
+    const char *word = strcmp(argv[*i], "-h") == 0 ? "help" : argv[*i] + 2;
+    size_t length = strcspn(word, "=");
+    const struct option_row *row = option_find(a->command, word, length);
+    const char *text = word[length] ? word + length + 1 : NULL;
+
+    if (!row) {
+        unknown_option(a->command, word, reterr, n);
+        return false;
+    }
+    if (row->type == OPTION_FLAG && text) {
+        snprintf(reterr, n, "--%s takes no value", row->name);
+        return false;
+    }
+    if (row->type != OPTION_FLAG && !text) {
+        if (*i + 1 >= argc) {
+            snprintf(reterr, n, "--%s wants a value: %s", row->name, row->value);
+            return false;
+        }
+        text = argv[++*i];
+    }
+    if (row->type != OPTION_LIST && row->type != OPTION_FLAG && arg_text(a, row->name)) {
+        snprintf(reterr, n, "--%s is given twice", row->name);
+        return false;
+    }
+    if (!check_value(row, text, reterr, n))
+        return false;
+    a->values[a->n_values++] = (struct arg_value){row, text};
+    return true;
+}
+
+/* How many operands the text of a command allows: "A B [C]" is 2 to 3. */
+static void operand_range(const char *text, size_t *ret_least, size_t *ret_most) {
+    *ret_least = *ret_most = 0;
+    while (*(text += strspn(text, " "))) {
+        ++*ret_most;
+        *ret_least += *text != '[';
+        text += strcspn(text, " ");
+    }
+}
+
+static bool check_operands(const struct args *a, char *reterr, size_t n) {
+    size_t fewest, most;
+
+    operand_range(a->command->operands, &fewest, &most);
+    if (a->n_operands > most) {
+        snprintf(reterr, n, "unexpected '%.60s'", a->operands[most]);
+        return false;
+    }
+    if (a->n_operands < fewest) {
+        snprintf(reterr, n, "%s wants %s", a->command->words, a->command->operands);
+        return false;
+    }
+    return true;
+}
+
+bool args_parse(const struct command *command, int argc, char **argv, struct args *ret,
+                char *reterr, size_t n) {
+    bool options = true;
+
+    *ret = (struct args){.command = command};
+    ret->operands = xcalloc((size_t)argc + 1, sizeof(*ret->operands));
+    ret->values = xcalloc((size_t)argc + 1, sizeof(*ret->values));
+    for (int i = 0; i < argc; i++) {
+        bool option = options && argv[i][0] == '-' && argv[i][1];
+
+        if (option && strcmp(argv[i], "--") == 0) {
+            options = false;
+        } else if (option && argv[i][1] != '-' && strcmp(argv[i], "-h") != 0) {
+            snprintf(reterr, n, "unknown option %.40s: options are long, such as --json", argv[i]);
+            return false;
+        } else if (option) {
+            if (!parse_option(ret, argc, argv, &i, reterr, n))
+                return false;
+        } else {
+            ret->operands[ret->n_operands++] = argv[i];
+        }
+    }
+    return arg_flag(ret, "help") || check_operands(ret, reterr, n);
+}
+
+void args_done(struct args *a) {
+    free(a->operands);
+    free(a->values);
+    *a = (struct args){0};
+}
+
+const char *arg_operand(const struct args *a, size_t i) {
+    return i < a->n_operands ? a->operands[i] : NULL;
+}
+
+const char *arg_list(const struct args *a, const char *name, size_t *at) {
+    const struct option_row *row = option_find(a->command, name, strlen(name));
+
+    if (!row)
+        die("command %s has no option --%s", a->command->words, name);
+    while (*at < a->n_values) {
+        const struct arg_value *v = &a->values[(*at)++];
+
+        if (v->row == row)
+            return v->text ? v->text : "";
+    }
+    return NULL;
+}
+
+const char *arg_text(const struct args *a, const char *name) {
+    return arg_list(a, name, &(size_t){0});
+}
+
+bool arg_flag(const struct args *a, const char *name) {
+    return arg_text(a, name) != NULL;
+}
+
+int64_t arg_seconds(const struct args *a, const char *name, int64_t otherwise) {
+    const char *text = arg_text(a, name);
+
+    if (text && !seconds_parse(text, &otherwise))
+        die("--%s was not checked", name);
+    return otherwise;
+}

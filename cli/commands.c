@@ -1,0 +1,235 @@
+/* cli/commands.c: every command in one table: what is typed, what help says, what runs. */
+#include "cli/commands.h"
+#include "cli/text.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct option_row common_options[] = {
+    {"json", OPTION_FLAG, NULL, "one JSON document, or JSON lines for streams"},
+    {"url", OPTION_TEXT, "URL",
+     "the server; otherwise SLUICE_URL, otherwise http://127.0.0.1:3000"},
+    {"help", OPTION_FLAG, NULL, "this text"},
+    {0},
+};
+
+#define OPTIONS(...) ((const struct option_row[]){__VA_ARGS__, {0}})
+#define FORCE                                                                                      \
+    { "force", OPTION_FLAG, NULL, "replace what is there (If-Match: *)" }
+
+/* clang-format off */
+const struct command commands[] = {
+    {"app create", "NAME", "register an app, or see that it is as given",
+     OPTIONS({"image", OPTION_TEXT, "IMAGE", "its image, without a tag"},
+             {"repository", OPTION_TEXT, "URL", "where its source is"},
+             {"description", OPTION_TEXT, "TEXT", "one sentence"},
+             {"owner", OPTION_LIST, "WHO", "may be given several times"},
+             FORCE), NULL, run_app_create},
+    {"app list", "", "list the apps", NULL, NULL, run_app_list},
+    {"app show", "NAME", "show an app", NULL, NULL, run_app_show},
+    {"app delete", "NAME", "delete an app that nothing uses", NULL, NULL, run_app_delete},
+
+    {"cluster create", "NAME", "register a Kubernetes cluster",
+     OPTIONS({"kubeconfig-file", OPTION_TEXT, "FILE", "a file's name in the server's SLUICE_KUBECONFIG_DIR"},
+             {"context", OPTION_TEXT, "NAME", "a context of it; otherwise the current one"},
+             {"in-cluster", OPTION_FLAG, NULL, "the cluster that the server runs in"},
+             FORCE), NULL, run_cluster_create},
+    {"cluster list", "", "list the clusters and whether they answer", NULL, NULL, run_cluster_list},
+    {"cluster show", "NAME", "show a cluster", NULL, NULL, run_cluster_show},
+    {"cluster delete", "NAME", "delete a cluster that nothing uses", NULL, NULL, run_cluster_delete},
+
+    {"env create", "APP ENV", "register an environment",
+     OPTIONS({"file", OPTION_TEXT, "FILE", "its description in JSON; - for standard input"}, FORCE),
+     NULL, run_env_create},
+    {"env list", "APP", "list an app's environments", NULL, NULL, run_env_list},
+    {"env show", "APP ENV", "show an environment and its status", NULL, NULL, run_env_show},
+    {"env delete", "APP ENV", "delete an environment", NULL, NULL, run_env_delete},
+    {"env manifests", "APP ENV", "print an environment's manifests, or set them",
+     OPTIONS({"file", OPTION_TEXT, "FILE", "YAML documents to set; - for standard input"}, FORCE),
+     "Placeholders in manifests: ${IMAGE} ${VERSION} ${COLOR} ${NAMESPACE}.", run_env_manifests},
+
+    {"release create", "APP VERSION", "register a release: it never changes",
+     OPTIONS({"image", OPTION_TEXT, "IMAGE", "with its tag"},
+             {"digest", OPTION_TEXT, "SHA256", "sha256:… of the image"},
+             {"commit", OPTION_TEXT, "COMMIT", "that it was built from"},
+             {"notes", OPTION_TEXT, "TEXT", "what is new"},
+             {"manifests", OPTION_TEXT, "FILE", "YAML documents of this release; - for standard input"}),
+     NULL, run_release_create},
+    {"release list", "APP", "list an app's releases, newest first", NULL, NULL, run_release_list},
+    {"release show", "APP VERSION", "show a release", NULL, NULL, run_release_show},
+
+    {"deploy", "APP ENV VERSION", "deploy a release",
+     OPTIONS({"wait", OPTION_FLAG, NULL, "stay until it is over"},
+             {"timeout", OPTION_SECONDS, "TIME", "how long to wait; otherwise 15m"},
+             {"reason", OPTION_TEXT, "TEXT", "goes on the record"},
+             {"idempotency-key", OPTION_TEXT, "KEY", "the same key never starts a second deployment"}),
+     "Ctrl-C ends the waiting, not the deployment.", run_deploy},
+    {"status", "[APP|DEPLOYMENT] [ENV]", "what serves where, since when, and what runs", NULL,
+     "Without operands: every environment of every app.", run_status},
+    {"watch", "DEPLOYMENT", "watch a deployment until it is over",
+     OPTIONS({"timeout", OPTION_SECONDS, "TIME", "how long; otherwise until it is over"}),
+     "With --json: its records, one line each.", run_watch},
+    {"abort", "DEPLOYMENT", "take a deployment back and wait until that is confirmed",
+     OPTIONS({"reason", OPTION_TEXT, "TEXT", "goes on the record"}), NULL, run_abort},
+    {"events", "APP|DEPLOYMENT [ENV]", "the records of an environment or a deployment",
+     OPTIONS({"follow", OPTION_FLAG, NULL, "go on with those to come"},
+             {"since-id", OPTION_TEXT, "ID", "only those after this id of the event stream"}),
+     NULL, run_events},
+
+    {"audit verify", "FILE", "check an exported chain; needs no server",
+     OPTIONS({"head", OPTION_TEXT, "HASH", "a head kept elsewhere: shows a cut tail"}),
+     "Says which line was changed, removed, inserted or moved. FILE may be - for standard input.", run_audit_verify},
+    {"audit export", "CHAIN", "write a chain's lines as they are stored",
+     OPTIONS({"out", OPTION_TEXT, "FILE", "otherwise standard output"}),
+     "CHAIN is system, APP or APP/ENV.", run_audit_export},
+    {"audit chains", "", "list the chains, their lengths and heads", NULL, NULL, run_audit_chains},
+    {0},
+};
+/* clang-format on */
+
+/* The command whose words begin the line; *ret_words is how many they are. */
+static const struct command *command_find(int argc, char **argv, int *ret_words) {
+    for (const struct command *c = commands; c->words; c++) {
+        const char *space = strchr(c->words, ' ');
+        size_t n = space ? (size_t)(space - c->words) : strlen(c->words);
+
+        if (argc < 1 || strlen(argv[0]) != n || strncmp(argv[0], c->words, n) != 0)
+            continue;
+        *ret_words = space ? 2 : 1;
+        if (!space || (argc > 1 && strcmp(argv[1], space + 1) == 0))
+            return c;
+    }
+    return NULL;
+}
+
+static bool is_group(const char *word) {
+    size_t n = strlen(word);
+
+    for (const struct command *c = commands; c->words; c++) {
+        if (strncmp(c->words, word, n) == 0 && c->words[n] == ' ')
+            return true;
+    }
+    return false;
+}
+
+static int unknown_command(int argc, char **argv) {
+    const char *names[64], *near;
+    char typed[128];
+    size_t n = 0;
+
+    for (const struct command *c = commands; c->words && n < 64; c++)
+        names[n++] = c->words;
+    snprintf(typed, sizeof(typed), "%s%s%s", argv[0], is_group(argv[0]) && argc > 1 ? " " : "",
+             is_group(argv[0]) && argc > 1 ? argv[1] : "");
+    near = nearest_word(typed, names, n);
+    if (near)
+        return usage_error("unknown command '%s'; did you mean '%s'?", typed, near);
+    return usage_error("unknown command '%s'; sluice --help lists them", typed);
+}
+
+static int command_run(const struct command *c, int argc, char **argv) {
+    char error[256] = "";
+    struct session session = {0};
+    struct args args;
+    int code;
+
+    if (!args_parse(c, argc, argv, &args, error, sizeof(error))) {
+        code = usage_error("%s", error);
+        fprintf(stderr, "Usage: sluice %s%s%s%s   (sluice %s --help)\n", c->words,
+                *c->operands ? " " : "", c->operands, c->options ? " [options]" : "", c->words);
+    } else if (arg_flag(&args, "help")) {
+        help_command(c);
+        code = EXIT_DONE;
+    } else {
+        code = session_open(&session, arg_text(&args, "url"), arg_flag(&args, "json"));
+        if (code == EXIT_DONE)
+            code = c->run(&session, &args);
+        session_done(&session);
+    }
+    args_done(&args);
+    return code;
+}
+
+static int help_on(int argc, char **argv) {
+    const struct command *c;
+    int words;
+
+    if (argc == 0) {
+        help_all();
+        return EXIT_DONE;
+    }
+    c = command_find(argc, argv, &words);
+    if (c)
+        help_command(c);
+    else if (argc == 1 && is_group(argv[0]))
+        help_group(argv[0]);
+    else
+        return unknown_command(argc, argv);
+    return EXIT_DONE;
+}
+
+static bool asks_for_help(const char *word) {
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* How many words at the beginning are common options and their values. */
+static int leading_options(int argc, char **argv) {
+    int n = 0;
+
+    while (n < argc && strncmp(argv[n], "--", 2) == 0) {
+        if (strcmp(argv[n], "--url") == 0 && n + 1 < argc)
+            n += 2;
+        else if (strcmp(argv[n], "--json") == 0 || strncmp(argv[n], "--url=", 6) == 0)
+            n++;
+        else
+            break;
+    }
+    return n;
+}
+
+/* argv with the options before the command moved to its end. */
+static char **options_last(int argc, char **argv, int n) {
+    char **moved = xcalloc((size_t)argc + 1, sizeof(*moved));
+
+    for (int i = 0; i < argc; i++)
+        moved[i] = argv[(i + n) % argc];
+    return moved;
+}
+
+static int dispatch(int argc, char **argv) {
+    const struct command *c;
+    int words;
+
+    if (argc == 0) {
+        fputs("Usage: sluice COMMAND …   (sluice --help)\n", stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[0], "help") == 0)
+        return help_on(argc - 1, argv + 1);
+    if (asks_for_help(argv[0]))
+        return help_on(0, NULL);
+    if (strcmp(argv[0], "--version") == 0) {
+        puts("sluice " SLUICE_VERSION);
+        return EXIT_DONE;
+    }
+    c = command_find(argc, argv, &words);
+    if (c)
+        return command_run(c, argc - words, argv + words);
+    if (is_group(argv[0]) && (argc == 1 || asks_for_help(argv[1]))) {
+        help_group(argv[0]);
+        return argc == 1 ? EXIT_USAGE : EXIT_DONE;
+    }
+    return unknown_command(argc, argv);
+}
+
+int command_line(int argc, char **argv) {
+    int n = leading_options(argc, argv), code;
+    char **moved;
+
+    if (n == 0 || n == argc)
+        return dispatch(argc, argv);
+    moved = options_last(argc, argv, n);
+    code = dispatch(argc, moved);
+    free(moved);
+    return code;
+}

@@ -1,0 +1,310 @@
+/* cli/resources.c: apps, clusters, environments and releases: made, listed, shown, deleted. */
+#include "base/cleanup.h"
+#include "cli/commands.h"
+#include "cli/text.h"
+#include <stdio.h>
+#include <string.h>
+
+/* Puts a resource and says what became of it: "app inopnc created". */
+static ExitCode put(struct session *s, const struct args *a, struct api_call call, const char *what,
+                    const char *name) {
+    _cleanup_(api_answer_done) struct api_answer answer = {0};
+    ExitCode code;
+
+    call.method = "PUT";
+    call.if_match = arg_flag(a, "force") ? "*" : NULL;
+    code = api_do(s, &call, &answer);
+    if (code != EXIT_DONE)
+        return code;
+    if (s->json && answer.json) {
+        print_json(answer.json);
+    } else if (!s->json) {
+        printf("%s ", what);
+        text_print_clean(stdout, name);
+        puts(answer.status == 201 ? " created" : call.if_match ? " is as given" : " unchanged");
+    }
+    return EXIT_DONE;
+}
+
+static ExitCode show(struct session *s, const char *path) {
+    _cleanup_(api_answer_done) struct api_answer answer = {0};
+    ExitCode code = api_do(s, &(struct api_call){.path = path}, &answer);
+
+    if (code != EXIT_DONE)
+        return code;
+    if (s->json) {
+        print_json(answer.json);
+    } else {
+        json_dumpf(answer.json, stdout, JSON_INDENT(2));
+        putchar('\n');
+    }
+    return EXIT_DONE;
+}
+
+static ExitCode delete (struct session *s, const char *path, const char *what, const char *name) {
+    _cleanup_(api_answer_done) struct api_answer answer = {0};
+    ExitCode code = api_do(s, &(struct api_call){.method = "DELETE", .path = path}, &answer);
+
+    if (code == EXIT_DONE && s->json)
+        puts("{\"deleted\":true}");
+    else if (code == EXIT_DONE)
+        printf("%s %s deleted\n", what, name);
+    return code;
+}
+
+/* One column of a list: where it is in an item, and its title. */
+struct column {
+    const char *title, *pointer;
+};
+
+static void add_value(struct table *t, const json_t *v) {
+    _cleanup_(strbuf_done) struct strbuf b = STRBUF(4096);
+    _cleanup_free_ char *text = NULL;
+    const json_t *element;
+    size_t i;
+
+    if (json_is_string(v)) {
+        table_add(t, json_string_value(v));
+    } else if (json_is_array(v)) {
+        json_array_foreach(v, i, element) {
+            strbuf_adds(&b, i ? ", " : "");
+            strbuf_adds(&b, json_is_string(element) ? json_string_value(element) : "…");
+        }
+        table_add(t, b.data);
+    } else if (json_is_boolean(v)) {
+        table_add(t, json_is_true(v) ? "yes" : "no");
+    } else if (v && !json_is_null(v)) {
+        text = json_text(v);
+        table_add(t, text);
+    } else {
+        table_add(t, NULL);
+    }
+}
+
+static ExitCode list(struct session *s, const char *path, const struct column *columns, size_t n) {
+    _cleanup_(table_done) struct table table = {.columns = n};
+    json_auto_t *items = NULL;
+    const json_t *item;
+    ExitCode code;
+    size_t i;
+
+    code = api_list(s, path, &items);
+    if (code != EXIT_DONE)
+        return code;
+    if (s->json) {
+        print_json(items);
+        return EXIT_DONE;
+    }
+    for (size_t c = 0; c < n; c++)
+        table_add(&table, columns[c].title);
+    json_array_foreach(items, i, item) {
+        for (size_t c = 0; c < n; c++)
+            add_value(&table, json_pointer(item, columns[c].pointer));
+    }
+    if (json_array_size(items))
+        table_print(&table, stdout);
+    else
+        fputs("none\n", stderr);
+    return EXIT_DONE;
+}
+
+#define LIST(s, path, ...)                                                                         \
+    list(s, path, (const struct column[]){__VA_ARGS__},                                            \
+         sizeof((const struct column[]){__VA_ARGS__}) / sizeof(struct column))
+
+/* Sets body[key] to the option's value where it is given. */
+static void set_option(json_t *body, const struct args *a, const char *option, const char *key) {
+    if (arg_text(a, option))
+        json_set_str(body, key, arg_text(a, option));
+}
+
+int run_app_create(struct session *s, const struct args *a) {
+    _cleanup_free_ char *path = api_path("/apps/%s", arg_operand(a, 0));
+    json_auto_t *body = json_object(), *owners = json_array();
+    const char *owner;
+    size_t at = 0;
+
+    set_option(body, a, "description", "description");
+    set_option(body, a, "repository", "repository");
+    set_option(body, a, "image", "image");
+    while ((owner = arg_list(a, "owner", &at)))
+        json_array_append_new(owners, json_string(owner));
+    if (json_array_size(owners))
+        json_object_set(body, "owners", owners);
+    return put(s, a, (struct api_call){.path = path, .json = body}, "app", arg_operand(a, 0));
+}
+
+int run_app_list(struct session *s, const struct args *a) {
+    (void)a;
+    return LIST(s, "/api/v1/apps", {"APP", "/name"}, {"IMAGE", "/image"}, {"OWNERS", "/owners"},
+                {"DESCRIPTION", "/description"});
+}
+
+int run_app_show(struct session *s, const struct args *a) {
+    _cleanup_free_ char *path = api_path("/apps/%s", arg_operand(a, 0));
+
+    return show(s, path);
+}
+
+int run_app_delete(struct session *s, const struct args *a) {
+    _cleanup_free_ char *path = api_path("/apps/%s", arg_operand(a, 0));
+
+    return delete_resource(s, path, "app", arg_operand(a, 0));
+}
+
+int run_cluster_create(struct session *s, const struct args *a) {
+    _cleanup_free_ char *path = api_path("/clusters/%s", arg_operand(a, 0));
+    bool in_cluster = arg_flag(a, "in-cluster");
+    json_auto_t *body = json_object();
+
+    if (in_cluster == arg_flag(a, "kubeconfig-file"))
+        return usage_error("cluster create wants either --kubeconfig-file F or --in-cluster");
+    if (in_cluster && arg_flag(a, "context"))
+        return usage_error("--context belongs to --kubeconfig-file");
+    if (in_cluster)
+        json_object_set_new(body, "in_cluster", json_true());
+    set_option(body, a, "kubeconfig-file", "kubeconfig_file");
+    set_option(body, a, "context", "context");
+    return put(s, a, (struct api_call){.path = path, .json = body}, "cluster", arg_operand(a, 0));
+}
+
+int run_cluster_list(struct session *s, const struct args *a) {
+    (void)a;
+    return LIST(s, "/api/v1/clusters", {"CLUSTER", "/name"}, {"REACHABLE", "/status/reachable"},
+                {"VERSION", "/status/version"}, {"KUBECONFIG", "/kubeconfig_file"},
+                {"CONTEXT", "/context"}, {"MISSING PERMISSIONS", "/status/missing_permissions"});
+}
+
+int run_cluster_show(struct session *s, const struct args *a) {
+    _cleanup_free_ char *path = api_path("/clusters/%s", arg_operand(a, 0));
+
+    return show(s, path);
+}
+
+int run_cluster_delete(struct session *s, const struct args *a) {
+    _cleanup_free_ char *path = api_path("/clusters/%s", arg_operand(a, 0));
+
+    return delete_resource(s, path, "cluster", arg_operand(a, 0));
+}
+
+static char *environment_path(const struct args *a) {
+    return api_path("/apps/%s/environments/%s", arg_operand(a, 0), arg_operand(a, 1));
+}
+
+static char *environment_name(const struct args *a) {
+    return xasprintf("%s/%s", arg_operand(a, 0), arg_operand(a, 1));
+}
+
+int run_env_create(struct session *s, const struct args *a) {
+    _cleanup_free_ char *path = environment_path(a), *name = environment_name(a), *text = NULL;
+    const char *file = arg_text(a, "file");
+    json_error_t error;
+    json_auto_t *body = NULL;
+
+    if (!file)
+        return usage_error("env create wants --file FILE (or - for standard input)");
+    text = read_input(file);
+    if (!text)
+        return EXIT_USAGE;
+    body = json_loads(text, 0, &error);
+    if (!body)
+        return usage_error("%s, line %d: %s", file, error.line, error.text);
+    /* Sent as it is: the server judges duplicates and unknown names. */
+    return put(s, a,
+               (struct api_call){.path = path, .text = text, .content_type = "application/json"},
+               "environment", name);
+}
+
+int run_env_list(struct session *s, const struct args *a) {
+    _cleanup_free_ char *path = api_path("/apps/%s/environments", arg_operand(a, 0));
+
+    return LIST(s, path, {"ENVIRONMENT", "/name"}, {"CLUSTER", "/cluster"},
+                {"NAMESPACE", "/namespace"}, {"STRATEGY", "/strategy"},
+                {"SERVES", "/status/active/version"}, {"COLOR", "/status/active/color"});
+}
+
+int run_env_show(struct session *s, const struct args *a) {
+    _cleanup_free_ char *path = environment_path(a);
+
+    return show(s, path);
+}
+
+int run_env_delete(struct session *s, const struct args *a) {
+    _cleanup_free_ char *path = environment_path(a), *name = environment_name(a);
+
+    return delete_resource(s, path, "environment", name);
+}
+
+int run_env_manifests(struct session *s, const struct args *a) {
+    _cleanup_free_ char *path =
+        api_path("/apps/%s/environments/%s/manifests", arg_operand(a, 0), arg_operand(a, 1));
+    _cleanup_free_ char *name = environment_name(a), *text = NULL;
+    _cleanup_(api_answer_done) struct api_answer answer = {0};
+    ExitCode code;
+
+    if (arg_text(a, "file")) {
+        text = read_input(arg_text(a, "file"));
+        if (!text)
+            return EXIT_USAGE;
+        return put(
+            s, a, (struct api_call){.path = path, .text = text, .content_type = "application/yaml"},
+            "manifests of", name);
+    }
+    code = api_do(s, &(struct api_call){.path = path, .accept = "application/yaml"}, &answer);
+    if (code != EXIT_DONE)
+        return code;
+    if (s->json) {
+        json_auto_t *document = json_pack("{s:s%}", "manifests", answer.text, answer.n);
+
+        print_json(document);
+    } else {
+        fwrite(answer.text, 1, answer.n, stdout);
+    }
+    return EXIT_DONE;
+}
+
+int run_release_create(struct session *s, const struct args *a) {
+    _cleanup_free_ char *path = api_path("/apps/%s/releases", arg_operand(a, 0)), *manifests = NULL;
+    _cleanup_(api_answer_done) struct api_answer answer = {0};
+    json_auto_t *body = json_object();
+    ExitCode code;
+
+    if (!arg_text(a, "image"))
+        return usage_error("release create wants --image IMAGE");
+    json_set_str(body, "version", arg_operand(a, 1));
+    set_option(body, a, "image", "image");
+    set_option(body, a, "digest", "digest");
+    set_option(body, a, "commit", "commit");
+    set_option(body, a, "notes", "notes");
+    if (arg_text(a, "manifests")) {
+        manifests = read_input(arg_text(a, "manifests"));
+        if (!manifests)
+            return EXIT_USAGE;
+        json_set_str(body, "manifests", manifests);
+    }
+    code = api_do(s, &(struct api_call){.method = "POST", .path = path, .json = body}, &answer);
+    if (code != EXIT_DONE)
+        return code;
+    if (s->json) {
+        print_json(answer.json);
+    } else {
+        printf("release %s ", arg_operand(a, 0));
+        text_print_clean(stdout, json_str(answer.json, "version", arg_operand(a, 1)));
+        puts(answer.status == 201 ? " created" : " exists with this content");
+    }
+    return EXIT_DONE;
+}
+
+int run_release_list(struct session *s, const struct args *a) {
+    _cleanup_free_ char *path = api_path("/apps/%s/releases", arg_operand(a, 0));
+
+    return LIST(s, path, {"VERSION", "/version"}, {"IMAGE", "/image"}, {"COMMIT", "/commit"},
+                {"CREATED", "/created_at"}, {"YANKED", "/yanked_at"}, {"NOTES", "/notes"});
+}
+
+int run_release_show(struct session *s, const struct args *a) {
+    _cleanup_free_ char *path =
+        api_path("/apps/%s/releases/%s", arg_operand(a, 0), arg_operand(a, 1));
+
+    return show(s, path);
+}
