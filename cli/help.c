@@ -51,8 +51,8 @@ static void print_options(const struct option_row *rows) {
 }
 
 void help_command(const struct command *c) {
-    printf("Usage: sluice %s%s%s [options]\n\n%s.\n", c->words, *c->operands ? " " : "",
-           c->operands, c->summary);
+    printf("Usage: sluice %s%s%s [options]\n\nsluice %s: %s.\n", c->words, *c->operands ? " " : "",
+           c->operands, c->words, c->summary);
     if (c->details)
         printf("%s\n", c->details);
     puts("\nOptions:");

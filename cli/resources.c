@@ -41,7 +41,8 @@ static ExitCode show(struct session *s, const char *path) {
     return EXIT_DONE;
 }
 
-static ExitCode delete (struct session *s, const char *path, const char *what, const char *name) {
+static ExitCode delete_resource(struct session *s, const char *path, const char *what,
+                                const char *name) {
     _cleanup_(api_answer_done) struct api_answer answer = {0};
     ExitCode code = api_do(s, &(struct api_call){.method = "DELETE", .path = path}, &answer);
 
