@@ -54,9 +54,11 @@ struct kube_cluster;  /* one API server; counted */
  * Runs on the loop's thread: must not block. */
 typedef void kube_change_fn(void *ctx, const char *cluster, KubeKind kind, const char *namespace_,
                             const char *name);
+/* kubeconfig_dir NULL: no kubeconfig_file may be named.  on_change may be NULL. */
 struct kube_clusters *kube_clusters_new(const char *kubeconfig_dir, kube_change_fn *on_change,
                                         void *ctx);
-void kube_clusters_free(struct kube_clusters *s); /* ends watches */
+/* Ends watches.  Every other reference to a cluster must be gone by then. */
+void kube_clusters_free(struct kube_clusters *s);
 /* The cluster of that name as spec says ({kubeconfig_file, context} or {in_cluster}); made or
  * re-made when revision is another than last time.  A counted reference: kube_cluster_unref().
  * E_NOT_SUPPORTED, E_INVALID_BODY with a line. */
@@ -72,12 +74,12 @@ static inline void kube_cluster_unref_cleanup(struct kube_cluster **c) {
 /* ---- calls (any thread; they wait: reads at most 3 s, writes 10 s) ---- */
 typedef enum KubeOutcome {
     KUBE_DONE,      /* 2xx */
-    KUBE_NOT_FOUND, /* 404 */
+    KUBE_NOT_FOUND, /* 404 in the API server's own words (a load balancer's is KUBE_UNKNOWN) */
     KUBE_CONFLICT,  /* 409: another resourceVersion, or it exists already (reason says which) */
     KUBE_REFUSED,   /* any other 4xx: 400, 401, 403, 422 …: a no */
     KUBE_LATER,     /* 429: not carried out, come back */
-    KUBE_UNKNOWN,   /* 5xx, timeout, reset, garbled: it may have been carried out.  Of a read: no
-                       answer */
+    KUBE_UNKNOWN, /* 5xx, 408, timeout, reset, garbled: it may have been carried out.  Of a read: no
+                     answer */
     KUBE_UNREACHED, /* nothing was sent */
 } KubeOutcome;
 struct kube_result {

@@ -17,7 +17,9 @@ struct loop_call {
     struct net_request in;
     struct net_data_sink sink;
     net_done_fn *on_done;
-    CURL *easy; /* NULL before it is started */
+    net_timer_fn *on_time; /* not NULL: no call but a timer */
+    int64_t due_us;        /* of a timer */
+    CURL *easy;            /* NULL before it is started */
     struct easy_call call;
     bool canceled; /* under the lock */
 };
@@ -57,16 +59,9 @@ static void copy_request(struct loop_call *c, const struct net_request *in) {
     }
 }
 
-uint64_t net_loop_start(struct net_loop *l, const struct net_request *in, net_data_fn *on_data,
-                        net_done_fn *on_done, void *ctx) {
-    struct loop_call *c = xcalloc(1, sizeof(*c));
+static uint64_t loop_queue(struct net_loop *l, struct loop_call *c) {
     uint64_t id;
 
-    copy_request(c, in);
-    c->sink = (struct net_data_sink){on_data, ctx};
-    c->on_done = on_done;
-    if (!on_data && c->in.timeout_ms <= 0)
-        c->in.timeout_ms = DEFAULT_TIMEOUT_MS;
     pthread_mutex_lock(&l->lock);
     id = c->id = ++l->last_id;
     *l->queued_end = c;
@@ -74,6 +69,27 @@ uint64_t net_loop_start(struct net_loop *l, const struct net_request *in, net_da
     pthread_mutex_unlock(&l->lock);
     curl_multi_wakeup(l->multi);
     return id;
+}
+
+uint64_t net_loop_start(struct net_loop *l, const struct net_request *in, net_data_fn *on_data,
+                        net_done_fn *on_done, void *ctx) {
+    struct loop_call *c = xcalloc(1, sizeof(*c));
+
+    copy_request(c, in);
+    c->sink = (struct net_data_sink){on_data, ctx};
+    c->on_done = on_done;
+    if (!on_data && c->in.timeout_ms <= 0)
+        c->in.timeout_ms = DEFAULT_TIMEOUT_MS;
+    return loop_queue(l, c);
+}
+
+uint64_t net_loop_after(struct net_loop *l, int delay_ms, net_timer_fn *fn, void *ctx) {
+    struct loop_call *c = xcalloc(1, sizeof(*c));
+
+    c->sink.ctx = ctx;
+    c->on_time = fn;
+    c->due_us = clock_monotonic_us() + delay_ms * US_PER_MS;
+    return loop_queue(l, c);
 }
 
 static bool mark_canceled(struct loop_call *c, uint64_t id) {
@@ -112,6 +128,11 @@ static void loop_finish(struct net_loop *l, struct loop_call *c, CURLcode code, 
     struct net_response response;
 
     loop_unlink(l, c);
+    if (c->on_time) {
+        c->on_time(c->sink.ctx, canceled);
+        free(c);
+        return;
+    }
     if (c->easy)
         curl_multi_remove_handle(l->multi, c->easy);
     easy_end(&c->call, code, &response);
@@ -127,6 +148,8 @@ static void loop_finish(struct net_loop *l, struct loop_call *c, CURLcode code, 
 }
 
 static void loop_begin(struct net_loop *l, struct loop_call *c) {
+    if (c->on_time)
+        return;
     c->easy = curl_easy_init();
     if (!c->easy)
         die("out of memory");
@@ -168,16 +191,23 @@ static struct loop_call *loop_next_canceled(struct net_loop *l) {
     return c;
 }
 
-/* Ends streams that were silent for too long.  Returns the milliseconds until the next could be. */
-static int loop_end_idle(struct net_loop *l) {
+/* When a timer is due or a stream was silent for too long; 0: never. */
+static int64_t due_us(const struct loop_call *c) {
+    if (c->on_time)
+        return c->due_us;
+    return c->call.idle_us ? c->call.last_byte_us + c->call.idle_us : 0;
+}
+
+/* Ends what is due.  Returns the milliseconds until the next could be. */
+static int loop_end_due(struct net_loop *l) {
     int64_t now = clock_monotonic_us(), left, least = POLL_MS;
     struct loop_call *next;
 
     for (struct loop_call *c = l->running; c; c = next) {
         next = c->next;
-        if (c->call.idle_us == 0)
+        if (due_us(c) == 0)
             continue;
-        left = (c->call.last_byte_us + c->call.idle_us - now + US_PER_MS - 1) / US_PER_MS;
+        left = (due_us(c) - now + US_PER_MS - 1) / US_PER_MS;
         if (left <= 0) {
             c->call.idled = true;
             loop_finish(l, c, CURLE_OPERATION_TIMEDOUT, false);
@@ -225,7 +255,7 @@ static void *loop_thread(void *ctx) {
         if (curl_multi_perform(l->multi, &running) != CURLM_OK)
             die("libcurl's event loop failed");
         loop_end_done(l);
-        curl_multi_poll(l->multi, NULL, 0, loop_end_idle(l), NULL);
+        curl_multi_poll(l->multi, NULL, 0, loop_end_due(l), NULL);
     }
     return NULL;
 }

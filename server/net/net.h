@@ -96,3 +96,7 @@ uint64_t net_loop_start(struct net_loop *l, const struct net_request *in, net_da
                         net_done_fn *on_done, void *ctx);
 /* Ends a call soon; harmless when it has ended.  Any thread, on_data included. */
 void net_loop_cancel(struct net_loop *l, uint64_t id);
+/* Calls fn on the loop's thread after that time; with `canceled` sooner, when net_loop_cancel() or
+ * the end of the loop comes before.  Exactly once.  Any thread.  Returns an id that is never 0. */
+typedef void net_timer_fn(void *ctx, bool canceled);
+uint64_t net_loop_after(struct net_loop *l, int delay_ms, net_timer_fn *fn, void *ctx);

@@ -563,6 +563,40 @@ START_TEST(net__loop_ends_silent_streams) {
 }
 END_TEST
 
+static void on_time(void *ctx, bool canceled) {
+    struct seen *seen = ctx;
+
+    pthread_mutex_lock(&seen->lock);
+    seen->done++;
+    seen->answered += !canceled;
+    pthread_cond_broadcast(&seen->changed);
+    pthread_mutex_unlock(&seen->lock);
+}
+
+START_TEST(net__loop_calls_back_after_a_time) {
+    struct net_loop *loop;
+    struct seen seen = SEEN;
+    int64_t before;
+    uint64_t id;
+
+    net_setup();
+    loop = net_loop_new("test");
+    before = clock_monotonic_us();
+    net_loop_after(loop, 50, on_time, &seen);
+    seen_wait(&seen, 1);
+    ck_assert(clock_monotonic_us() - before >= 50 * US_PER_MS);
+    ck_assert_int_eq(seen.answered, 1);
+    id = net_loop_after(loop, 60000, on_time, &seen);
+    net_loop_cancel(loop, id);
+    seen_wait(&seen, 2);
+    net_loop_after(loop, 60000, on_time, &seen);
+    net_loop_free(loop); /* does not wait for it */
+    ck_assert_int_eq(seen.done, 3);
+    ck_assert_int_eq(seen.answered, 1);
+    ck_assert(clock_monotonic_us() - before < 5 * US_PER_S);
+}
+END_TEST
+
 int main(void) {
     return RUN_SUITE(
         "net", 20, net__outcomes_tell_no_from_unknown, net__what_never_left_is_not_sent,
@@ -570,5 +604,5 @@ int main(void) {
         net__connection_is_kept, net__write_is_sent_once_when_a_kept_connection_closes,
         net__line_break_in_a_header_is_refused, net__policy_refuses_before_a_connection,
         net__stream_ends_when_told, net__loop_runs_many_calls, net__loop_cancels_from_anywhere,
-        net__loop_ends_silent_streams);
+        net__loop_ends_silent_streams, net__loop_calls_back_after_a_time);
 }

@@ -1,0 +1,167 @@
+/* kube/calls.c: the calls that wait. */
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/strbuf.h"
+#include "kube/cluster.h"
+#include "kube/kind.h"
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    READ_MS = 3000,
+    WRITE_MS = 10000,
+    OBJECT_BYTES = 8 << 20, /* etcd holds 1.5 MiB; managedFields come on top */
+    LIST_BYTES = 256 << 20,
+};
+
+struct call {
+    const char *method;
+    char *path;               /* owned */
+    const char *content_type; /* a header line or NULL */
+    const json_t *body;       /* or NULL */
+    size_t max_bytes;
+};
+
+/* Makes the call; after a 401 once more if there is another token: a 401 was not carried out. */
+static void call_run(struct kube_cluster *c, const struct call *in, struct kube_result *ret) {
+    _cleanup_free_ char *url = xasprintf("%s%s", c->config.server, in->path);
+    _cleanup_free_ char *body = in->body ? json_text(in->body) : NULL;
+    int64_t deadline = clock_monotonic_us() + (in->body ? WRITE_MS : READ_MS) * US_PER_MS;
+    bool again = true;
+
+    while (again) {
+        _cleanup_(kube_headers_done) struct kube_headers headers = {0};
+        int64_t left = (deadline - clock_monotonic_us()) / US_PER_MS;
+        struct net_response response;
+
+        kube_headers_set(&headers, c, in->content_type);
+        net_call(c->set->client,
+                 &(struct net_request){
+                     .method = in->method,
+                     .url = url,
+                     .headers = headers.lines,
+                     .body = body,
+                     .body_len = body ? strlen(body) : 0,
+                     .timeout_ms = left > 1 ? (int)left : 1,
+                     .max_bytes = in->max_bytes,
+                     .tls = &c->tls,
+                 },
+                 &response);
+        kube_result_read(&response, ret);
+        net_response_done(&response);
+        again = again && ret->code == 401 && kube_token_renewed(c, headers.authorization);
+        if (again)
+            kube_result_done(ret);
+    }
+}
+
+/* An object or a list has metadata; whatever else comes with a 200 is not the API server's. */
+static void call_object(struct kube_cluster *c, const struct call *in, struct kube_result *ret) {
+    call_run(c, in, ret);
+    if (ret->outcome == KUBE_DONE && !json_is_object(json_object_get(ret->object, "metadata"))) {
+        unsigned code = ret->code;
+
+        kube_result_done(ret);
+        ret->outcome = KUBE_UNKNOWN;
+        ret->code = code;
+        snprintf(ret->message, sizeof(ret->message), "HTTP %u with an answer without metadata",
+                 code);
+    }
+}
+
+/* "." and ".." cannot be escaped: they would name another object. */
+static bool name_fits(const char *name, struct kube_result *ret) {
+    if (*name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0)
+        return true;
+    *ret = (struct kube_result){.outcome = KUBE_REFUSED, .retry_after_s = -1};
+    snprintf(ret->reason, sizeof(ret->reason), "Invalid");
+    snprintf(ret->message, sizeof(ret->message), "\"%s\" is not a name", name);
+    return false;
+}
+
+void kube_get(struct kube_cluster *c, KubeKind kind, const char *namespace_, const char *name,
+              struct kube_result *ret) {
+    struct call call = {.method = "GET", .max_bytes = OBJECT_BYTES};
+
+    if ((namespace_ && !name_fits(namespace_, ret)) || !name_fits(name, ret))
+        return;
+    call.path = kube_kind_path(kind, namespace_, name);
+    call_object(c, &call, ret);
+    free(call.path);
+}
+
+void kube_list(struct kube_cluster *c, KubeKind kind, const char *namespace_,
+               const char *label_selector, struct kube_result *ret) {
+    struct call call = {.method = "GET", .max_bytes = LIST_BYTES};
+    _cleanup_free_ char *path = NULL, *selector = NULL;
+
+    if (namespace_ && !name_fits(namespace_, ret))
+        return;
+    path = kube_kind_path(kind, namespace_, NULL);
+    selector = label_selector ? kube_escape(label_selector) : NULL;
+    call.path =
+        xasprintf("%s%s%s", path, selector ? "?labelSelector=" : "", selector ? selector : "");
+    call_object(c, &call, ret);
+    free(call.path);
+}
+
+void kube_patch(struct kube_cluster *c, KubeKind kind, const char *namespace_, const char *name,
+                KubePatch how, const json_t *body, bool dry_run, struct kube_result *ret) {
+    static const char *const types[] = {
+        [KUBE_MERGE_PATCH] = "Content-Type: application/merge-patch+json",
+        [KUBE_STRATEGIC_PATCH] = "Content-Type: application/strategic-merge-patch+json",
+        [KUBE_APPLY] = "Content-Type: application/apply-patch+yaml", /* JSON is YAML */
+    };
+    struct call call = {.method = "PATCH", .body = body, .max_bytes = OBJECT_BYTES};
+    _cleanup_free_ char *path = NULL;
+
+    if ((namespace_ && !name_fits(namespace_, ret)) || !name_fits(name, ret))
+        return;
+    path = kube_kind_path(kind, namespace_, name);
+    call.content_type = types[how];
+    call.path = xasprintf("%s?fieldManager=sluice%s%s", path,
+                          how == KUBE_APPLY ? "&force=true" : "", dry_run ? "&dryRun=All" : "");
+    call_object(c, &call, ret);
+    free(call.path);
+}
+
+void kube_create(struct kube_cluster *c, KubeKind kind, const char *namespace_, const json_t *body,
+                 bool dry_run, struct kube_result *ret) {
+    struct call call = {.method = "POST",
+                        .content_type = "Content-Type: application/json",
+                        .body = body,
+                        .max_bytes = OBJECT_BYTES};
+    _cleanup_free_ char *path = NULL;
+
+    if (namespace_ && !name_fits(namespace_, ret))
+        return;
+    path = kube_kind_path(kind, namespace_, NULL);
+    call.path = xasprintf("%s?fieldManager=sluice%s", path, dry_run ? "&dryRun=All" : "");
+    call_object(c, &call, ret);
+    free(call.path);
+}
+
+void kube_probe(struct kube_cluster *c, struct kube_result *ret) {
+    struct call call = {.method = "GET", .max_bytes = OBJECT_BYTES};
+    _cleanup_(kube_result_done) struct kube_result space = {0};
+    json_t *answer;
+
+    call.path = xstrdup("/version");
+    call_run(c, &call, ret);
+    free(call.path);
+    if (ret->outcome != KUBE_DONE)
+        return;
+    kube_get(c, KUBE_NAMESPACE, NULL, "kube-system", &space);
+    if (space.outcome != KUBE_DONE && space.outcome != KUBE_REFUSED &&
+        space.outcome != KUBE_NOT_FOUND) {
+        kube_result_done(ret);
+        *ret = space;
+        space = (struct kube_result){0};
+        return;
+    }
+    answer = json_object(); /* who may not read kube-system has a cluster without a known uid */
+    json_set_str(answer, "version", json_str(ret->object, "gitVersion", NULL));
+    json_set_str(answer, "uid", space.object ? kube_uid(space.object) : NULL);
+    json_decref(ret->object);
+    ret->object = answer;
+}
