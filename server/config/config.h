@@ -1,11 +1,15 @@
-/* config/config.h: settings from the environment: one table of names, types, ranges and defaults (config.c).
+/* config/config.h: settings from the environment: one table of names, types, ranges and defaults
+ * (config.c).
  *
- * NAME_FILE gives the value as a file's content.  An unknown SLUICE_ name or a bad value is one clear line. */
+ * NAME_FILE gives the value as a file's content.  An unknown SLUICE_ name or a bad value is one
+ * clear line. */
 #pragma once
 #include "base/json.h"
 #include "base/status.h"
 #include <stdbool.h>
 #include <stddef.h>
+
+enum { CONFIG_SETTINGS_MAX = 64 };
 
 struct config {
     /* fixed names (design.md §7) */
@@ -24,11 +28,29 @@ struct config {
     int64_t max_connections, queue_max, header_timeout_ms, idle_timeout_s, drain_timeout_s;
     int64_t db_statement_ms, db_wait_ms, db_idle_in_tx_ms;
     int64_t lease_ms, lease_renew_ms, scan_ms; /* 10000, 3000, 500 */
-    char *crash_point; /* SLUICE_CRASH_POINT: where a test build kills itself; refused by other builds */
+    char *crash_point; /* SLUICE_CRASH_POINT: where a test build kills itself; refused by other
+                          builds */
+
+    unsigned char
+        source[CONFIG_SETTINGS_MAX]; /* of each row of the table: where its value came from */
 };
 
-/* Reads the environment.  false with one line in reterr. */
+/* What a command cannot do without; unset otherwise they stay NULL. */
+enum { CONFIG_NEEDS_DATABASE = 1, CONFIG_NEEDS_JWT_SECRET = 2 };
+
+/* Reads the environment; an empty value counts as unset.  false with one line in reterr (it never
+ * quotes a secret), and nothing to release.  Before other threads exist.  config_load needs all. */
 bool config_load(struct config *ret, char *reterr, size_t n);
-void config_done(struct config *c);
+bool config_load_for(struct config *ret, unsigned needs, char *reterr, size_t n);
+void config_done(struct config *c); /* NULL-safe, idempotent */
+static inline void config_done_cleanup(struct config *c) {
+    config_done(c);
+}
 /* Prints "NAME=value  # default | environment | file" lines, secrets as ***. */
 void config_print(const struct config *c);
+char *config_text(const struct config *c); /* the same lines; yours */
+/* A copy of a libpq URL or keyword string with every password as ***; yours.  For people and logs.
+ */
+char *config_mask_database(const char *url);
+/* docs/settings.md, made from the table; yours. */
+char *config_reference(void);

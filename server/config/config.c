@@ -1,0 +1,181 @@
+/* config/config.c: the environment, read once. */
+#include "config/config.h"
+#include "base/cleanup.h"
+#include "base/strbuf.h"
+#include "config/settings.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { FILE_MAX = 64 << 10 };
+
+static bool refuse(char *reterr, size_t n, const char *format, ...) PRINTF(3, 4);
+static bool refuse(char *reterr, size_t n, const char *format, ...) {
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(reterr, n, format, args);
+    va_end(args);
+    return false;
+}
+
+/* An empty value counts as unset: compose files pass those. */
+static const char *environment(const char *name) {
+    const char *value = getenv(name); /* before other threads exist */
+
+    return value && *value ? value : NULL;
+}
+
+static ssize_t read_all(int fd, char *bytes, size_t max) {
+    size_t have = 0;
+
+    while (have < max) {
+        ssize_t n = read(fd, bytes + have, max - have);
+
+        if (n == 0)
+            break;
+        if (n < 0 && errno != EINTR)
+            return -1;
+        have += n > 0 ? (size_t)n : 0;
+    }
+    return (ssize_t)have;
+}
+
+/* The content of a NAME_FILE without its trailing newline; yours; NULL with a line. */
+static char *content_of(const char *name, const char *path, char *reterr, size_t n) {
+    _cleanup_free_ char *bytes = xmalloc(FILE_MAX + 2);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t have = fd < 0 ? -1 : read_all(fd, bytes, FILE_MAX + 1);
+    int failed = errno;
+
+    if (fd >= 0)
+        close(fd);
+    if (have < 0)
+        refuse(reterr, n, "%s_FILE: cannot read %s: %s", name, path, strerror(failed));
+    else if (have > FILE_MAX)
+        refuse(reterr, n, "%s_FILE: %s is longer than 64 KiB", name, path);
+    else if (memchr(bytes, '\0', (size_t)have))
+        refuse(reterr, n, "%s_FILE: %s holds a NUL byte", name, path);
+    if (have < 0 || have > FILE_MAX || memchr(bytes, '\0', (size_t)have))
+        return NULL;
+    if (have > 0 && bytes[have - 1] == '\n')
+        have--;
+    if (have > 0 && bytes[have - 1] == '\r')
+        have--;
+    if (have == 0) {
+        refuse(reterr, n, "%s_FILE: %s is empty", name, path);
+        return NULL;
+    }
+    bytes[have] = '\0';
+    return TAKE_PTR(bytes);
+}
+
+static bool load_one(const struct setting *s, struct config *ret, char *reterr, size_t n) {
+    _cleanup_free_ char *file_name = xasprintf("%s_FILE", s->name), *content = NULL;
+    const char *value = environment(s->name), *path = environment(file_name);
+    SettingSource source = value ? SOURCE_ENVIRONMENT : path ? SOURCE_FILE : SOURCE_DEFAULT;
+
+    if (value && path)
+        return refuse(reterr, n, "%s and %s are both set; set one", s->name, file_name);
+    if ((value || path) && s->not_yet)
+        return refuse(reterr, n, "%s is not supported by this version of Sluice", s->name);
+    if (path && !(value = content = content_of(s->name, path, reterr, n)))
+        return false;
+    if (s->type == SETTING_HOSTNAME && ret->source[s - settings - 1] != SOURCE_DEFAULT)
+        return true; /* SLUICE_LISTEN, the row before, goes first */
+    if (!value)
+        value = s->otherwise;
+    if (value && !setting_store(s, value, ret, reterr, n))
+        return false;
+    if (s->type != SETTING_HOSTNAME ||
+        (value && !strcmp(ret->listen, value))) /* else it did not count */
+        ret->source[s - settings] = (unsigned char)source;
+    return true;
+}
+
+/* Names that Kubernetes injects for Services called sluice or sluice-…. */
+static bool service_link(const char *name) {
+    static const char *const patterns[] = {"*_SERVICE_HOST", "*_SERVICE_PORT*", "*_PORT",
+                                           "*_PORT_*"};
+
+    for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++)
+        if (!fnmatch(patterns[i], name, 0))
+            return true;
+    return false;
+}
+
+static bool known(const char *name) {
+    for (const char *const *foreign = foreign_names; *foreign; foreign++)
+        if (!strcmp(*foreign, name))
+            return true;
+    for (const struct setting *s = settings; s->name; s++) {
+        size_t n = strlen(s->name);
+
+        if (!strncmp(s->name, name, n) && (!name[n] || !strcmp(name + n, "_FILE")))
+            return true;
+    }
+    return service_link(name);
+}
+
+static bool names_check(char *reterr, size_t n) {
+    for (char **at = environ; *at; at++) {
+        _cleanup_free_ char *name = xstrndup(*at, strcspn(*at, "="));
+        const char *meant;
+
+        if (strncmp(name, "SLUICE_", 7) != 0 || known(name))
+            continue;
+        meant = setting_meant(name);
+        if (meant)
+            return refuse(reterr, n, "%s is no setting of Sluice; did you mean %s?", name, meant);
+        return refuse(reterr, n, "%s is no setting of Sluice (docs/settings.md lists them)", name);
+    }
+    return true;
+}
+
+static bool whole_check(const struct config *c, unsigned needs, char *reterr, size_t n) {
+    if ((needs & CONFIG_NEEDS_DATABASE) && !c->database_url)
+        return refuse(reterr, n, "DATABASE_URL is required: a PostgreSQL URL");
+    if ((needs & CONFIG_NEEDS_JWT_SECRET) && !c->jwt_secret)
+        return refuse(reterr, n, "JWT_SECRET is required: at least 32 bytes");
+    if (c->lease_renew_ms > c->lease_ms / 2)
+        return refuse(reterr, n, "SLUICE_LEASE_RENEW_MS is more than half of SLUICE_LEASE_MS");
+#ifdef NDEBUG
+    if (c->crash_point)
+        return refuse(reterr, n, "SLUICE_CRASH_POINT is refused: this is not a debug build");
+#endif
+    return true;
+}
+
+bool config_load_for(struct config *ret, unsigned needs, char *reterr, size_t n) {
+    bool ok = true;
+
+    *ret = (struct config){0};
+    for (const struct setting *s = settings; s->name && ok; s++)
+        ok = load_one(s, ret, reterr, n);
+    ok = ok && names_check(reterr, n) && whole_check(ret, needs, reterr, n);
+    if (!ok)
+        config_done(ret);
+    return ok;
+}
+
+bool config_load(struct config *ret, char *reterr, size_t n) {
+    return config_load_for(ret, CONFIG_NEEDS_DATABASE | CONFIG_NEEDS_JWT_SECRET, reterr, n);
+}
+
+void config_done(struct config *c) {
+    if (!c)
+        return;
+    for (const struct setting *s = settings; s->name; s++) {
+        char **text = (char **)(void *)((char *)c + s->offset);
+
+        if (s->type == SETTING_INT || s->type == SETTING_BOOL)
+            continue;
+        if (*text && s->secret)
+            explicit_bzero(*text, strlen(*text));
+        free(*text);
+        *text = NULL; /* HOSTNAME shares the field of SLUICE_LISTEN */
+    }
+}

@@ -1,0 +1,147 @@
+/* config/print.c: settings for people: the effective ones, masked, and the reference. */
+#include "base/cleanup.h"
+#include "base/strbuf.h"
+#include "config/settings.h"
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+enum { PRINTED_MAX = 1 << 20 };
+
+/* user:PASSWORD@: up to the last @, so that a password with an unescaped / or @ in it does not show
+ * either. */
+static const char *mask_userinfo(const char *url, struct strbuf *out) {
+    const char *start = strstr(url, "://") + 3, *at = strrchr(start, '@'),
+               *colon = strchr(start, ':');
+
+    if (!at || !colon || colon > at)
+        return url;
+    strbuf_add(out, url, (size_t)(colon + 1 - url));
+    strbuf_adds(out, "***");
+    return at;
+}
+
+/* The end of a value: of a URL's parameter, or of a keyword's, which may be quoted. */
+static const char *value_end(const char *v, bool url) {
+    char quote = !url && *v == '\'' ? *v++ : '\0';
+
+    for (; *v; v++) {
+        if (!url && *v == '\\' && v[1])
+            v++;
+        else if (quote ? *v == quote : url ? *v == '&' : isspace((unsigned char)*v))
+            return quote ? v + 1 : v;
+    }
+    return v;
+}
+
+char *config_mask_database(const char *url) {
+    struct strbuf out = STRBUF(PRINTED_MAX);
+    bool is_url = strstr(url, "://") != NULL;
+    const char *rest = is_url ? mask_userinfo(url, &out) : url, *found;
+
+    while ((found = strcasestr(rest, "password"))) { /* sslpassword too */
+        const char *v = found + strlen("password");
+
+        v += strspn(v, is_url ? "" : " \t\n");
+        if (*v == '=') {
+            v += 1 + strspn(v + 1, is_url ? "" : " \t\n");
+            strbuf_add(&out, rest, (size_t)(v - rest));
+            strbuf_adds(&out, "***");
+            rest = value_end(v, is_url);
+        } else {
+            strbuf_add(&out, rest, (size_t)(v - rest));
+            rest = v;
+        }
+    }
+    strbuf_adds(&out, rest);
+    return strbuf_take(&out);
+}
+
+char *config_text(const struct config *c) {
+    static const char *const sources[] = {"default", "environment", "file"};
+    struct strbuf out = STRBUF(PRINTED_MAX);
+
+    for (const struct setting *s = settings; s->name; s++) {
+        _cleanup_free_ char *value = setting_text(s, c);
+        unsigned char source = c->source[s - settings];
+
+        if (s->not_yet || (s->type == SETTING_HOSTNAME && source == SOURCE_DEFAULT))
+            continue;
+        if (value)
+            strbuf_addf(&out, "%s=%s  # %s\n", s->name, value, sources[source]);
+        else
+            strbuf_addf(&out, "%s=  # unset\n", s->name);
+    }
+    return strbuf_take(&out);
+}
+
+void config_print(const struct config *c) {
+    _cleanup_free_ char *text = config_text(c);
+
+    fputs(text, stdout);
+}
+
+static void add_type(struct strbuf *out, const struct setting *s) {
+    switch (s->type) {
+    case SETTING_INT:
+        strbuf_addf(out, "integer, %lld to %lld", (long long)s->min, (long long)s->max);
+        break;
+    case SETTING_BOOL:
+        strbuf_adds(out, "true, false, 1, 0");
+        break;
+    case SETTING_WORD:
+        for (const char *c = s->words; *c; c++)
+            *c == '|' ? strbuf_adds(out, ", ") : strbuf_add(out, c, 1);
+        break;
+    case SETTING_URL:
+        strbuf_adds(out, "http or https URL");
+        break;
+    case SETTING_ADDRESS:
+    case SETTING_HOSTNAME:
+        strbuf_adds(out, "IP address");
+        break;
+    case SETTING_TEXT:
+    case SETTING_DATABASE:
+        strbuf_adds(out, "text");
+        if (s->min)
+            strbuf_addf(out, ", at least %lld bytes", (long long)s->min);
+        break;
+    }
+    if (s->secret)
+        strbuf_adds(out, "; secret");
+    if (s->reloadable)
+        strbuf_adds(out, "; reloadable");
+}
+
+char *config_reference(void) {
+    struct strbuf out = STRBUF(PRINTED_MAX);
+
+    strbuf_adds(&out, "# Settings\n\n"
+                      "<!-- Made by `sluiced dump-settings` from server/config/settings.c; a test "
+                      "compares. -->\n\n"
+                      "`sluiced` reads its settings from the environment, once, at its start; an "
+                      "empty value counts as unset. Each may\n"
+                      "also be given as `NAME_FILE`: the value is then that file's content without "
+                      "its trailing newline (at most 64 KiB);\n"
+                      "giving both is refused. An unknown name that begins with `SLUICE_`, or a "
+                      "value that does not fit, stops the start\n"
+                      "with one line. The command line's own names (`SLUICE_URL`, `SLUICE_TOKEN` "
+                      "…) and the names that Kubernetes injects\n"
+                      "for a Service called sluice (`*_SERVICE_HOST`, `*_SERVICE_PORT*`, "
+                      "`*_PORT*`) are left alone. `sluiced check` prints\n"
+                      "what is in effect, with secrets as `***`.\n\n"
+                      "| name | value | default | meaning |\n"
+                      "|---|---|---|---|\n");
+    for (const struct setting *s = settings; s->name; s++) {
+        if (s->not_yet)
+            continue;
+        strbuf_addf(&out, "| `%s` | ", s->name);
+        add_type(&out, s);
+        if (s->otherwise)
+            strbuf_addf(&out, " | `%s` | %s |\n", s->otherwise, s->about);
+        else
+            strbuf_addf(&out, " | | %s |\n", s->about);
+    }
+    return strbuf_take(&out);
+}

@@ -1,0 +1,150 @@
+/* config/store.c: from a setting's text to its field, strictly: what is not exactly right is
+ * refused. */
+#include "base/cleanup.h"
+#include "config/settings.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { TEXT_MAX = 4096, QUOTED_MAX = 60 };
+
+static bool ip_literal(const char *s) {
+    struct in6_addr to;
+
+    return inet_pton(AF_INET, s, &to) == 1 || inet_pton(AF_INET6, s, &to) == 1;
+}
+
+static bool integer(const char *s, int64_t *ret) {
+    const char *digits = s + (*s == '-');
+    char *end;
+
+    if (strspn(digits, "0123456789") != strlen(digits) || !*digits || (*digits == '0' && digits[1]))
+        return false;
+    errno = 0;
+    *ret = strtoll(s, &end, 10);
+    return errno == 0;
+}
+
+static bool among(const char *words, const char *word) {
+    size_t n = strlen(word);
+
+    for (; words; words = strchr(words, '|') ? strchr(words, '|') + 1 : NULL)
+        if (n && !strncmp(words, word, n) && (words[n] == '|' || !words[n]))
+            return true;
+    return false;
+}
+
+static bool url_valid(const char *s) {
+    static const char *const schemes[] = {"https://", "http://"};
+
+    for (size_t i = 0; i < 2; i++) {
+        size_t n = strlen(schemes[i]);
+
+        if (!strncmp(s, schemes[i], n))
+            return s[n] && s[n] != '/' && !strpbrk(s, " \"<>\\^`{|}");
+    }
+    return false;
+}
+
+static bool printable(const char *s) {
+    for (; *s; s++)
+        if ((unsigned char)*s < 0x20 || *s == 0x7f)
+            return false;
+    return true;
+}
+
+/* What the value should have been. */
+static char *wanted(const struct setting *s) {
+    switch (s->type) {
+    case SETTING_INT:
+        return xasprintf("an integer from %" PRId64 " to %" PRId64, s->min, s->max);
+    case SETTING_BOOL:
+        return xstrdup("true, false, 1 or 0");
+    case SETTING_WORD:
+        return xasprintf("one of %s", s->words);
+    case SETTING_URL:
+        return xstrdup("an http or https URL");
+    case SETTING_ADDRESS:
+        return xstrdup("an IP address such as 127.0.0.1 or ::");
+    case SETTING_TEXT:
+    case SETTING_DATABASE:
+    case SETTING_HOSTNAME:
+        break;
+    }
+    if (s->min)
+        return xasprintf("a text of %" PRId64 " to %" PRId64 " bytes", s->min, s->max);
+    return xasprintf("a text of at most %d bytes without control characters", TEXT_MAX);
+}
+
+static bool valid(const struct setting *s, const char *value) {
+    size_t n = strlen(value);
+    int64_t number;
+
+    switch (s->type) {
+    case SETTING_INT:
+        return integer(value, &number) && number >= s->min && number <= s->max;
+    case SETTING_BOOL:
+        return among("true|false|1|0", value);
+    case SETTING_WORD:
+        return among(s->words, value) && !strchr(value, '|');
+    case SETTING_URL:
+        return n <= TEXT_MAX && printable(value) && url_valid(value);
+    case SETTING_ADDRESS:
+        return ip_literal(value);
+    case SETTING_HOSTNAME:
+        return true;
+    case SETTING_TEXT:
+    case SETTING_DATABASE:
+        break;
+    }
+    return n >= (size_t)s->min && n <= (size_t)(s->max ? s->max : TEXT_MAX) && printable(value);
+}
+
+static void *field(const struct setting *s, struct config *c) {
+    return (char *)c + s->offset;
+}
+
+static void keep_text(const struct setting *s, const char *value, struct config *c) {
+    char **at = field(s, c);
+
+    free(*at);
+    *at = xstrdup(value);
+}
+
+bool setting_store(const struct setting *s, const char *value, struct config *ret, char *reterr,
+                   size_t n) {
+    if (!valid(s, value)) {
+        _cleanup_free_ char *right = wanted(s);
+
+        if (s->secret || s->type == SETTING_DATABASE || !printable(value))
+            snprintf(reterr, n, "%s: the value is not %s", s->name, right);
+        else
+            snprintf(reterr, n, "%s: \"%.*s\" is not %s", s->name, QUOTED_MAX, value, right);
+        return false;
+    }
+    if (s->type == SETTING_INT)
+        integer(value, (int64_t *)field(s, ret));
+    else if (s->type == SETTING_BOOL)
+        *(bool *)field(s, ret) = among("true|1", value);
+    else if (s->type != SETTING_HOSTNAME || ip_literal(value))
+        keep_text(s, value, ret);
+    return true;
+}
+
+char *setting_text(const struct setting *s, const struct config *c) {
+    const void *at = (const char *)c + s->offset;
+    const char *text;
+
+    if (s->type == SETTING_INT)
+        return xasprintf("%" PRId64, *(const int64_t *)at);
+    if (s->type == SETTING_BOOL)
+        return xstrdup(*(const bool *)at ? "true" : "false");
+    text = *(char *const *)at;
+    if (!text)
+        return NULL;
+    if (s->type == SETTING_DATABASE)
+        return config_mask_database(text);
+    return xstrdup(s->secret ? "***" : text);
+}
