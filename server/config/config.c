@@ -1,7 +1,6 @@
 /* config/config.c: the environment, read once. */
 #include "config/config.h"
 #include "base/cleanup.h"
-#include "base/strbuf.h"
 #include "config/settings.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -9,19 +9,6 @@
 
 enum { PRINTED_MAX = 1 << 20 };
 
-/* user:PASSWORD@: up to the last @, so that a password with an unescaped / or @ in it does not show
- * either. */
-static const char *mask_userinfo(const char *url, struct strbuf *out) {
-    const char *start = strstr(url, "://") + 3, *at = strrchr(start, '@'),
-               *colon = strchr(start, ':');
-
-    if (!at || !colon || colon > at)
-        return url;
-    strbuf_add(out, url, (size_t)(colon + 1 - url));
-    strbuf_adds(out, "***");
-    return at;
-}
-
 /* The end of a value: of a URL's parameter, or of a keyword's, which may be quoted. */
 static const char *value_end(const char *v, bool url) {
     char quote = !url && *v == '\'' ? *v++ : '\0';
@@ -35,27 +22,45 @@ static const char *value_end(const char *v, bool url) {
     return v;
 }
 
-char *config_mask_database(const char *url) {
+/* password=…, sslpassword=…, in a URL's query or among keywords. */
+static char *mask_parameters(const char *url, bool is_url) {
     struct strbuf out = STRBUF(PRINTED_MAX);
-    bool is_url = strstr(url, "://") != NULL;
-    const char *rest = is_url ? mask_userinfo(url, &out) : url, *found;
+    const char *rest = url, *found, *blank = is_url ? "" : " \t\n";
 
-    while ((found = strcasestr(rest, "password"))) { /* sslpassword too */
+    while ((found = strcasestr(rest, "password"))) {
         const char *v = found + strlen("password");
 
-        v += strspn(v, is_url ? "" : " \t\n");
-        if (*v == '=') {
-            v += 1 + strspn(v + 1, is_url ? "" : " \t\n");
-            strbuf_add(&out, rest, (size_t)(v - rest));
-            strbuf_adds(&out, "***");
-            rest = value_end(v, is_url);
-        } else {
+        v += strspn(v, blank);
+        if (*v != '=') {
             strbuf_add(&out, rest, (size_t)(v - rest));
             rest = v;
+            continue;
         }
+        v += 1 + strspn(v + 1, blank);
+        strbuf_add(&out, rest, (size_t)(v - rest));
+        strbuf_adds(&out, "***");
+        rest = value_end(v, is_url);
     }
     strbuf_adds(&out, rest);
     return strbuf_take(&out);
+}
+
+/* user:PASSWORD@: up to the last @, so that a password with an unescaped / or @ in it does not show
+ * either. */
+static char *mask_userinfo(const char *url, const char *start) {
+    const char *at = strrchr(start, '@'), *colon = strchr(start, ':');
+
+    if (!at || !colon || colon > at)
+        return xstrdup(url);
+    return xasprintf("%.*s***%s", (int)(colon + 1 - url), url, at);
+}
+
+char *config_mask_database(const char *url) {
+    bool is_url = strstr(url, "://") != NULL;
+    _cleanup_free_ char *masked = mask_parameters(url, is_url);
+    const char *start = strstr(masked, "://");
+
+    return start ? mask_userinfo(masked, start + 3) : TAKE_PTR(masked);
 }
 
 char *config_text(const struct config *c) {

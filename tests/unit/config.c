@@ -300,6 +300,7 @@ START_TEST(config__passwords_in_database_urls_are_masked) {
         {"postgres://db/sluice?user=a&password=pw", "postgres://db/sluice?user=a&password=***"},
         {"postgres://db/s?sslpassword=pw&sslmode=require",
          "postgres://db/s?sslpassword=***&sslmode=require"},
+        {"postgres://db:5432/s?password=p@w", "postgres://db:5432/s?password=***"},
         {"postgres://db/s?PASSWORD=pw", "postgres://db/s?PASSWORD=***"},
         {"host=db password=pw dbname=sluice", "host=db password=*** dbname=sluice"},
         {"host=db password = 'p w\\' x' dbname=sluice", "host=db password = *** dbname=sluice"},
