@@ -1,9 +1,10 @@
 #include "cli/draw.h"
 #include "base/clock.h"
 #include "cli/text.h"
+#include <stdlib.h>
 #include <string.h>
 
-enum { NAME_LEAST = 12, TIME_COLUMNS = 11, HINT_INDENT = 4, AROUND = 6 };
+enum { NAME_LEAST = 12, TIME_COLUMNS = 11, HINT_INDENT = 4, STATE_COLUMNS = 36, AROUND = 6 };
 
 static const char bold[] = "\033[1m", dim[] = "\033[2m", red[] = "\033[31m", green[] = "\033[32m",
                   yellow[] = "\033[33m", cyan[] = "\033[36m", reset[] = "\033[0m";
@@ -179,41 +180,74 @@ static void add_state(struct strbuf *b, const json_t *d, const char *color,
         strbuf_addf(b, " after %s", text_duration(us, duration));
 }
 
-void draw_outcome(struct strbuf *b, const json_t *d, const struct look *look) {
+/* "v1.2.3 (green) serves inopnc/production" */
+static char *serves_text(const json_t *d, const json_t *side, const char *version) {
+    struct strbuf b = STRBUF(DRAW_MOST);
+
+    add_side(&b, side, version);
+    strbuf_adds(&b, " serves ");
+    add_place(&b, d);
+    return strbuf_take(&b);
+}
+
+/* Goes on in this line, of which `used` columns are used, or in lines of their own. */
+static void add_sentence(struct strbuf *b, const char *text, size_t used, const struct look *look) {
+    if (used + 2 + text_width(text) < look->width) {
+        strbuf_adds(b, ": ");
+        text_add_clean(b, text);
+        strbuf_adds(b, "\n");
+    } else {
+        strbuf_adds(b, "\n");
+        add_wrapped(b, text, HINT_INDENT, look);
+    }
+}
+
+static void add_failure(struct strbuf *b, const json_t *failure, const struct look *look) {
+    if (json_str(failure, "detail", NULL))
+        add_wrapped(b, json_str(failure, "detail", ""), HINT_INDENT, look);
+    if (json_str(failure, "hint", NULL)) {
+        painted(b, look, bold, "    What to do:");
+        strbuf_adds(b, "\n");
+        add_wrapped(b, json_str(failure, "hint", ""), HINT_INDENT, look);
+    }
+}
+
+/* What serves after a deployment that was undone. */
+static void add_undone(struct strbuf *b, const json_t *d, const struct look *look) {
     const char *state = json_str(d, "state", "?");
+    const json_t *from = json_object_get(d, "from");
+    char *text = NULL;
+
+    if (json_str(d, "rolled_back_by", NULL)) {
+        text = xasprintf("Rolled back by %s.", json_str(d, "rolled_back_by", ""));
+    } else if (json_is_object(from) &&
+               (strcmp(state, "failed") == 0 || strcmp(state, "aborted") == 0)) {
+        text = serves_text(d, from, "the version before");
+    }
+    if (text)
+        add_wrapped(b, text, HINT_INDENT, look);
+    free(text);
+}
+
+void draw_outcome(struct strbuf *b, const json_t *d, const struct look *look) {
+    bool good = strcmp(json_str(d, "state", "?"), "succeeded") == 0;
     const json_t *failure = json_object_get(d, "failure");
-    bool good = strcmp(state, "succeeded") == 0;
+    char *text = NULL;
 
     strbuf_adds(b, look->utf8 ? good ? "✓ " : "✗ " : "");
     add_state(b, d, good ? green : red, look);
-    if (good) {
-        strbuf_adds(b, ": ");
-        add_side(b, json_object_get(d, "to"), json_str(d, "version", "?"));
-        strbuf_adds(b, " serves ");
-        add_place(b, d);
-    } else if (json_is_object(failure)) {
-        strbuf_adds(b, ": ");
-        text_add_clean(b, json_str(failure, "code", "?"));
-    }
-    strbuf_adds(b, "\n");
-    if (json_is_object(failure) && json_str(failure, "detail", NULL))
-        add_wrapped(b, json_str(failure, "detail", ""), HINT_INDENT, look);
-    if (json_is_object(failure) && json_str(failure, "hint", NULL)) {
-        painted(b, look, bold, "    What to do:\n");
-        add_wrapped(b, json_str(failure, "hint", ""), HINT_INDENT, look);
-    }
-    if ((strcmp(state, "failed") == 0 || strcmp(state, "aborted") == 0) &&
-        json_is_object(json_object_get(d, "from"))) {
-        strbuf_adds(b, "    ");
-        add_side(b, json_object_get(d, "from"), "the version before");
-        strbuf_adds(b, " serves ");
-        add_place(b, d);
-        strbuf_adds(b, ".\n");
-    }
-    if (json_str(d, "rolled_back_by", NULL)) {
-        strbuf_adds(b, "    Rolled back by ");
-        text_add_clean(b, json_str(d, "rolled_back_by", ""));
-        strbuf_adds(b, ".\n");
+    if (good)
+        text = serves_text(d, json_object_get(d, "to"), json_str(d, "version", "?"));
+    else if (json_str(failure, "code", NULL))
+        text = xstrdup(json_str(failure, "code", NULL));
+    if (text)
+        add_sentence(b, text, STATE_COLUMNS, look);
+    else
+        strbuf_adds(b, "\n");
+    free(text);
+    if (!good) {
+        add_failure(b, failure, look);
+        add_undone(b, d, look);
     }
 }
 
