@@ -6,18 +6,22 @@
 #pragma once
 #include <check.h>
 
-#define RUN_SUITE(name, timeout_s, ...)                                                            \
-    suite_run(name, timeout_s, (const TTest *[]){__VA_ARGS__},                                     \
+#define RUN_SUITE(name, timeout_s, ...) RUN_SUITE_WITH(name, timeout_s, NULL, NULL, __VA_ARGS__)
+/* setup and teardown (void functions, or NULL) run around each test, in its process. */
+#define RUN_SUITE_WITH(name, timeout_s, setup, teardown, ...)                                      \
+    suite_run(name, timeout_s, setup, teardown, (const TTest *[]){__VA_ARGS__},                    \
               sizeof((const TTest *[]){__VA_ARGS__}) / sizeof(const TTest *))
 
-static inline int suite_run(const char *name, double timeout_s, const TTest *const *tests,
-                            size_t n) {
+static inline int suite_run(const char *name, double timeout_s, void (*setup)(void),
+                            void (*teardown)(void), const TTest *const *tests, size_t n) {
     Suite *suite = suite_create(name);
     TCase *all = tcase_create(name);
     SRunner *runner;
     int failed;
 
     tcase_set_timeout(all, timeout_s);
+    if (setup || teardown)
+        tcase_add_checked_fixture(all, setup, teardown);
     for (size_t i = 0; i < n; i++)
         tcase_add_test(all, tests[i]);
     suite_add_tcase(suite, all);
