@@ -41,7 +41,7 @@ BEGIN
     SELECT (r->>'op')::uuid, p_deployment, r->>'job', r->>'step', r->>'purpose', r->>'kind', r->>'name', r->'write',
            p_epoch
     FROM jsonb_array_elements(c->'intents') r;
-    IF c ? 'end' THEN
+    IF c ? 'end' OR c ? 'release' THEN
         UPDATE environment_lease SET holder = NULL, until = NULL WHERE environment_id = p_environment;
     END IF;
     SELECT app || '/' || environment INTO v_chain FROM deployment WHERE id = p_deployment;

@@ -49,7 +49,6 @@ struct kube_cluster {
 
 /* For tests: before the first cluster. */
 void kube_clusters_set_timing(struct kube_clusters *s, const struct kube_timing *timing);
-struct kube_cluster *kube_cluster_ref(struct kube_cluster *c);
 /* "Authorization: Bearer …", yours; NULL when the cluster has no token.  Reads an old token file
  * again. */
 char *kube_authorization(struct kube_cluster *c);

@@ -20,6 +20,7 @@ static const struct kube_kind kinds[KUBE_KINDS] = {
     [KUBE_SERVICE_ACCOUNT] = {"ServiceAccount", "v1", "serviceaccounts", true},
     [KUBE_NAMESPACE] = {"Namespace", "v1", "namespaces", false},
     [KUBE_EVENT] = {"Event", "v1", "events", true},
+    [KUBE_SECRET] = {"Secret", "v1", "secrets", true},
 };
 
 const struct kube_kind *kube_kind_row(KubeKind k) {

@@ -23,6 +23,7 @@ typedef enum KubeKind { /* one table in kube/kind.c: apiVersion, plural, namespa
                         KUBE_SERVICE_ACCOUNT,
                         KUBE_NAMESPACE,
                         KUBE_EVENT,
+                        KUBE_SECRET, /* read only, for a check's header; never stored */
                         KUBE_KINDS
 } KubeKind;
 const char *kube_kind_name(KubeKind k); /* "Deployment" */
@@ -65,6 +66,7 @@ void kube_clusters_free(struct kube_clusters *s);
 MUSTCHECK Status kube_clusters_get(struct kube_clusters *s, const char *name, const json_t *spec,
                                    int64_t revision, struct kube_cluster **ret, char *reterr,
                                    size_t n);
+struct kube_cluster *kube_cluster_ref(struct kube_cluster *c); /* one more; returns it */
 void kube_cluster_unref(struct kube_cluster *c);
 static inline void kube_cluster_unref_cleanup(struct kube_cluster **c) {
     if (*c)

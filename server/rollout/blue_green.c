@@ -255,28 +255,33 @@ static void promote_decide(const struct step_ask *a, struct decision *d) {
     decide_done(d, "automatic");
 }
 
-static void switch_decide(const struct step_ask *a, struct decision *d) {
+/* Law 6, right before the write: the Service is as it was, the target is what was applied, and
+ * enough of its pods are ready to carry what the active color carries now. */
+static bool switch_may_send(const struct step_ask *a, struct decision *d) {
     const struct plan *p = a->plan;
     const struct seen_workload *w = target_of(a);
-    int floor;
+    int floor = blue_green_floor(p, a->seen);
     char short_of[160];
 
-    if (journal_done(a->journal, "deploy", "switch")) {
-        decide_done(d, "Service %s selects %s", p->service, color_names[p->target]);
-        return;
-    }
     if (cluster_away(a, p->available_s, d) || !same_selector(a, d) || !image_is_ours(a, d))
-        return;
-    floor = blue_green_floor(p, a->seen);
-    if (w->pods_ready < floor) {
-        snprintf(short_of, sizeof short_of, "%d of %d pods ready before traffic may move",
-                 w->pods_ready, floor);
-        if (!in_trouble(a, d) && !past(a, p->available_s, d, short_of))
-            decide_wait(d, a->started_us + p->available_s * US_PER_S, "%s", short_of);
-        return;
-    }
-    decide_write(d, "switch", "Service", p->service, WRITE_MERGE,
-                 blue_green_selector_patch(p, color_names[p->target]));
+        return false;
+    if (w->pods_ready >= floor)
+        return true;
+    snprintf(short_of, sizeof short_of, "%d of %d pods ready before traffic may move",
+             w->pods_ready, floor);
+    if (!in_trouble(a, d) && !past(a, p->available_s, d, short_of))
+        decide_wait(d, a->started_us + p->available_s * US_PER_S, "%s", short_of);
+    return false;
+}
+
+static void switch_decide(const struct step_ask *a, struct decision *d) {
+    const struct plan *p = a->plan;
+
+    if (journal_done(a->journal, "deploy", "switch"))
+        decide_done(d, "Service %s selects %s", p->service, color_names[p->target]);
+    else if (switch_may_send(a, d))
+        decide_write(d, "switch", "Service", p->service, WRITE_MERGE,
+                     blue_green_selector_patch(p, color_names[p->target]));
 }
 
 static void endpoints_decide(const struct step_ask *a, struct decision *d) {
@@ -328,17 +333,21 @@ const struct step_row blue_green_steps[] = {
     {.name = "smoke-checks",
      .title = "Run the smoke checks against the new version",
      .decide = smoke_decide},
-    {.name = "promote", .title = "Decide to let it serve", .decide = promote_decide},
+    {.name = "promote", .blind = true, .title = "Decide to let it serve", .decide = promote_decide},
     {.name = "switch-traffic",
      .title = "Point the Service at the new version",
      .fresh = true,
      .cutover = true,
+     .may_send = switch_may_send,
      .decide = switch_decide},
     {.name = "await-endpoints",
      .title = "Wait until all traffic reaches the new version",
      .decide = endpoints_decide},
     {.name = "validate-production", .title = "Check production", .decide = production_decide},
-    {.name = "keep-previous", .title = "Keep the previous version ready", .decide = keep_decide},
+    {.name = "keep-previous",
+     .blind = true,
+     .title = "Keep the previous version ready",
+     .decide = keep_decide},
 };
 const size_t blue_green_step_count = sizeof blue_green_steps / sizeof *blue_green_steps;
 

@@ -94,3 +94,9 @@ const json_t *plan_checks(const struct plan *p, CheckSet set) {
 
     return json_at(p->spec, "checks", keys[set], NULL);
 }
+
+bool plan_checks_direct(const struct plan *p, bool in_cluster) {
+    const char *reach = json_str(json_object_get(p->spec, "checks"), "reach", "auto");
+
+    return strcmp(reach, "direct") == 0 || (strcmp(reach, "auto") == 0 && in_cluster);
+}

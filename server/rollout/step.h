@@ -89,9 +89,13 @@ struct step_ask {
 struct step_row {
     const char *name;  /* "switch-traffic" */
     const char *title; /* for people: "Point the Service at the target color" */
-    bool fresh;        /* must see the API server's own answer, newer than the seizures */
+    bool blind;        /* decides without looking at the cluster */
+    bool fresh;        /* must see what is provably newer than every write of ours */
     bool cutover;      /* the commit of its intent is the cut-over (law 4) */
     void (*decide)(const struct step_ask *ask, struct decision *ret);
+    /* Asked again, on a fresh look, right before each sending of this step's write; true: send it.
+     * Else *ret is a WAIT or FAILED.  NULL: a write of this step may always be sent again. */
+    bool (*may_send)(const struct step_ask *ask, struct decision *ret);
 };
 /* The rows of a strategy in order; NULL for an unknown one. */
 const struct step_row *strategy_steps(const char *strategy, size_t *ret_count);
@@ -100,6 +104,8 @@ const struct step_row *undo_steps(size_t *ret_count);
 
 /* The checks of a set in the environment's spec: a JSON array, or NULL. */
 const json_t *plan_checks(const struct plan *p, CheckSet set);
+/* Whether checks go to the cluster IP instead of through the API server (`reach`). */
+bool plan_checks_direct(const struct plan *p, bool in_cluster);
 
 /* ---- for steps ---- */
 void decide_done(struct decision *d, const char *format, ...) PRINTF(2, 3);

@@ -81,8 +81,14 @@ static void apply_undo_decide(const struct step_ask *a, struct decision *d) {
 }
 
 static const struct step_row rows[] = {
-    {.name = "undo-traffic", .title = "Point the Service back", .decide = traffic_decide},
-    {.name = "undo-fence", .title = "Take hold of the version that serves", .decide = from_decide},
+    {.name = "undo-traffic",
+     .title = "Point the Service back",
+     .blind = true,
+     .decide = traffic_decide},
+    {.name = "undo-fence",
+     .title = "Take hold of the version that serves",
+     .blind = true,
+     .decide = from_decide},
     {.name = "undo-apply",
      .title = "Scale the new version to what it had",
      .fresh = true,

@@ -9,7 +9,8 @@ typedef enum DeploymentEvent {
     EVENT_FAIL,    /* running → undoing: a step failed */
     EVENT_ABORT,   /* running, paused, undoing, stuck → undoing: somebody asked */
     EVENT_SUCCEED, /* running → succeeded */
-    EVENT_UNDONE,  /* undoing → failed or aborted, as failure.code says */
+    EVENT_UNDONE,  /* undoing → failed */
+    EVENT_ABORTED, /* undoing → aborted, where an abort was the reason */
     EVENT_STUCK,   /* undoing, running → stuck */
 } DeploymentEvent;
 
@@ -19,6 +20,9 @@ struct transition_row {
     const char *action, *title; /* of the record; the sentence people read */
 };
 const struct transition_row *transitions(size_t *ret_count);
+/* The row of a pair; from NULL: of a new one; NULL: not possible, which from the worker is a bug.
+ */
+const struct transition_row *transition_find(const char *from, DeploymentEvent e);
 const char *event_name(DeploymentEvent e);
 
 /* Who did it, for the record. */

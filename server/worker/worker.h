@@ -23,7 +23,9 @@ worker_new(const struct worker_settings *in); /* borrows everything; starts the 
 void worker_free(struct worker *w, int timeout_ms);
 /* There is (or may be) work in this environment.  Any thread, never blocks. */
 void worker_wake(struct worker *w, const char *environment_id);
+/* An abort was committed there: the reserved worker takes it, whatever the others are doing. */
+void worker_wake_undo(struct worker *w, const char *environment_id);
 /* Something changed in the cluster: for kube_clusters_new's on_change.  Never blocks. */
 void worker_object_changed(struct worker *w, const char *cluster, KubeKind kind,
                            const char *namespace_, const char *name);
-json_t *worker_stats(const struct worker *w); /* {leases, waiting, running} */
+json_t *worker_stats(struct worker *w); /* {waiting, queued, running} */

@@ -1,0 +1,449 @@
+/* worker/worker.c: the threads.  A queue of environments that have work; workers take one, run it
+ * until it waits, and keep its lease; a wake-up or its time queues it again, so that a few threads
+ * carry any number of deployments. */
+#include "worker/worker.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "worker/job.h"
+#include "worker/runner.h"
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CLAIM_AT_ONCE = 256, RETRY_MS = 300 };
+
+typedef enum EntryState { ENTRY_WAITING, ENTRY_QUEUED, ENTRY_RUNNING } EntryState;
+
+/* An environment with work.  Urgent ones (undo) are entries of their own, so that an abort runs
+ * while a worker still hangs in a call for the job that it takes over: the epoch fences that one.
+ */
+struct entry {
+    struct entry *next;
+    char environment_id[40], cluster[64];
+    bool urgent, again; /* again: woken while it ran */
+    EntryState state;
+    uint64_t turn;  /* order in the queue */
+    int64_t due_us; /* when waiting: monotonic */
+    struct job
+        *job; /* owned; only the running worker touches it, except under the lock when waiting */
+};
+
+struct worker {
+    struct worker_settings in;
+    struct run_settings run, run_reserved;
+    pthread_mutex_t lock;
+    pthread_cond_t work, tick, renew;
+    struct entry *entries;
+    uint64_t turns;
+    bool stopping;
+    size_t thread_count;
+    pthread_t *threads, scheduler, renewer;
+};
+
+struct thread_start {
+    struct worker *w;
+    bool reserved;
+};
+
+/* ---- entries (all under the lock) ---- */
+
+static struct entry *find_entry(struct worker *w, const char *environment_id, bool urgent) {
+    for (struct entry *e = w->entries; e; e = e->next)
+        if (e->urgent == urgent && strcmp(e->environment_id, environment_id) == 0)
+            return e;
+    return NULL;
+}
+
+static void enqueue(struct worker *w, struct entry *e) {
+    if (e->state == ENTRY_RUNNING) {
+        e->again = true;
+    } else if (e->state == ENTRY_WAITING) {
+        e->state = ENTRY_QUEUED;
+        e->turn = w->turns++;
+        pthread_cond_broadcast(&w->work);
+    }
+}
+
+static struct entry *add_entry(struct worker *w, const char *environment_id, bool urgent) {
+    struct entry *e = xcalloc(1, sizeof *e);
+
+    snprintf(e->environment_id, sizeof e->environment_id, "%s", environment_id);
+    e->urgent = urgent;
+    e->next = w->entries;
+    w->entries = e;
+    return e;
+}
+
+static void remove_entry(struct worker *w, struct entry *e) {
+    for (struct entry **at = &w->entries; *at; at = &(*at)->next)
+        if (*at == e) {
+            *at = e->next;
+            job_free(e->job);
+            free(e);
+            return;
+        }
+}
+
+static size_t running_on(const struct worker *w, const char *cluster) {
+    size_t n = 0;
+
+    for (const struct entry *e = w->entries; e; e = e->next)
+        n += e->state == ENTRY_RUNNING && *cluster && strcmp(e->cluster, cluster) == 0;
+    return n;
+}
+
+/* The next entry for a worker: urgent ones first, then in turn; at most half of the workers on one
+ * cluster, so that a hung API server stalls only its own. */
+static struct entry *next_entry(struct worker *w, bool reserved) {
+    size_t most = w->in.threads > 1 ? (size_t)w->in.threads / 2 : 1;
+    struct entry *best = NULL;
+
+    for (struct entry *e = w->entries; e; e = e->next) {
+        if (e->state != ENTRY_QUEUED || (reserved && !e->urgent) ||
+            (!reserved && running_on(w, e->cluster) >= most))
+            continue;
+        if (!best || (e->urgent && !best->urgent) ||
+            (e->urgent == best->urgent && e->turn < best->turn))
+            best = e;
+    }
+    return best;
+}
+
+void worker_wake(struct worker *w, const char *environment_id) {
+    struct entry *plain, *urgent;
+
+    pthread_mutex_lock(&w->lock);
+    plain = find_entry(w, environment_id, false);
+    urgent = find_entry(w, environment_id, true);
+    if (urgent)
+        enqueue(w, urgent);
+    if (plain)
+        enqueue(w, plain);
+    else if (!urgent && w->in.threads > 0)
+        enqueue(w, add_entry(w, environment_id, false));
+    pthread_mutex_unlock(&w->lock);
+}
+
+void worker_wake_undo(struct worker *w, const char *environment_id) {
+    struct entry *e;
+
+    pthread_mutex_lock(&w->lock);
+    e = find_entry(w, environment_id, true);
+    if (w->in.threads > 0)
+        enqueue(w, e ? e : add_entry(w, environment_id, true));
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* Objects of an environment: its names, or names that Kubernetes derives from them (ReplicaSets,
+ * Pods, EndpointSlices). */
+static bool concerns(const struct plan *p, const char *namespace_, const char *name) {
+    const char *const names[] = {p->service, p->colors[COLOR_BLUE].workload,
+                                 p->colors[COLOR_GREEN].workload};
+
+    if (strcmp(p->namespace_, namespace_) != 0)
+        return false;
+    for (size_t i = 0; name && i < sizeof names / sizeof *names; i++)
+        if (strncmp(name, names[i], strlen(names[i])) == 0)
+            return true;
+    return !name;
+}
+
+void worker_object_changed(struct worker *w, const char *cluster, KubeKind kind,
+                           const char *namespace_, const char *name) {
+    (void)kind;
+    pthread_mutex_lock(&w->lock);
+    for (struct entry *e = w->entries; e; e = e->next) {
+        if (strcmp(e->cluster, cluster) != 0)
+            continue;
+        if (e->state == ENTRY_RUNNING || (e->job && concerns(&e->job->plan, namespace_, name)))
+            enqueue(w, e);
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* ---- leases ---- */
+
+static void release(struct worker *w, const struct entry *e, int64_t epoch, int64_t holder) {
+    Status s = db_once(w->in.pool, SQL_LEASE_RELEASE, NULL,
+                       DB_PARAMS(e->environment_id, DB_INT(epoch), DB_INT(holder)));
+
+    if (s) /* it runs out, or we are found dead */
+        log_event(LOG_WARNING, "lease not given back", "environment", e->environment_id, NULL);
+}
+
+static bool had_begun(const struct job *j) {
+    return j->journal.count > 0;
+}
+
+/* Takes the lease and loads the job.  false: nothing to do here now; *ret_keep: try again soon. */
+static bool claim(struct worker *w, struct entry *e, struct db_pool *pool, bool *ret_keep) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    int64_t holder = db_replica_number(w->in.replica), epoch;
+    char why[SEEN_TEXT] = "";
+    Status s;
+
+    *ret_keep = true;
+    if (holder == 0)
+        return false;
+    s = db_once(pool, SQL_LEASE_CLAIM, &rows,
+                DB_PARAMS(e->environment_id, DB_INT(holder), DB_INT(w->in.lease_ms)));
+    if (s)
+        return false;
+    if (db_rows_count(rows) == 0) {
+        *ret_keep = false; /* somebody else has it; the scanner sees when that ends */
+        return false;
+    }
+    epoch = db_int(rows, 0, "epoch");
+    s = job_load(pool, w->in.clusters, e->environment_id, epoch, holder, &e->job, why, sizeof why);
+    if (!e->job) {
+        if (*why)
+            log_event(LOG_ERROR, "deployment cannot be carried", "environment", e->environment_id,
+                      "why", why, NULL);
+        release(w, e, epoch, holder);
+        *ret_keep = s != STATUS_OK;
+        return false;
+    }
+    if (had_begun(e->job)) {
+        log_event(LOG_INFO, "lease", "deployment", e->job->deployment_id, "epoch", DB_INT(epoch),
+                  NULL);
+        change_record(
+            e->job, "lease.taken",
+            json_pack("{s:I, s:I}", "epoch", (json_int_t)epoch, "holder", (json_int_t)holder),
+            "Another worker goes on with it");
+    }
+    return true;
+}
+
+/* ---- running ---- */
+
+/* Runs an entry until it waits.  Returns when it wants to run again (monotonic µs), 0: it is over.
+ */
+static int64_t run_entry(struct worker *w, struct entry *e, const struct run_settings *run) {
+    int64_t until_us = 0, retry = clock_monotonic_us() + RETRY_MS * US_PER_MS, wait;
+    bool keep = false;
+    RunEnd end;
+
+    if (e->job && e->job->holder != db_replica_number(w->in.replica)) {
+        job_free(e->job); /* our number is another: what we held is free for anybody */
+        e->job = NULL;
+    }
+    if (!e->job && !claim(w, e, run->pool, &keep))
+        return keep ? retry : 0;
+    pthread_mutex_lock(&w->lock);
+    snprintf(e->cluster, sizeof e->cluster, "%s", e->job->cluster_name);
+    pthread_mutex_unlock(&w->lock);
+    end = run_job(run, e->job, &until_us);
+    if (end == RUN_WAIT) {
+        wait = until_us - clock_now_us();
+        return clock_monotonic_us() + (wait > 0 ? wait : 0);
+    }
+    pthread_mutex_lock(&w->lock);
+    job_free(e->job);
+    e->job = NULL;
+    pthread_mutex_unlock(&w->lock);
+    return end == RUN_FAULT ? retry : 0;
+}
+
+static void *worker_thread(void *arg) {
+    struct thread_start start = *(struct thread_start *)arg;
+    struct worker *w = start.w;
+
+    free(arg);
+    pthread_mutex_lock(&w->lock);
+    while (!w->stopping) {
+        struct entry *e = next_entry(w, start.reserved);
+        int64_t due;
+
+        if (!e) {
+            pthread_cond_wait(&w->work, &w->lock);
+            continue;
+        }
+        e->state = ENTRY_RUNNING;
+        e->again = false;
+        pthread_mutex_unlock(&w->lock);
+        due = run_entry(w, e, start.reserved ? &w->run_reserved : &w->run);
+        pthread_mutex_lock(&w->lock);
+        e->state = ENTRY_WAITING;
+        e->due_us = due;
+        if (e->again)
+            enqueue(w, e);
+        else if (due == 0)
+            remove_entry(w, e);
+        pthread_cond_broadcast(&w->work); /* a cluster's place may be free again */
+        pthread_cond_signal(&w->tick);
+    }
+    pthread_mutex_unlock(&w->lock);
+    return NULL;
+}
+
+/* ---- the scheduler: timers, and work that nobody holds ---- */
+
+static void wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t us) {
+    struct timespec at = {us / US_PER_S, us % US_PER_S * 1000};
+
+    pthread_cond_timedwait(cond, lock, &at);
+}
+
+static void scan(struct worker *w) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+
+    if (db_once(w->in.pool, SQL_LEASE_CLAIMABLE, &rows, DB_PARAMS(DB_INT(CLAIM_AT_ONCE))))
+        return;
+    for (size_t i = 0; i < db_rows_count(rows); i++) {
+        const char *id = db_text(rows, i, "environment_id");
+
+        if (db_bool(rows, i, "urgent"))
+            worker_wake_undo(w, id);
+        else
+            worker_wake(w, id);
+    }
+}
+
+static void *scheduler_thread(void *arg) {
+    struct worker *w = arg;
+    int64_t next_scan = 0;
+
+    pthread_mutex_lock(&w->lock);
+    while (!w->stopping) {
+        int64_t now = clock_monotonic_us(), next;
+
+        if (now >= next_scan) {
+            pthread_mutex_unlock(&w->lock);
+            scan(w);
+            pthread_mutex_lock(&w->lock);
+            next_scan = clock_monotonic_us() + w->in.scan_ms * US_PER_MS;
+        }
+        now = clock_monotonic_us();
+        next = next_scan;
+        for (struct entry *e = w->entries; e; e = e->next) {
+            if (e->state == ENTRY_WAITING && e->due_us <= now)
+                enqueue(w, e);
+            else if (e->state == ENTRY_WAITING && e->due_us < next)
+                next = e->due_us;
+        }
+        if (!w->stopping)
+            wait_until(&w->tick, &w->lock, next);
+    }
+    pthread_mutex_unlock(&w->lock);
+    return NULL;
+}
+
+static void *renewer_thread(void *arg) {
+    struct worker *w = arg;
+
+    pthread_mutex_lock(&w->lock);
+    while (!w->stopping) {
+        int64_t holder = db_replica_number(w->in.replica);
+        bool any = w->entries != NULL;
+
+        pthread_mutex_unlock(&w->lock);
+        if (holder && any &&
+            db_once(w->in.pool, SQL_LEASE_RENEW, NULL,
+                    DB_PARAMS(DB_INT(holder), DB_INT(w->in.lease_ms))))
+            log_event(LOG_WARNING, "leases not renewed", NULL);
+        pthread_mutex_lock(&w->lock);
+        if (!w->stopping)
+            wait_until(&w->renew, &w->lock, clock_monotonic_us() + w->in.renew_ms * US_PER_MS);
+    }
+    pthread_mutex_unlock(&w->lock);
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static void on_changed(void *ctx, const char *environment_id) {
+    struct worker *w = ctx;
+
+    if (w->in.bus)
+        bus_publish(w->in.bus, environment_id);
+}
+
+static void on_check(void *ctx, const char *environment_id) {
+    worker_wake(ctx, environment_id);
+}
+
+static void start_thread(pthread_t *ret, void *(*fn)(void *), void *arg) {
+    if (pthread_create(ret, NULL, fn, arg))
+        die("cannot start a thread");
+}
+
+static void init_cond(pthread_cond_t *cond) {
+    pthread_condattr_t attr;
+
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+struct worker *worker_new(const struct worker_settings *in) {
+    struct worker *w = xcalloc(1, sizeof *w);
+
+    w->in = *in;
+    w->run = (struct run_settings){.pool = in->pool,
+                                   .clusters = in->clusters,
+                                   .outbound_allow = in->outbound_allow,
+                                   .changed = on_changed,
+                                   .wake = on_check,
+                                   .ctx = w};
+    w->run_reserved = w->run;
+    w->run_reserved.pool = in->reserved_pool;
+    pthread_mutex_init(&w->lock, NULL);
+    init_cond(&w->work);
+    init_cond(&w->tick);
+    init_cond(&w->renew);
+    if (in->threads <= 0)
+        return w;
+    w->thread_count = (size_t)in->threads + 1;
+    w->threads = xcalloc(w->thread_count, sizeof *w->threads);
+    for (size_t i = 0; i < w->thread_count; i++) {
+        struct thread_start *start = xcalloc(1, sizeof *start);
+
+        *start = (struct thread_start){w, i == 0};
+        start_thread(&w->threads[i], worker_thread, start);
+    }
+    start_thread(&w->scheduler, scheduler_thread, w);
+    start_thread(&w->renewer, renewer_thread, w);
+    return w;
+}
+
+void worker_free(struct worker *w, int timeout_ms) {
+    if (!w)
+        return;
+    (void)timeout_ms; /* a tick's calls have deadlines of their own: it ends by itself */
+    pthread_mutex_lock(&w->lock);
+    w->stopping = true;
+    pthread_cond_broadcast(&w->work);
+    pthread_cond_broadcast(&w->tick);
+    pthread_cond_broadcast(&w->renew);
+    pthread_mutex_unlock(&w->lock);
+    for (size_t i = 0; i < w->thread_count; i++)
+        pthread_join(w->threads[i], NULL);
+    if (w->thread_count > 0) {
+        pthread_join(w->scheduler, NULL);
+        pthread_join(w->renewer, NULL);
+    }
+    while (w->entries) {
+        if (w->entries->job)
+            release(w, w->entries, w->entries->job->epoch, w->entries->job->holder);
+        remove_entry(w, w->entries);
+    }
+    pthread_cond_destroy(&w->work);
+    pthread_cond_destroy(&w->tick);
+    pthread_cond_destroy(&w->renew);
+    pthread_mutex_destroy(&w->lock);
+    free(w->threads);
+    free(w);
+}
+
+json_t *worker_stats(struct worker *w) {
+    int count[3] = {0};
+
+    pthread_mutex_lock(&w->lock);
+    for (const struct entry *e = w->entries; e; e = e->next)
+        count[e->state]++;
+    pthread_mutex_unlock(&w->lock);
+    return json_pack("{s:i, s:i, s:i}", "waiting", count[ENTRY_WAITING], "queued",
+                     count[ENTRY_QUEUED], "running", count[ENTRY_RUNNING]);
+}

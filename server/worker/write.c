@@ -1,0 +1,225 @@
+#include "worker/write.h"
+#include "base/clock.h"
+#include "worker/crash.h"
+#include "worker/observe.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    TRIES = 10
+}; /* conflicts in a row before the step is asked again: status churn, not a fight */
+
+static void later(struct job *j, const struct kube_result *r, struct write_outcome *ret) {
+    int64_t wait_us = 100 * US_PER_MS << (j->failures < 5 ? j->failures : 5);
+
+    j->failures++;
+    if (r->retry_after_s >= 0)
+        wait_us = (r->retry_after_s < 60 ? r->retry_after_s : 60) * US_PER_S;
+    ret->end = WRITE_LATER;
+    ret->until_us = clock_now_us() + wait_us;
+    snprintf(ret->detail, sizeof ret->detail, "The cluster did not confirm it: %.400s", r->message);
+}
+
+static void no(struct write_outcome *ret, const char *code, const char *hint,
+               const struct intent *intent, const char *what, const char *message) {
+    ret->end = WRITE_NO;
+    ret->code = code;
+    ret->hint = hint;
+    snprintf(ret->detail, sizeof ret->detail, "%s %s %s%.350s", intent->kind, intent->name, what,
+             message);
+}
+
+static KubeKind kind_of(const struct intent *intent) {
+    const char *api_version = strcmp(intent->kind, "Deployment") == 0 ? "apps/v1" : "v1";
+    KubeKind kind = KUBE_SERVICE;
+
+    api_version = json_str(json_object_get(intent->write, "body"), "apiVersion", api_version);
+    if (!kube_kind_find(api_version, intent->kind, &kind))
+        die("an intent names the kind %s, which was checked before", intent->kind);
+    return kind;
+}
+
+static json_t *object_in(json_t *parent, const char *key) {
+    json_t *child = json_object_get(parent, key);
+
+    if (!child) {
+        child = json_object();
+        json_object_set_new(parent, key, child);
+    }
+    return child;
+}
+
+/* The body with what fences it.  object: what GET found, NULL to create. */
+static json_t *fenced_body(const struct job *j, const struct intent *intent, const json_t *object) {
+    json_t *body = json_deep_copy(json_object_get(intent->write, "body"));
+    json_t *metadata = object_in(body, "metadata"),
+           *annotations = object_in(metadata, "annotations");
+    const char *theirs = object ? kube_annotation(object, "sluice.dev/epoch") : NULL;
+    int64_t epoch = j->epoch;
+
+    /* backward verbs go on after lost history: the admission policy refuses a lower epoch */
+    if (j->undoing && theirs && strtoll(theirs, NULL, 10) >= epoch)
+        epoch = strtoll(theirs, NULL, 10) + 1;
+    json_object_set_new(annotations, "sluice.dev/epoch", json_sprintf("%lld", (long long)epoch));
+    json_object_set_new(annotations, "sluice.dev/op", json_string(intent->op));
+    json_object_set_new(annotations, "sluice.dev/environment",
+                        json_sprintf("%s/%s", j->app, j->environment));
+    json_object_set_new(object_in(metadata, "labels"), "sluice.dev/managed", json_string("true"));
+    if (object)
+        json_object_set_new(metadata, "resourceVersion",
+                            json_string(kube_resource_version(object)));
+    return body;
+}
+
+/* A forward write needs a past that we know (design.md, Fencing): the op on the object is ours or
+ * absent. */
+static bool history_known(struct db_pool *pool, struct job *j, const json_t *object, Status *ret) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    const char *op = kube_annotation(object, "sluice.dev/op");
+    const char *epoch = kube_annotation(object, "sluice.dev/epoch");
+
+    *ret = STATUS_OK;
+    if (!op)
+        return true;
+    if (epoch && strtoll(epoch, NULL, 10) > j->epoch)
+        return false;
+    for (size_t i = 0; i < j->journal.count; i++)
+        if (strcmp(j->journal.intents[i].op, op) == 0)
+            return true;
+    *ret = db_once(pool, SQL_TICK_OP_KNOWN, &rows, DB_PARAMS(op));
+    return *ret || db_bool(rows, 0, "known");
+}
+
+static Status lease_held(struct db_pool *pool, const struct job *j, bool *ret) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    Status s = db_once(pool, SQL_LEASE_CHECK, &rows,
+                       DB_PARAMS(j->environment_id, DB_INT(j->epoch), DB_INT(j->holder)));
+
+    *ret = !s && db_bool(rows, 0, "held");
+    return s;
+}
+
+/* The step's own last word, on a fresh look. */
+static bool vetoed(struct job *j, struct write_outcome *ret) {
+    const struct step_row *row = job_row(j);
+    struct seen seen;
+    const struct step_ask ask = {&j->plan, &j->journal, &seen, job_progress(j)->started_us};
+
+    if (!row->may_send)
+        return false;
+    observe_fresh(j->cluster, j->plan.spec, &j->journal, &seen);
+    if (row->may_send(&ask, &ret->decision))
+        return false;
+    ret->end = WRITE_VETO;
+    return true;
+}
+
+static void send(struct job *j, const struct intent *intent, KubeKind kind, const json_t *object,
+                 struct kube_result *r) {
+    const char *verb = json_str(intent->write, "verb", "");
+    json_auto_t *body = fenced_body(j, intent, object);
+
+    crash_point("before-write");
+    if (!object)
+        kube_create(j->cluster, kind, j->plan.namespace_, body, false, r);
+    else if (strcmp(verb, WRITE_APPLY) == 0)
+        kube_patch(j->cluster, kind, j->plan.namespace_, intent->name, KUBE_APPLY, body, false, r);
+    else
+        kube_patch(j->cluster, kind, j->plan.namespace_, intent->name,
+                   strcmp(verb, WRITE_STRATEGIC) == 0 ? KUBE_STRATEGIC_PATCH : KUBE_MERGE_PATCH,
+                   body, false, r);
+    crash_point("after-write");
+}
+
+static void written(const json_t *object, struct write_outcome *ret) {
+    ret->end = WRITE_DONE;
+    snprintf(ret->resource_version, sizeof ret->resource_version, "%s",
+             kube_resource_version(object));
+}
+
+/* What a missing object means.  true when the write may go on as a creation. */
+static bool absent(struct job *j, const struct intent *intent, struct write_outcome *ret) {
+    if (strcmp(json_str(intent->write, "verb", ""), WRITE_APPLY) == 0)
+        return true;
+    if (j->undoing && strcmp(intent->kind, "Service") != 0)
+        ret->end = WRITE_DONE; /* a workload that is gone needs no undoing */
+    else
+        no(ret, "third-party-change", "Somebody deleted it: create it again, then deploy again.",
+           intent, "is gone", "");
+    return false;
+}
+
+/* One round.  true: the object changed under us, look again. */
+static bool attempt(struct db_pool *pool, struct job *j, const struct intent *intent,
+                    struct write_outcome *ret) {
+    _cleanup_(kube_result_done) struct kube_result got = {0}, put = {0};
+    KubeKind kind = kind_of(intent);
+    const char *op;
+    bool held, known;
+    Status s = STATUS_OK;
+
+    kube_get(j->cluster, kind, j->plan.namespace_, intent->name, &got);
+    if (got.outcome != KUBE_DONE && got.outcome != KUBE_NOT_FOUND) {
+        if (got.outcome == KUBE_REFUSED && !j->undoing)
+            no(ret, "cluster-unavailable", "Check the permissions of Sluice's account.", intent,
+               "may not be read: ", got.message);
+        else
+            later(j, &got, ret);
+        return false;
+    }
+    op = got.object ? kube_annotation(got.object, "sluice.dev/op") : NULL;
+    if (op && strcmp(op, intent->op) == 0) {
+        written(got.object, ret);
+        return false;
+    }
+    if (!got.object && !absent(j, intent, ret))
+        return false;
+    known = !got.object || j->undoing || history_known(pool, j, got.object, &s);
+    if (!s && !known) {
+        ret->end = WRITE_HISTORY;
+        snprintf(ret->detail, sizeof ret->detail,
+                 "%s %s carries a write (op %s) that this database does not know", intent->kind,
+                 intent->name, op ? op : "none");
+        return false;
+    }
+    if (vetoed(j, ret))
+        return false;
+    if (!s)
+        s = lease_held(pool, j, &held);
+    if (s || !held) {
+        ret->end = WRITE_DROPPED;
+        return false;
+    }
+    send(j, intent, kind, got.object, &put);
+    if (put.outcome == KUBE_DONE)
+        written(put.object, ret);
+    else if (put.outcome == KUBE_CONFLICT || (put.outcome == KUBE_UNKNOWN && j->failures++ == 0))
+        return true; /* look: was it ours? */
+    else if (put.outcome == KUBE_REFUSED)
+        no(ret, strstr(put.message, "quota") ? "quota" : "invalid-target",
+           "Correct what the API server names, then deploy again.", intent,
+           "was refused: ", put.message);
+    else if (put.outcome == KUBE_NOT_FOUND)
+        return true;
+    else
+        later(j, &put, ret);
+    return false;
+}
+
+void write_intent(struct db_pool *pool, struct job *j, const struct intent *intent,
+                  struct write_outcome *ret) {
+    int tries = 0;
+
+    *ret = (struct write_outcome){0};
+    while (tries++ < TRIES && attempt(pool, j, intent, ret))
+        ;
+    if (tries > TRIES) {
+        ret->end = WRITE_LATER;
+        ret->until_us = clock_now_us() + 100 * US_PER_MS;
+        snprintf(ret->detail, sizeof ret->detail, "%s %s keeps changing", intent->kind,
+                 intent->name);
+    }
+    if (ret->end == WRITE_DONE)
+        j->failures = 0;
+}

@@ -1,0 +1,26 @@
+/* worker/write.h: carries one intended write to the cluster, fenced: GET, is it done already, may
+ * it still be sent, is the lease still ours, write under that resourceVersion.  design.md §3,
+ * Fencing. */
+#pragma once
+#include "worker/job.h"
+
+typedef enum WriteEnd {
+    WRITE_DONE,  /* in effect: our op is on the object (or there is nothing left to write to, and
+                    that is as good) */
+    WRITE_LATER, /* not known, or not now: come back at until_us */
+    WRITE_NO, /* the API server refused it, or the object is gone: code, detail and hint say so */
+    WRITE_HISTORY, /* the object carries an op or epoch that our journal does not know */
+    WRITE_DROPPED, /* the lease is not ours any more */
+    WRITE_VETO,    /* the step does not want it sent now: decision says WAIT or FAILED */
+} WriteEnd;
+
+struct write_outcome {
+    WriteEnd end;
+    char resource_version[32];
+    int64_t until_us;
+    const char *code, *hint;
+    char detail[SEEN_TEXT * 2];
+    struct decision decision; /* of WRITE_VETO */
+};
+void write_intent(struct db_pool *pool, struct job *j, const struct intent *intent,
+                  struct write_outcome *ret);
