@@ -35,7 +35,7 @@ const struct setting settings[] = {
     {"SENTRY_DSN", SETTING_URL, AT(sentry_dsn), .secret = true,
      .about = "Where faults are reported."},
     {"KUBECONFIG", SETTING_TEXT, AT(kubeconfig),
-     .about = "Kubeconfig file of clusters registered without one; unset: the in-cluster service account."},
+     .about = "A kubeconfig file; its folder stands in where SLUICE_KUBECONFIG_DIR is unset. Clusters registered with `in_cluster` use the pod's service account."},
     {"SLUICE_KUBECONFIG_DIR", SETTING_TEXT, AT(kubeconfig_dir),
      .about = "The only folder that a cluster's `kubeconfig_file` may name."},
     {"SLUICE_OUTBOUND_ALLOW", SETTING_TEXT, AT(outbound_allow),
@@ -79,7 +79,7 @@ const struct setting settings[] = {
     {"SLUICE_SCAN_MS", SETTING_INT, AT(scan_ms), .otherwise = "500", .min = 10, .max = MINUTE_MS,
      .about = "How often workers look for work that nobody told them of."},
     {"SLUICE_CRASH_POINT", SETTING_TEXT, AT(crash_point),
-     .about = "Where a debug build kills itself, for tests; refused by other builds."},
+     .about = "Where a build with test points kills itself (`POINT:PASS`); refused by other builds."},
     {0},
 };
 // clang-format on
