@@ -156,6 +156,7 @@ ExitCode api_try(struct session *s, const struct api_call *call, struct api_answ
     api_headers(s, headers);
     send_call(s, call, &in, &response);
     take_answer(&response, ret);
+    ret->may_have_acted = response.outcome == NET_UNKNOWN && strcmp(in.method, "GET") != 0;
     net_response_done(&response);
     return exit_code(ret, !call->accept);
 }

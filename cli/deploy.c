@@ -1,6 +1,5 @@
 /* cli/deploy.c: starting and taking back deployments. */
 #include "base/cleanup.h"
-#include "base/ids.h"
 #include "cli/commands.h"
 #include "cli/screen.h"
 #include "cli/text.h"
@@ -43,17 +42,14 @@ static void say_started(const json_t *deployment) {
 int run_deploy(struct session *s, const struct args *a) {
     _cleanup_(api_answer_done) struct api_answer answer = {0};
     json_auto_t *body = deploy_body(a);
-    const char *key = arg_text(a, "idempotency-key"), *id;
-    char made[UUID_TEXT];
+    const char *id;
     ExitCode code;
 
-    /* With a key of its own a request whose fate is unknown can be made once more: never two
-     * deployments. */
     code = api_do(s,
                   &(struct api_call){.method = "POST",
                                      .path = "/api/v1/deployments",
                                      .json = body,
-                                     .idempotency_key = key ? key : uuid_v7(made)},
+                                     .idempotency_key = arg_text(a, "idempotency-key")},
                   &answer);
     if (code != EXIT_DONE)
         return code;

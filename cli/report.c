@@ -155,6 +155,8 @@ void report_answer(const struct session *s, const struct api_answer *a) {
         fprintf(stderr, "sluice: %s does not answer: %s\n", s->url, a->error);
     else
         report_problem(a);
+    if (a->may_have_acted)
+        fputs("  it may have been carried out all the same: see  sluice status\n", stderr);
     if (!s->json)
         return;
     if (a->answered && json_is_object(a->json)) {

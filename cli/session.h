@@ -51,6 +51,7 @@ struct api_answer {
     char *location, *content_type; /* owned or NULL */
     int retry_after_s;             /* -1 when absent */
     char error[160];               /* when not answered */
+    bool may_have_acted;           /* not answered, and it was no read */
 };
 /* "/api/v1" and `format`, whose every %s is one path segment or query value, encoded.  Yours. */
 char *api_path(const char *format, ...);
