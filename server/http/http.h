@@ -1,7 +1,9 @@
-/* http/http.h: the edge.  What handlers see of a request, and what they answer; never libmicrohttpd, never a socket.
+/* http/http.h: the edge.  What handlers see of a request, and what they answer; never
+ * libmicrohttpd, never a socket.
  *
- * Phases: begin → route → limits → authenticate → authorise → read_body → decode → handle → render → end.  The first ones
- * run on I/O threads; `handle` runs on a handler thread, or on the I/O thread where route.io_thread says so. */
+ * Phases: begin → route → limits → authenticate → authorise → read_body → decode → handle → render
+ * → end.  The first ones run on I/O threads; `handle` runs on a handler thread, or on the I/O
+ * thread where route.io_thread says so. */
 #pragma once
 #include "auth/principal.h"
 #include "base/arena.h"
@@ -16,26 +18,30 @@ struct request;
 
 typedef enum HttpMethod { HTTP_GET, HTTP_PUT, HTTP_POST, HTTP_DELETE } HttpMethod;
 
-/* ---- body schemas: what a JSON body may hold; unknown and duplicate keys are refused, failures name the field ---- */
+/* ---- body schemas: what a JSON body may hold; unknown and duplicate keys are refused, failures
+ * name the field ---- */
 typedef enum FieldType {
-    FIELD_STRING,  /* const char *; min, max: bytes */
+    FIELD_STRING,  /* const char *; min, max: bytes (max 0: 1024) */
     FIELD_NAME,    /* const char *; api.md's names */
     FIELD_ENUM,    /* const char *; one of `words` ("a|b|c") */
     FIELD_TIME,    /* int64_t µs; RFC 3339 */
-    FIELD_INT,     /* int64_t; min, max: value */
+    FIELD_INT,     /* int64_t; min, max: value (both 0: any) */
     FIELD_BOOL,    /* bool */
-    FIELD_STRINGS, /* const char *const *, ended by NULL; max: how many; each at most 1024 bytes */
+    FIELD_STRINGS, /* const char *const *, ended by NULL; min, max: how many (max 0: 100); each at
+                      most 1024 bytes */
     FIELD_OBJECT,  /* json_t *, borrowed, whose keys `schema` describes */
-    FIELD_OBJECTS, /* json_t *, borrowed: array of objects that `schema` describes; min, max: how many */
-    FIELD_MAP,     /* json_t *, borrowed: object with free keys, max: how many; `schema` with one field describes each
-                    * value (its name is ignored); schema NULL: any value */
-    FIELD_ANY,     /* json_t *, borrowed */
+    FIELD_OBJECTS, /* json_t *, borrowed: array of objects that `schema` describes; min, max: how
+                      many */
+    FIELD_MAP, /* json_t *, borrowed: object with free keys, max: how many; `schema` with one field
+                * describes each value (its name is ignored); schema NULL: any value */
+    FIELD_ANY, /* json_t *, borrowed */
 } FieldType;
 
 struct field {
     const char *name;
     FieldType type;
-    size_t offset; /* into the decoded struct; FIELD_NOWHERE within nested schemas, which only check */
+    size_t
+        offset; /* into the decoded struct; FIELD_NOWHERE within nested schemas, which only check */
     bool required; /* null counts as absent */
     int64_t min, max;
     const char *words;
@@ -47,12 +53,14 @@ struct body_schema {
     const char *name; /* the component's name in openapi.yaml */
     const struct field *fields;
     size_t count, size; /* of fields; of the decoded struct */
-    /* What fields alone cannot say; NULL for none.  Adds to the reply with reply_field_error. */
+    /* What fields alone cannot say; NULL for none.  Adds to the reply with reply_field_error.  Runs
+     * for a whole body (never for a nested schema), and only when the fields are in order. */
     Status (*check)(const json_t *body, struct reply *r);
 };
 
 /* ---- routes ---- */
-/* in: the decoded struct (NULL without schema).  Called again after it parked (request->resumed counts). */
+/* in: the decoded struct (NULL without schema).  Called again after it parked (request->resumed
+ * counts). */
 typedef Status handler_fn(struct request *q, const void *in, struct reply *r);
 
 typedef enum BodyKind { BODY_NONE, BODY_JSON, BODY_RAW } BodyKind;
@@ -66,9 +74,10 @@ struct route {
     const struct body_schema *schema; /* of BODY_JSON */
     const char *media_type;           /* of BODY_RAW: "application/yaml" */
     size_t max_body;                  /* 0: 256 KiB */
-    const char *query;                /* names that the query may have, "limit|cursor|app"; NULL: none */
-    bool io_thread;                   /* answers without blocking, on the I/O thread */
+    const char *query; /* names that the query may have, "limit|cursor|app"; NULL: none */
+    bool io_thread;    /* answers without blocking, on the I/O thread */
     handler_fn *handler;
+    bool urgent; /* abort, rollback: served before others and never refused as overload */
 };
 #define SCOPE_PUBLIC "public"
 #define SCOPE_ANY    "any"
@@ -89,13 +98,16 @@ struct request {
     void *context;       /* what http_start was given */
     void *state;         /* the handler's own, between parks; in the arena */
 };
-/* Path value; never NULL for a name in the template.  A segment that is no plain text (%00, %2f, …) never gets here. */
+/* Path value; never NULL for a name in the template.  A segment that is no plain text (%00, %2f, …)
+ * never gets here. */
 const char *request_param(const struct request *q, const char *name);
-const char *request_query(const struct request *q, const char *name);  /* decoded; NULL when absent */
+const char *request_query(const struct request *q,
+                          const char *name); /* decoded; NULL when absent */
 const char *request_header(const struct request *q, const char *name); /* NULL when absent */
-bool request_accepts(const struct request *q, const char *media_type); /* named in Accept (wildcards do not count) */
-/* If-Match against the ETag of what is there (without quotes): STATUS_OK, E_PRECONDITION_REQUIRED (absent) or
- * E_PRECONDITION_FAILED; "*" matches whatever is there. */
+bool request_accepts(const struct request *q,
+                     const char *media_type); /* named in Accept (wildcards do not count) */
+/* If-Match against the ETag of what is there (without quotes): STATUS_OK, E_PRECONDITION_REQUIRED
+ * (absent) or E_PRECONDITION_FAILED; "*" matches whatever is there. */
 MUSTCHECK Status request_if_match(const struct request *q, const char *etag, struct reply *r);
 
 /* ?limit= (1..200, default 50) and ?cursor= : an opaque text that carries one position string. */
@@ -108,39 +120,51 @@ MUSTCHECK Status request_page(const struct request *q, struct page *ret, struct 
 /* ---- a reply ---- */
 struct stream_source;
 struct reply {
-    unsigned status; /* 0: 200 */
+    unsigned status; /* 0: 200, or 204 with nothing to say */
     json_t *json;    /* owned by the reply */
     char *raw;       /* instead of json: bytes, owned (malloc) */
     size_t raw_len;
     const char *content_type;            /* of raw; static */
     const char *etag, *location, *allow; /* in the arena or static; etag without quotes */
     int retry_after_s;                   /* 0: none */
-    const char *detail; /* of a refusal: one sentence for people; in the arena */
-    json_t *errors;     /* of a refusal: [{field, code, detail}], owned */
-    json_t *extra;      /* of a refusal: further members of the problem, owned */
-    const char *park_topic; /* set by reply_park */
+    const char *detail;                  /* of a refusal: one sentence for people; in the arena */
+    json_t *errors;                      /* of a refusal: [{field, code, detail}], owned */
+    json_t *extra;                       /* of a refusal: further members of the problem, owned */
+    const char *park_topic;              /* set by reply_park */
     int64_t park_until_us;
     const struct stream_source *stream; /* set by reply_stream */
     void *stream_ctx;
     struct arena *arena;
+    const char *cache_control; /* NULL: no-store */
 };
 
-/* Refuses: return reply_refuse(r, E_NOT_FOUND, "No app is called %s.", name).  Returns its status. */
+/* Refuses: return reply_refuse(r, E_NOT_FOUND, "No app is called %s.", name).  Returns its status.
+ */
 Status reply_refuse(struct reply *r, Status s, const char *format, ...) PRINTF(3, 4);
-/* Adds {field, code, detail} to errors; field is an RFC 6901 pointer ("/checks/health/0/name").  Returns E_INVALID_BODY. */
-Status reply_field_error(struct reply *r, const char *field, const char *code, const char *format, ...)
-    PRINTF(4, 5);
+/* Adds {field, code, detail} to errors; field is an RFC 6901 pointer ("/checks/health/0/name").
+ * Returns E_INVALID_BODY. */
+Status reply_field_error(struct reply *r, const char *field, const char *code, const char *format,
+                         ...) PRINTF(4, 5);
+/* The same for a value of the query; field is its name.  Returns E_INVALID_QUERY. */
+Status reply_query_error(struct reply *r, const char *name, const char *code, const char *format,
+                         ...) PRINTF(4, 5);
 void reply_extra(struct reply *r, const char *key, json_t *value); /* takes value */
-/* The list shape of api.md; takes items; next: position of the last item when there are more, else NULL. */
+/* The list shape of api.md; takes items; next: position of the last item when there are more, else
+ * NULL. */
 void reply_list(struct reply *r, json_t *items, const char *next);
-/* Gives the thread back; the handler is called again when the bus says topic, each 500 ms, and at the deadline
- * (monotonic µs), until it no longer parks. */
+/* Gives the thread back; the handler is called again when the bus says topic, each 500 ms, and at
+ * the deadline (monotonic µs), until it no longer parks. */
 Status reply_park(struct reply *r, const char *topic, int64_t until_us);
 
-/* Server-Sent Events.  fill() runs on a handler thread at the start, when the topic is published and each poll_ms: it
- * appends events to `out` (at most 64 KiB a call) and says whether the stream goes on.  The edge adds heartbeats. */
+/* Server-Sent Events.  fill() runs on a handler thread at the start, when the topic is published
+ * and each poll_ms: it appends events to `out` (at most 64 KiB a call) and says whether the stream
+ * goes on.  The edge adds heartbeats. */
 struct strbuf;
-typedef enum StreamState { STREAM_OPEN, STREAM_MORE /* call again at once */, STREAM_END } StreamState;
+typedef enum StreamState {
+    STREAM_OPEN,
+    STREAM_MORE /* call again at once */,
+    STREAM_END
+} StreamState;
 struct stream_source {
     Status (*fill)(void *ctx, struct strbuf *out, StreamState *ret);
     void (*free)(void *ctx);
@@ -156,7 +180,8 @@ struct http_settings {
     const char *address; /* "127.0.0.1", "::", … */
     int port;            /* 0: any free one */
     int io_threads, handler_threads;
-    int max_connections, queue_max; /* queue_max: requests waiting for a handler thread; more: 503 overloaded */
+    int max_connections,
+        queue_max; /* queue_max: requests waiting for a handler thread; more: 503 overloaded */
     int header_timeout_ms, idle_timeout_s;
     bool log_requests;
     const struct route *routes; /* ended by a NULL operation */
@@ -168,12 +193,14 @@ struct http_server;
 /* Checks the table (http_routes_check) and starts.  NULL with a line in reterr when it cannot. */
 struct http_server *http_start(const struct http_settings *in, char *reterr, size_t n);
 int http_port(const struct http_server *s);
-/* Graceful: accepts no more, ends streams, lets requests under way finish (at most timeout_ms), frees. */
+/* Graceful: accepts no more, ends streams, lets requests under way finish (at most timeout_ms),
+ * frees. */
 void http_stop(struct http_server *s, int timeout_ms);
 /* Readiness turns false first: call this, then http_stop. */
 void http_drain(struct http_server *s);
 bool http_draining(const struct http_server *s);
-/* NULL when the table is sound, else what is wrong (unique operation and method+template, known scope, schema iff JSON). */
+/* NULL when the table is sound, else what is wrong (unique operation and method+template, known
+ * scope, schema iff JSON). */
 const char *http_routes_check(const struct route *routes);
 /* Counters for metrics and /api/health/detailed. */
 json_t *http_stats(const struct http_server *s);

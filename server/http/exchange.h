@@ -1,0 +1,78 @@
+/* http/exchange.h: one request and its answer inside the edge (internal to http/).
+ *
+ * Threads: an exchange belongs to one thread at a time: the I/O thread of its connection, or,
+ * between suspend and resume, the handler thread that runs its job, or, while parked, nobody
+ * (parking.lock).  Whoever gives it away must not touch it again. */
+#pragma once
+#include "base/strbuf.h"
+#include "http/http.h"
+#include "http/queue.h"
+#include "http/router.h"
+#include "http/uri.h"
+#include <microhttpd.h>
+
+struct conn;
+struct stream;
+
+typedef enum Turn {
+    TURN_NEXT,   /* on to the next phase */
+    TURN_WAIT,   /* for the rest of the request, or it was given away: do not touch it */
+    TURN_ANSWER, /* exchange.status says which answer */
+} Turn;
+
+struct exchange {
+    struct request q; /* first: request_exchange() relies on it */
+    struct reply r;
+    struct arena arena;
+    struct job job;
+    struct http_server *server; /* borrowed */
+    struct MHD_Connection *connection;
+    struct conn *conn; /* borrowed: lives as long as the connection */
+    /* the request, as read */
+    const char *raw_uri, *method_name, *version;
+    struct uri uri;
+    struct uri_query query;
+    struct router_match match;
+    struct strbuf body;
+    bool body_expected, body_complete, body_over;
+    size_t discarded; /* bytes of a body that is too large */
+    /* where it is */
+    unsigned phase;
+    Status status;
+    bool suspended; /* given to a handler thread: the answer must resume the connection */
+    bool close;     /* the answer ends the connection */
+    bool abandoned; /* the server stops: answer instead of parking on */
+    int64_t began_us;
+    void *in; /* the decoded body */
+    /* parked */
+    struct exchange *park_prev, *park_next;
+    uint64_t park_topic, bus_seen;
+    int64_t park_poll_us;
+    /* the answer */
+    struct stream *stream; /* a reference */
+    struct MHD_Response *response;
+    unsigned http_status;
+    uint64_t answer_size;
+};
+
+static inline struct exchange *request_exchange(const struct request *q) {
+    return (struct exchange *)(uintptr_t)q;
+}
+static inline struct exchange *job_exchange(struct job *j) {
+    return (struct exchange *)(void *)((char *)j - offsetof(struct exchange, job));
+}
+
+/* guard.c: refuses what an HTTP parser in front of us might read in another way.  close is set when
+ * it refuses. */
+MUSTCHECK Status guard_request(struct exchange *x);
+/* accept.c: whether Accept allows this type. */
+bool accepts_type(const char *accept, const char *media_type);
+
+/* phases.c.  Runs phases until the answer is there (true) or the exchange was given away or waits
+ * for input (false: do not touch it unless waiting for input on the I/O thread). */
+bool exchange_run(struct exchange *x, bool first_call);
+/* answer.c: builds x->response from status and reply. */
+void exchange_render(struct exchange *x);
+void reply_reset(struct reply *r); /* drops what it owns, keeps the arena */
+/* problem.c: the body of a refusal or fault. */
+json_t *problem_json(const struct exchange *x, const struct status_row *row);

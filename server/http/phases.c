@@ -1,0 +1,327 @@
+/* http/phases.c: what happens to a request, in order, as one table and one loop.
+ *
+ * Threads: up to `dispatch` on the I/O thread of the connection; from there on a handler thread,
+ * unless the route says io_thread.  Only `render` turns a Status into HTTP. */
+#include "auth/auth.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "http/body.h"
+#include "http/server.h"
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { BODY_MAX = 256 * 1024 };
+
+struct phase {
+    const char *name;
+    Turn (*run)(struct exchange *x);
+};
+
+static Turn answer(struct exchange *x, Status s) {
+    x->status = s;
+    return TURN_ANSWER;
+}
+
+/* ---- begin ---- */
+
+static const struct {
+    const char *name;
+    HttpMethod method;
+} methods[] = {
+    {"GET", HTTP_GET},   {"HEAD", HTTP_GET},      {"PUT", HTTP_PUT},
+    {"POST", HTTP_POST}, {"DELETE", HTTP_DELETE},
+};
+
+static int method_of(const char *name) {
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (!strcmp(methods[i].name, name))
+            return (int)methods[i].method;
+    return -1;
+}
+
+static Turn phase_begin(struct exchange *x) {
+    Status s = guard_request(x);
+
+    return s == STATUS_OK ? TURN_NEXT : answer(x, s);
+}
+
+/* ---- route ---- */
+
+static char *allow_text(struct exchange *x) {
+    static const char *const names[] = {"GET, HEAD", "PUT", "POST", "DELETE"};
+    char *text = NULL;
+
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
+        if (x->match.methods & 1u << i)
+            text = arena_printf(&x->arena, "%s%s%s", text ? text : "", text ? ", " : "", names[i]);
+    return text;
+}
+
+static Turn phase_route(struct exchange *x) {
+    int method = method_of(x->method_name);
+
+    x->match = router_find(x->server->router, method, x->uri.segment, x->uri.segments);
+    x->q.route = x->match.route;
+    if (x->q.route) {
+        x->q.method = (HttpMethod)method;
+        x->job.urgent = x->q.route->urgent;
+        return TURN_NEXT;
+    }
+    if (!x->match.methods)
+        return answer(x, reply_refuse(&x->r, E_NOT_FOUND, "There is nothing at this path."));
+    x->r.allow = allow_text(x);
+    return answer(x, reply_refuse(&x->r, E_METHOD_NOT_ALLOWED,
+                                  "%.20s is not possible here; these are: %s.", x->method_name,
+                                  x->r.allow));
+}
+
+/* ---- limits ---- */
+
+static size_t body_max(const struct route *route) {
+    if (route->body == BODY_NONE)
+        return 0;
+    return route->max_body ? route->max_body : BODY_MAX;
+}
+
+/* Whether the media type of a header is one of "a/b|c/d". */
+static bool media_type_among(const char *given, const char *types) {
+    size_t n = strcspn(given, "; \t");
+
+    for (const char *at = types; *at;) {
+        size_t len = strcspn(at, "|");
+
+        if (len == n && !strncasecmp(at, given, n))
+            return true;
+        at += len + (at[len] == '|');
+    }
+    return false;
+}
+
+static Status body_acceptable(struct exchange *x, uint64_t length) {
+    const struct route *route = x->q.route;
+    const char *type = request_header(&x->q, "Content-Type");
+    const char *wanted = route->body == BODY_RAW ? route->media_type : "application/json";
+
+    if (route->body == BODY_NONE) /* a chunked one may still turn out to be empty */
+        return length ? reply_refuse(&x->r, E_INVALID_BODY, "This takes no body.") : STATUS_OK;
+    if (length > body_max(route))
+        return reply_refuse(&x->r, E_BODY_TOO_LARGE, "At most %zu bytes.", body_max(route));
+    if (!type || !media_type_among(type, wanted))
+        return reply_refuse(&x->r, E_UNSUPPORTED_MEDIA_TYPE, "Content-Type must be %s.", wanted);
+    return STATUS_OK;
+}
+
+static Turn phase_limits(struct exchange *x) {
+    const char *length_text = request_header(&x->q, "Content-Length");
+    uint64_t length = length_text ? strtoull(length_text, NULL, 10) : 0;
+    const char *accept = request_header(&x->q, "Accept");
+
+    x->body_expected = x->body_expected || length > 0;
+    x->body = STRBUF(body_max(x->q.route));
+    if (x->body_expected) {
+        Status s = body_acceptable(x, length);
+
+        if (s != STATUS_OK)
+            return answer(x, s);
+        reaper_reading_body(&x->server->reaper, x->conn, length ? length : body_max(x->q.route));
+    }
+    /* what a GET answers is known only afterwards; others must not act and then have nothing to say
+     * it in */
+    if (x->q.method != HTTP_GET && !accepts_type(accept, "application/json") &&
+        !accepts_type(accept, "application/problem+json"))
+        return answer(
+            x, reply_refuse(&x->r, E_NOT_ACCEPTABLE,
+                            "This is answered as application/json, which Accept does not allow."));
+    return TURN_NEXT;
+}
+
+/* ---- authenticate, authorise ---- */
+
+static Turn phase_authenticate(struct exchange *x) {
+    const char *why = NULL;
+    Status s;
+
+    if (!strcmp(x->q.route->scope, SCOPE_PUBLIC))
+        return TURN_NEXT;
+    s = auth_bearer(x->server->in.auth, request_header(&x->q, "Authorization"), &x->arena,
+                    &x->q.principal, &why);
+    if (s == E_UNAUTHENTICATED)
+        x->r.detail = why;
+    return s == STATUS_OK ? TURN_NEXT : answer(x, s);
+}
+
+static Turn phase_authorise(struct exchange *x) {
+    const struct principal *p = x->q.principal;
+    const char *scope = x->q.route->scope, *app = request_param(&x->q, "app");
+
+    if (!p)
+        return TURN_NEXT;
+    if (strcmp(scope, SCOPE_ANY) != 0 && !principal_may(p, scope)) {
+        reply_extra(&x->r, "scope", json_string(scope));
+        return answer(x, reply_refuse(&x->r, E_FORBIDDEN, "This needs the scope %s.", scope));
+    }
+    if (app && !principal_may_app(p, app))
+        return answer(x, reply_refuse(&x->r, E_FORBIDDEN, "You may not act on the app %s.", app));
+    return TURN_NEXT;
+}
+
+/* ---- read_body, dispatch ---- */
+
+static Turn phase_read_body(struct exchange *x) {
+    if (!x->body_complete) {
+        x->phase--;
+        return TURN_WAIT;
+    }
+    reaper_no_deadline(x->conn);
+    x->q.body = x->body.data ? x->body.data : "";
+    x->q.body_len = x->body.len;
+    if (!x->body_over)
+        return TURN_NEXT;
+    if (x->q.route->body == BODY_NONE)
+        return answer(x, reply_refuse(&x->r, E_INVALID_BODY, "This takes no body."));
+    return answer(x, reply_refuse(&x->r, E_BODY_TOO_LARGE, "At most %zu bytes.", x->body.max));
+}
+
+static Turn phase_dispatch(struct exchange *x) {
+    if (x->q.route->io_thread)
+        return TURN_NEXT;
+    if (!queue_reserve(x->server->queue, x->job.urgent)) {
+        atomic_fetch_add(&x->server->overloaded, 1);
+        return answer(x, reply_refuse(&x->r, E_OVERLOADED,
+                                      "Too many requests wait for a thread; nothing was done."));
+    }
+    x->suspended = true;
+    MHD_suspend_connection(x->connection);
+    queue_push(x->server->queue, &x->job, true);
+    return TURN_WAIT;
+}
+
+/* ---- decode ---- */
+
+static bool query_allowed(const struct route *route, const char *name) {
+    size_t n = strlen(name);
+
+    for (const char *at = route->query; at && *at;) {
+        size_t len = strcspn(at, "|");
+
+        if (len == n && !memcmp(at, name, n))
+            return true;
+        at += len + (at[len] == '|');
+    }
+    return false;
+}
+
+static Status decode_query(struct exchange *x) {
+    const char *name, *why;
+    Status s = uri_query(&x->arena, x->uri.query, &x->query, &name, &why);
+
+    if (s != STATUS_OK)
+        return reply_query_error(&x->r, name, "format", "%s", why);
+    for (size_t i = 0; i < x->query.n; i++) {
+        const struct uri_pair *p = &x->query.pair[i];
+
+        if (!query_allowed(x->q.route, p->name))
+            s = reply_query_error(&x->r, p->name, "unknown", "There is no such name here.");
+        for (size_t k = 0; k < i; k++)
+            if (!strcmp(x->query.pair[k].name, p->name))
+                s = reply_query_error(&x->r, p->name, "duplicate", "It may be there once.");
+    }
+    return s;
+}
+
+static Turn phase_decode(struct exchange *x) {
+    const struct route *route = x->q.route;
+    Status s = decode_query(x);
+
+    if (s == STATUS_OK && route->body == BODY_JSON) {
+        /* no body is an empty object: verbs take an optional reason */
+        const char *text = x->q.body_len ? x->q.body : "{}";
+
+        s = body_parse(
+            text, strlen(text) == x->q.body_len || !x->q.body_len ? strlen(text) : x->q.body_len,
+            &x->r, &x->q.json);
+        if (s == STATUS_OK)
+            s = body_decode(route->schema, x->q.json, &x->r, &x->in);
+    }
+    return s == STATUS_OK ? TURN_NEXT : answer(x, s);
+}
+
+/* ---- handle ---- */
+
+static Turn overtaken_by_stop(struct exchange *x) {
+    return answer(x, reply_refuse(&x->r, E_OVERLOADED, "This server is stopping; ask again."));
+}
+
+static Turn handled(struct exchange *x) {
+    const struct stream_source *source = x->r.stream;
+    Status s = STATUS_OK;
+
+    if (source && !strcmp(x->method_name, "HEAD")) {
+        x->r.content_type = "text/event-stream";
+        x->r.raw = xstrdup("");
+    } else if (source) {
+        x->r.stream = NULL; /* ctx is the stream's now */
+        s = stream_open(&x->server->streams, x, source, x->r.stream_ctx, x->suspended);
+    }
+    return s == STATUS_OK ? TURN_NEXT : answer(x, s);
+}
+
+static Turn phase_handle(struct exchange *x) {
+    struct parking *parking = &x->server->parking;
+
+    for (;;) {
+        Status s;
+
+        if (x->abandoned)
+            return overtaken_by_stop(x);
+        reply_reset(&x->r);
+        x->bus_seen = parking_mark(parking);
+        s = x->q.route->handler(&x->q, x->in, &x->r);
+        if (s != STATUS_OK)
+            return answer(x, s);
+        if (!x->r.park_until_us)
+            return handled(x);
+        if (!x->suspended)
+            return answer(x, FAULT_BUG); /* an io_thread route may not wait */
+        x->q.resumed++;
+        x->phase--;
+        if (parking_add(parking, x))
+            return TURN_WAIT;
+        x->phase++;
+        x->abandoned = parking_closed(parking);
+    }
+}
+
+/* ---- the loop ---- */
+
+static const struct phase phases[] = {
+    {"begin", phase_begin},         {"route", phase_route},
+    {"limits", phase_limits},       {"authenticate", phase_authenticate},
+    {"authorise", phase_authorise}, {"read_body", phase_read_body},
+    {"dispatch", phase_dispatch},   {"decode", phase_decode},
+    {"handle", phase_handle},
+};
+enum { PHASES = sizeof phases / sizeof *phases };
+
+/* A refusal on the first call closes the connection (libmicrohttpd leaves the body unread); without
+ * a body it can wait for the second call, and the connection lives on. */
+static bool must_answer_now(const struct exchange *x) {
+    return x->close || x->body_expected;
+}
+
+bool exchange_run(struct exchange *x, bool first_call) {
+    while (x->phase < PHASES) {
+        const struct phase *p = &phases[x->phase++];
+        Turn turn = p->run(x);
+
+        if (turn == TURN_WAIT)
+            return false;
+        if (turn == TURN_ANSWER)
+            x->phase = PHASES;
+    }
+    if (first_call && !must_answer_now(x))
+        return false;
+    exchange_render(x);
+    return true;
+}

@@ -1,0 +1,41 @@
+/* http/server.h: what the files of the edge share (internal to http/). */
+#pragma once
+#include "http/park.h"
+#include "http/reaper.h"
+#include "http/stream.h"
+
+struct http_server {
+    struct http_settings in;
+    struct MHD_Daemon *daemon;
+    int listen_fd, port;
+    struct router *router;
+    struct queue *queue;
+    struct parking parking;
+    struct streams streams;
+    struct reaper reaper;
+    /* the ticker: one thread for everything that happens by the clock */
+    pthread_t ticker;
+    pthread_mutex_t tick_lock;
+    pthread_cond_t tick_cond;
+    bool tick_soon, tick_stop; /* under tick_lock */
+    /* requests under way, and what became of them */
+    pthread_mutex_t active_lock;
+    pthread_cond_t active_none;
+    size_t active; /* under active_lock */
+    _Atomic bool draining;
+    _Atomic uint64_t requests, overloaded, answers[6]; /* by class: 2xx … */
+    struct http_server *next;                          /* of the running servers (bus.c) */
+};
+
+/* bus.c: the bus has no way to unsubscribe, so that it must never hold a pointer to a server. */
+void server_listen_to_bus(struct http_server *s);
+void server_ignore_bus(struct http_server *s);
+/* ticker.c */
+void ticker_start(struct http_server *s);
+void ticker_nudge(void *server); /* tick within 50 ms */
+void ticker_stop(struct http_server *s);
+/* listen.c: a listening socket, or -1 with a line in reterr. */
+int listen_open(const char *address, int port, char *reterr, size_t n);
+int listen_port(int fd);
+/* Stops accepting: from here on the descriptor is a socket that nobody connects to. */
+void listen_mute(int fd);
