@@ -1,6 +1,7 @@
 /* http/body.c: body schemas are data, so that every route refuses bad input alike, names the field,
  * and the same tables are compared with openapi.yaml. */
 #include "http/body.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/strbuf.h"

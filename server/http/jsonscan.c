@@ -3,6 +3,7 @@
  * it bounds both; a second one, after a failure only, turns the byte at which jansson stopped into
  * the pointer of the field. */
 #include "http/jsonscan.h"
+#include "base/cleanup.h"
 #include "base/strbuf.h"
 #include <stdbool.h>
 #include <string.h>

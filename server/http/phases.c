@@ -236,11 +236,8 @@ static Turn phase_decode(struct exchange *x) {
 
     if (s == STATUS_OK && route->body == BODY_JSON) {
         /* no body is an empty object: verbs take an optional reason */
-        const char *text = x->q.body_len ? x->q.body : "{}";
-
-        s = body_parse(
-            text, strlen(text) == x->q.body_len || !x->q.body_len ? strlen(text) : x->q.body_len,
-            &x->r, &x->q.json);
+        s = x->q.body_len ? body_parse(x->q.body, x->q.body_len, &x->r, &x->q.json)
+                          : body_parse("{}", 2, &x->r, &x->q.json);
         if (s == STATUS_OK)
             s = body_decode(route->schema, x->q.json, &x->r, &x->in);
     }

@@ -21,8 +21,8 @@ enum {
     LINGER_BYTES = 32 * 1024 * 1024,
 };
 
-struct linger {
-    struct linger *next;
+struct lingerer {
+    struct lingerer *next;
     int fd;
     int64_t until_us;
     size_t bytes;
@@ -36,7 +36,7 @@ void reaper_init(struct reaper *r, int header_timeout_ms, int idle_timeout_s) {
 
 void reaper_done(struct reaper *r) {
     while (r->lingering) {
-        struct linger *l = r->lingering;
+        struct lingerer *l = r->lingering;
 
         r->lingering = l->next;
         close(l->fd);
@@ -125,15 +125,15 @@ void reaper_idle(const struct reaper *r, struct conn *c) {
 }
 
 void reaper_linger(struct reaper *r, int fd) {
-    struct linger *l;
+    struct lingerer *l;
     int copy;
 
     pthread_mutex_lock(&r->lock);
     if (r->lingers < LINGERS_MAX && (copy = fcntl(fd, F_DUPFD_CLOEXEC, 3)) >= 0) {
         l = xcalloc(1, sizeof *l);
-        *l = (struct linger){.next = r->lingering,
-                             .fd = copy,
-                             .until_us = clock_monotonic_us() + LINGER_MS * US_PER_MS};
+        *l = (struct lingerer){.next = r->lingering,
+                               .fd = copy,
+                               .until_us = clock_monotonic_us() + LINGER_MS * US_PER_MS};
         r->lingering = l;
         r->lingers++;
     }
@@ -141,7 +141,7 @@ void reaper_linger(struct reaper *r, int fd) {
 }
 
 /* Whether it is over: the caller is done, or has had enough time and bytes. */
-static bool linger_over(struct linger *l, int64_t now_us) {
+static bool linger_over(struct lingerer *l, int64_t now_us) {
     char sink[16 * 1024];
     ssize_t n;
 
@@ -155,8 +155,8 @@ static bool linger_over(struct linger *l, int64_t now_us) {
 }
 
 static void lingers_tick(struct reaper *r, int64_t now_us) {
-    for (struct linger **at = &r->lingering; *at;) {
-        struct linger *l = *at;
+    for (struct lingerer **at = &r->lingering; *at;) {
+        struct lingerer *l = *at;
 
         if (!linger_over(l, now_us)) {
             at = &l->next;

@@ -20,7 +20,7 @@ struct reaper {
     pthread_mutex_t lock;
     struct conn *head; /* owned */
     size_t count;
-    struct linger *lingering; /* owned */
+    struct lingerer *lingering; /* owned */
     size_t lingers;
     int64_t header_us, idle_us;
     _Atomic uint64_t reaped;
