@@ -22,11 +22,57 @@ struct tls_server {
     char *url; /* owned */
 };
 
-static void shell(const char *format, const char *folder) {
-    char *command = xasprintf("exec 2>/dev/null; cd '%s' && %s", folder, format);
+/* Runs openssl in the folder, silently, with whatever arguments follow; `out` (or -1) is its
+ * standard output. */
+static pid_t openssl(const char *folder, int out, const char *const *words) {
+    pid_t pid = fork();
 
-    ck_assert_msg(system(command) == 0, "%s", command);
-    free(command);
+    if (pid == 0) {
+        int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        dup2(nothing, STDIN_FILENO);
+        dup2(out >= 0 ? out : nothing, STDOUT_FILENO);
+        dup2(nothing, STDERR_FILENO);
+        if (chdir(folder) == 0)
+            execvp("openssl", (char *const *)(uintptr_t)words);
+        _exit(127);
+    }
+    ck_assert_int_gt(pid, 0);
+    return pid;
+}
+
+static void make_certificate(const char *folder) {
+    const char *words[] = {"openssl",
+                           "req",
+                           "-x509",
+                           "-newkey",
+                           "ec",
+                           "-pkeyopt",
+                           "ec_paramgen_curve:P-256",
+                           "-nodes",
+                           "-days",
+                           "2",
+                           "-keyout",
+                           "key.pem",
+                           "-out",
+                           "ca.pem",
+                           "-subj",
+                           "/CN=sluice.test",
+                           "-addext",
+                           "subjectAltName=DNS:sluice.test,IP:127.0.0.1",
+                           NULL};
+    int status;
+
+    waitpid(openssl(folder, -1, words), &status, 0);
+    ck_assert_int_eq(status, 0);
+}
+
+static void remove_file(const char *folder, const char *name) {
+    char *path = xasprintf("%s/%s", folder, name);
+
+    unlink(path);
+    free(path);
 }
 
 static char *content(const char *folder, const char *name) {
@@ -41,26 +87,18 @@ static char *content(const char *folder, const char *name) {
     return xstrndup(text, n);
 }
 
-/* Starts `openssl s_server` and reads the port that it chose. */
+/* Starts openssl's server and reads the port that it chose. */
 static void start(struct tls_server *s, const char *verify) {
+    const char *words[] = {"openssl", "s_server", "-accept", "127.0.0.1:0", "-cert",
+                           "ca.pem",  "-key",     "key.pem", "-CAfile",     "ca.pem",
+                           "-www",    verify,     "1",       NULL};
     char line[256];
     unsigned port = 0;
     int out[2];
     FILE *from;
 
-    ck_assert_int_eq(pipe(out), 0);
-    s->pid = fork();
-    if (s->pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        dup2(out[1], STDOUT_FILENO);
-        dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO);
-        close(out[0]);
-        close(out[1]);
-        if (chdir(s->folder) == 0)
-            execlp("openssl", "openssl", "s_server", "-accept", "127.0.0.1:0", "-cert", "ca.pem",
-                   "-key", "key.pem", "-CAfile", "ca.pem", "-www", verify, "1", (char *)NULL);
-        _exit(127);
-    }
+    ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
+    s->pid = openssl(s->folder, out[1], words);
     close(out[1]);
     from = fdopen(out[0], "r");
     while (!port && fgets(line, sizeof(line), from)) {
@@ -77,10 +115,7 @@ static struct tls_server tls_server_new(const char *verify) {
 
     net_setup();
     ck_assert_ptr_nonnull(mkdtemp(s.folder));
-    shell("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout "
-          "key.pem "
-          "-out ca.pem -subj /CN=sluice.test -addext subjectAltName=DNS:sluice.test,IP:127.0.0.1",
-          s.folder);
+    make_certificate(s.folder);
     s.ca = content(s.folder, "ca.pem");
     s.key = content(s.folder, "key.pem");
     start(&s, verify);
@@ -90,7 +125,8 @@ static struct tls_server tls_server_new(const char *verify) {
 static void tls_server_done(struct tls_server *s) {
     kill(s->pid, SIGKILL);
     waitpid(s->pid, NULL, 0);
-    shell("rm -f ca.pem key.pem", s->folder);
+    remove_file(s->folder, "ca.pem");
+    remove_file(s->folder, "key.pem");
     rmdir(s->folder);
     free(s->ca);
     free(s->key);
