@@ -1,6 +1,7 @@
 /* cli/args.h: the words of a command line, read by a command's table of options. */
 #pragma once
 #include "base/status.h"
+#include "cli/exit.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -26,7 +27,7 @@ struct command {
     const char *summary;              /* one line */
     const struct option_row *options; /* NULL for none; the common ones come with every command */
     const char *details;              /* more for --help, or NULL */
-    int (*run)(struct session *s, const struct args *a); /* an ExitCode */
+    ExitCode (*run)(struct session *s, const struct args *a);
 };
 extern const struct option_row common_options[];
 

@@ -47,7 +47,7 @@ static void print_report_json(const struct chain_report *r) {
     print_json(v);
 }
 
-int run_audit_verify(struct session *s, const struct args *a) {
+ExitCode run_audit_verify(struct session *s, const struct args *a) {
     const char *file = arg_operand(a, 0), *head = arg_text(a, "head");
     bool standard = strcmp(file, "-") == 0;
     struct chain_report report;
@@ -69,7 +69,7 @@ int run_audit_verify(struct session *s, const struct args *a) {
     return report.good ? EXIT_DONE : EXIT_UNDONE;
 }
 
-int run_audit_chains(struct session *s, const struct args *a) {
+ExitCode run_audit_chains(struct session *s, const struct args *a) {
     _cleanup_(table_done) struct table table = {.columns = 3};
     json_auto_t *chains = NULL;
     const json_t *chain;
@@ -131,7 +131,7 @@ static ExitCode copy_chain(struct session *s, const char *chain, FILE *to) {
     }
 }
 
-int run_audit_export(struct session *s, const struct args *a) {
+ExitCode run_audit_export(struct session *s, const struct args *a) {
     const char *out = arg_text(a, "out");
     FILE *to = out ? fopen(out, "we") : stdout;
     ExitCode code;

@@ -112,7 +112,7 @@ static bool is_group(const char *word) {
     return false;
 }
 
-static int unknown_command(int argc, char **argv) {
+static ExitCode unknown_command(int argc, char **argv) {
     const char *names[64], *near;
     char typed[128];
     size_t n = 0;
@@ -127,11 +127,11 @@ static int unknown_command(int argc, char **argv) {
     return usage_error("unknown command '%s'; sluice --help lists them", typed);
 }
 
-static int command_run(const struct command *c, int argc, char **argv) {
+static ExitCode command_run(const struct command *c, int argc, char **argv) {
     char error[256] = "";
     struct session session = {0};
     struct args args;
-    int code;
+    ExitCode code;
 
     if (!args_parse(c, argc, argv, &args, error, sizeof(error))) {
         code = usage_error("%s", error);
@@ -150,7 +150,7 @@ static int command_run(const struct command *c, int argc, char **argv) {
     return code;
 }
 
-static int help_on(int argc, char **argv) {
+static ExitCode help_on(int argc, char **argv) {
     const struct command *c;
     int words;
 
@@ -196,7 +196,7 @@ static char **options_last(int argc, char **argv, int n) {
     return moved;
 }
 
-static int dispatch(int argc, char **argv) {
+static ExitCode dispatch(int argc, char **argv) {
     const struct command *c;
     int words;
 
@@ -222,8 +222,9 @@ static int dispatch(int argc, char **argv) {
     return unknown_command(argc, argv);
 }
 
-int command_line(int argc, char **argv) {
-    int n = leading_options(argc, argv), code;
+ExitCode command_line(int argc, char **argv) {
+    int n = leading_options(argc, argv);
+    ExitCode code;
     char **moved;
 
     if (n == 0 || n == argc)

@@ -6,34 +6,34 @@
 extern const struct command commands[]; /* ends with words NULL */
 
 /* Runs a whole command line.  Returns the exit code. */
-int command_line(int argc, char **argv);
+ExitCode command_line(int argc, char **argv);
 
 /* help.c */
 void help_all(void);
 void help_group(const char *word); /* the commands that begin with the word */
 void help_command(const struct command *c);
 
-int run_app_create(struct session *s, const struct args *a);
-int run_app_list(struct session *s, const struct args *a);
-int run_app_show(struct session *s, const struct args *a);
-int run_app_delete(struct session *s, const struct args *a);
-int run_cluster_create(struct session *s, const struct args *a);
-int run_cluster_list(struct session *s, const struct args *a);
-int run_cluster_show(struct session *s, const struct args *a);
-int run_cluster_delete(struct session *s, const struct args *a);
-int run_env_create(struct session *s, const struct args *a);
-int run_env_list(struct session *s, const struct args *a);
-int run_env_show(struct session *s, const struct args *a);
-int run_env_delete(struct session *s, const struct args *a);
-int run_env_manifests(struct session *s, const struct args *a);
-int run_release_create(struct session *s, const struct args *a);
-int run_release_list(struct session *s, const struct args *a);
-int run_release_show(struct session *s, const struct args *a);
-int run_deploy(struct session *s, const struct args *a);
-int run_watch(struct session *s, const struct args *a);
-int run_abort(struct session *s, const struct args *a);
-int run_status(struct session *s, const struct args *a);
-int run_events(struct session *s, const struct args *a);
-int run_audit_verify(struct session *s, const struct args *a);
-int run_audit_export(struct session *s, const struct args *a);
-int run_audit_chains(struct session *s, const struct args *a);
+ExitCode run_app_create(struct session *s, const struct args *a);
+ExitCode run_app_list(struct session *s, const struct args *a);
+ExitCode run_app_show(struct session *s, const struct args *a);
+ExitCode run_app_delete(struct session *s, const struct args *a);
+ExitCode run_cluster_create(struct session *s, const struct args *a);
+ExitCode run_cluster_list(struct session *s, const struct args *a);
+ExitCode run_cluster_show(struct session *s, const struct args *a);
+ExitCode run_cluster_delete(struct session *s, const struct args *a);
+ExitCode run_env_create(struct session *s, const struct args *a);
+ExitCode run_env_list(struct session *s, const struct args *a);
+ExitCode run_env_show(struct session *s, const struct args *a);
+ExitCode run_env_delete(struct session *s, const struct args *a);
+ExitCode run_env_manifests(struct session *s, const struct args *a);
+ExitCode run_release_create(struct session *s, const struct args *a);
+ExitCode run_release_list(struct session *s, const struct args *a);
+ExitCode run_release_show(struct session *s, const struct args *a);
+ExitCode run_deploy(struct session *s, const struct args *a);
+ExitCode run_watch(struct session *s, const struct args *a);
+ExitCode run_abort(struct session *s, const struct args *a);
+ExitCode run_status(struct session *s, const struct args *a);
+ExitCode run_events(struct session *s, const struct args *a);
+ExitCode run_audit_verify(struct session *s, const struct args *a);
+ExitCode run_audit_export(struct session *s, const struct args *a);
+ExitCode run_audit_chains(struct session *s, const struct args *a);

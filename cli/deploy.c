@@ -39,7 +39,7 @@ static void say_started(const json_t *deployment) {
     fputc('\n', stdout);
 }
 
-int run_deploy(struct session *s, const struct args *a) {
+ExitCode run_deploy(struct session *s, const struct args *a) {
     _cleanup_(api_answer_done) struct api_answer answer = {0};
     json_auto_t *body = deploy_body(a);
     const char *id;
@@ -79,7 +79,7 @@ static void say_aborted(const json_t *deployment) {
     fputs(b.data, stdout);
 }
 
-int run_abort(struct session *s, const struct args *a) {
+ExitCode run_abort(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = api_path("/deployments/%s/abort", arg_operand(a, 0));
     _cleanup_(api_answer_done) struct api_answer answer = {0};
     json_auto_t *body = json_object();

@@ -83,7 +83,7 @@ static ExitCode follow_records(struct session *s, const char *path, const char *
     return interrupted() ? EXIT_INTERRUPTED : code;
 }
 
-int run_events(struct session *s, const struct args *a) {
+ExitCode run_events(struct session *s, const struct args *a) {
     const char *first = arg_operand(a, 0), *second = arg_operand(a, 1);
     const char *since = arg_text(a, "since-id");
     _cleanup_free_ char *path = NULL;

@@ -4,12 +4,12 @@
 #include <stdio.h>
 
 int main(int argc, char **argv) {
-    int code;
+    ExitCode code;
 
     text_setup();
     net_setup();
     code = command_line(argc - 1, argv + 1);
     /* A reader that has gone (| head) is no failure of ours to tell about. */
     fflush(stdout);
-    return code;
+    return (int)code;
 }

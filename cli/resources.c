@@ -119,7 +119,7 @@ static void set_option(json_t *body, const struct args *a, const char *option, c
         json_set_str(body, key, arg_text(a, option));
 }
 
-int run_app_create(struct session *s, const struct args *a) {
+ExitCode run_app_create(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = api_path("/apps/%s", arg_operand(a, 0));
     json_auto_t *body = json_object(), *owners = json_array();
     const char *owner;
@@ -135,25 +135,25 @@ int run_app_create(struct session *s, const struct args *a) {
     return put(s, a, (struct api_call){.path = path, .json = body}, "app", arg_operand(a, 0));
 }
 
-int run_app_list(struct session *s, const struct args *a) {
+ExitCode run_app_list(struct session *s, const struct args *a) {
     (void)a;
     return LIST(s, "/api/v1/apps", {"APP", "/name"}, {"IMAGE", "/image"}, {"OWNERS", "/owners"},
                 {"DESCRIPTION", "/description"});
 }
 
-int run_app_show(struct session *s, const struct args *a) {
+ExitCode run_app_show(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = api_path("/apps/%s", arg_operand(a, 0));
 
     return show(s, path);
 }
 
-int run_app_delete(struct session *s, const struct args *a) {
+ExitCode run_app_delete(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = api_path("/apps/%s", arg_operand(a, 0));
 
     return delete_resource(s, path, "app", arg_operand(a, 0));
 }
 
-int run_cluster_create(struct session *s, const struct args *a) {
+ExitCode run_cluster_create(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = api_path("/clusters/%s", arg_operand(a, 0));
     bool in_cluster = arg_flag(a, "in-cluster");
     json_auto_t *body = json_object();
@@ -169,20 +169,20 @@ int run_cluster_create(struct session *s, const struct args *a) {
     return put(s, a, (struct api_call){.path = path, .json = body}, "cluster", arg_operand(a, 0));
 }
 
-int run_cluster_list(struct session *s, const struct args *a) {
+ExitCode run_cluster_list(struct session *s, const struct args *a) {
     (void)a;
     return LIST(s, "/api/v1/clusters", {"CLUSTER", "/name"}, {"REACHABLE", "/status/reachable"},
                 {"VERSION", "/status/version"}, {"KUBECONFIG", "/kubeconfig_file"},
                 {"CONTEXT", "/context"}, {"MISSING PERMISSIONS", "/status/missing_permissions"});
 }
 
-int run_cluster_show(struct session *s, const struct args *a) {
+ExitCode run_cluster_show(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = api_path("/clusters/%s", arg_operand(a, 0));
 
     return show(s, path);
 }
 
-int run_cluster_delete(struct session *s, const struct args *a) {
+ExitCode run_cluster_delete(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = api_path("/clusters/%s", arg_operand(a, 0));
 
     return delete_resource(s, path, "cluster", arg_operand(a, 0));
@@ -196,7 +196,7 @@ static char *environment_name(const struct args *a) {
     return xasprintf("%s/%s", arg_operand(a, 0), arg_operand(a, 1));
 }
 
-int run_env_create(struct session *s, const struct args *a) {
+ExitCode run_env_create(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = environment_path(a), *name = environment_name(a), *text = NULL;
     const char *file = arg_text(a, "file");
     json_error_t error;
@@ -216,7 +216,7 @@ int run_env_create(struct session *s, const struct args *a) {
                "environment", name);
 }
 
-int run_env_list(struct session *s, const struct args *a) {
+ExitCode run_env_list(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = api_path("/apps/%s/environments", arg_operand(a, 0));
 
     return LIST(s, path, {"ENVIRONMENT", "/name"}, {"CLUSTER", "/cluster"},
@@ -224,19 +224,19 @@ int run_env_list(struct session *s, const struct args *a) {
                 {"SERVES", "/status/active/version"}, {"COLOR", "/status/active/color"});
 }
 
-int run_env_show(struct session *s, const struct args *a) {
+ExitCode run_env_show(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = environment_path(a);
 
     return show(s, path);
 }
 
-int run_env_delete(struct session *s, const struct args *a) {
+ExitCode run_env_delete(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = environment_path(a), *name = environment_name(a);
 
     return delete_resource(s, path, "environment", name);
 }
 
-int run_env_manifests(struct session *s, const struct args *a) {
+ExitCode run_env_manifests(struct session *s, const struct args *a) {
     _cleanup_free_ char *path =
         api_path("/apps/%s/environments/%s/manifests", arg_operand(a, 0), arg_operand(a, 1));
     _cleanup_free_ char *name = environment_name(a), *text = NULL;
@@ -264,7 +264,7 @@ int run_env_manifests(struct session *s, const struct args *a) {
     return EXIT_DONE;
 }
 
-int run_release_create(struct session *s, const struct args *a) {
+ExitCode run_release_create(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = api_path("/apps/%s/releases", arg_operand(a, 0)), *manifests = NULL;
     _cleanup_(api_answer_done) struct api_answer answer = {0};
     json_auto_t *body = json_object();
@@ -296,14 +296,14 @@ int run_release_create(struct session *s, const struct args *a) {
     return EXIT_DONE;
 }
 
-int run_release_list(struct session *s, const struct args *a) {
+ExitCode run_release_list(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = api_path("/apps/%s/releases", arg_operand(a, 0));
 
     return LIST(s, path, {"VERSION", "/version"}, {"IMAGE", "/image"}, {"COMMIT", "/commit"},
                 {"CREATED", "/created_at"}, {"YANKED", "/yanked_at"}, {"NOTES", "/notes"});
 }
 
-int run_release_show(struct session *s, const struct args *a) {
+ExitCode run_release_show(struct session *s, const struct args *a) {
     _cleanup_free_ char *path =
         api_path("/apps/%s/releases/%s", arg_operand(a, 0), arg_operand(a, 1));
 

@@ -183,7 +183,7 @@ static ExitCode status_of_environment(struct session *s, const char *app, const 
     return EXIT_DONE;
 }
 
-int run_status(struct session *s, const struct args *a) {
+ExitCode run_status(struct session *s, const struct args *a) {
     const char *first = arg_operand(a, 0), *second = arg_operand(a, 1);
 
     if (first && !second && uuid_valid(first))

@@ -214,7 +214,7 @@ ExitCode watch_deployment(struct session *s, const char *id, int64_t timeout_s,
     return code;
 }
 
-int run_watch(struct session *s, const struct args *a) {
+ExitCode run_watch(struct session *s, const struct args *a) {
     return watch_deployment(s, arg_operand(a, 0), arg_seconds(a, "timeout", 0),
                             s->json ? WATCH_RECORDS : WATCH_PEOPLE);
 }
