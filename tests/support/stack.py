@@ -1,0 +1,283 @@
+"""A stack of its own for black-box tests: PostgreSQL, kubesim and servers, by scripts/stack.
+
+    with Stack(replicas=2) as stack:
+        stack.inopnc()
+        deployment = stack.deploy("v1.2.2")
+        stack.wait(deployment, "succeeded")
+
+Nothing here sleeps to wait for a guess: until() polls for a fact and fails at its deadline.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "docs" / "examples" / "inopnc"
+IMAGE = "ghcr.io/your-org/inopnc-wm"
+FINAL = ("succeeded", "failed", "aborted", "rolled_back", "canceled")
+
+
+class Answer:
+    """What a server said: status, headers, body as JSON where it is JSON."""
+
+    def __init__(self, status, headers, raw):
+        self.status, self.headers, self.raw = status, headers, raw
+        try:
+            self.json = json.loads(raw) if raw else None
+        except ValueError:
+            self.json = None
+
+    def __repr__(self):
+        return f"<{self.status} {self.raw[:600]!r}>"
+
+    def __getitem__(self, key):
+        return self.json[key]
+
+
+def call(method, url, body=None, token=None, headers=None, timeout=30):
+    request = urllib.request.Request(url, method=method)
+    if isinstance(body, (dict, list)):
+        request.data = json.dumps(body).encode()
+        request.add_header("Content-Type", "application/json")
+    elif body is not None:
+        request.data = body if isinstance(body, bytes) else body.encode()
+    if token:
+        request.add_header("Authorization", "Bearer " + token)
+    for name, value in (headers or {}).items():
+        request.remove_header(name)
+        request.add_header(name, value)
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            return Answer(answer.status, answer.headers, answer.read())
+    except urllib.error.HTTPError as refusal:
+        return Answer(refusal.code, refusal.headers, refusal.read())
+
+
+def until(fact, seconds=20, every=0.02, what=None):
+    """The first true value of fact(), or a failure after so many seconds."""
+    deadline = time.monotonic() + seconds
+    last = None
+    while time.monotonic() < deadline:
+        last = fact()
+        if last:
+            return last
+        time.sleep(every)
+    raise AssertionError(f"not within {seconds} s: {what or getattr(fact, '__doc__', None) or fact}; last: {last!r}")
+
+
+class Stack:
+    def __init__(self, replicas=1, env=None, bin_dir=None):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sluice-stack-"))
+        self.dir.chmod(0o755)
+        self.replicas = replicas
+        self.extra = dict(env or {})
+        if bin_dir:
+            self.extra["STACK_BIN"] = str(bin_dir)
+
+    # ---- life ----
+    def __enter__(self):
+        try:
+            self.up()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for pid in getattr(self, "pids", []):
+            try:
+                os.kill(pid, signal.SIGCONT)  # one that a test froze could not end
+            except ProcessLookupError:
+                pass
+        subprocess.run([ROOT / "scripts/stack", "down", "--dir", self.dir], stdout=subprocess.DEVNULL, check=False)
+        postgres = self.dir / "postgres"
+        if postgres.is_symlink():
+            shutil.rmtree(postgres.resolve(), ignore_errors=True)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def up(self, **env):
+        """Starts, or revives what died."""
+        subprocess.run(
+            [ROOT / "scripts/stack", "up", "--dir", self.dir, "--replicas", str(self.replicas)],
+            check=True, stdout=subprocess.DEVNULL, env={**os.environ, **self.extra, **env})
+        self.env = {}
+        for line in (self.dir / "env").read_text().splitlines():
+            name, _, value = line.partition("=")
+            self.env[name] = value.strip("'")
+        self.urls = self.env["SLUICE_URLS"].split()
+        self.pids = [int(pid) for pid in self.env["SLUICED_PIDS"].split()]
+        self.token = self.env["SLUICE_TOKEN"]
+        self.kubesim_url = self.env["KUBESIM_URL"]
+        return self
+
+    # ---- callers ----
+    def api(self, method, path, body=None, replica=0, token=None, headers=None, timeout=30):
+        return call(method, self.urls[replica] + "/api/v1" + path, body, token or self.token, headers, timeout)
+
+    def mint(self, subject="ci", roles=("ci",), apps=()):
+        words = [self.program("sluiced"), "token", "--sub", subject, "--ttl", "1h"]
+        for role in roles:
+            words += ["--role", role]
+        for app in apps:
+            words += ["--app", app]
+        return subprocess.run(words, check=True, capture_output=True, text=True,
+                              env={**os.environ, "JWT_SECRET": self.env["JWT_SECRET"]}).stdout.strip()
+
+    def program(self, name):
+        return pathlib.Path(self.env["PATH"].split(":")[0]) / name
+
+    def cli(self, *words, **kwargs):
+        env = {**os.environ, "SLUICE_URL": self.urls[0], "SLUICE_TOKEN": self.token}
+        return subprocess.run([self.program("sluice"), *words], capture_output=True, text=True, env=env, **kwargs)
+
+    def sql(self, text):
+        return subprocess.run(["psql", "-XAtq", "-c", text, self.env["DATABASE_URL"]], check=True,
+                              capture_output=True, text=True).stdout.strip()
+
+    # ---- INOPNC ----
+    def inopnc(self, app="inopnc", **changes):
+        """Registers the app with its environment, manifests and releases.  changes: blue_green, checks, deadlines …"""
+        spec = json.loads((EXAMPLES / "environment.json").read_text())
+        for key, value in changes.items():
+            spec[key] = {**spec[key], **value} if isinstance(spec.get(key), dict) else value
+        assert self.api("PUT", f"/apps/{app}", {"image": IMAGE}).status in (200, 201)
+        answer = self.api("PUT", f"/apps/{app}/environments/production", spec, headers={"If-Match": "*"})
+        assert answer.status in (200, 201), answer
+        answer = self.api("PUT", f"/apps/{app}/environments/production/manifests", (EXAMPLES / "manifests.yaml").read_text(),
+                          headers={"Content-Type": "application/yaml", "If-Match": "*"})
+        assert answer.status in (200, 201), answer
+
+    def release(self, version, app="inopnc", **fields):
+        answer = self.api("POST", f"/apps/{app}/releases", {"version": version, "image": f"{IMAGE}:{version}", **fields})
+        assert answer.status in (200, 201), answer
+        return answer.json
+
+    def create(self, version, app="inopnc", replica=0, **fields):
+        return self.api("POST", "/deployments", {"app": app, "environment": "production", "version": version, **fields},
+                        replica=replica)
+
+    def deploy(self, version, app="inopnc", replica=0, **fields):
+        """Registers the release if need be, starts its deployment, returns its id."""
+        self.release(version, app)
+        answer = self.create(version, app, replica, **fields)
+        assert answer.status == 202, answer
+        return answer["id"]
+
+    def deployment(self, id, replica=0):
+        return self.api("GET", f"/deployments/{id}", replica=replica).json
+
+    def wait(self, id, state=None, seconds=60, replica=0):
+        """Until it is in that state (any final one without); a wrong final one fails at once."""
+        def there():
+            now = self.deployment(id, replica)
+            if now["state"] == state or (state is None and now["state"] in FINAL):
+                return now
+            assert now["state"] not in FINAL + ("stuck",), now
+            return None
+        return until(there, seconds, what=f"deployment is {state or 'final'}")
+
+    def wait_step(self, id, step, states=("running", "waiting", "done"), seconds=30):
+        def there():
+            now = self.deployment(id)
+            return any(s["name"] == step and s["state"] in states for s in now["steps"]) and now
+        return until(there, seconds, what=f"step {step} is {states}")
+
+    def status(self, app="inopnc"):
+        return self.api("GET", f"/apps/{app}/environments/production")["status"]
+
+    def chain(self, name="inopnc/production"):
+        answer = self.api("GET", "/audit?chain=" + name.replace("/", "%2F"))
+        assert answer.status == 200, answer
+        return [json.loads(line) for line in answer.raw.decode().splitlines()]
+
+    # ---- the cluster ----
+    def control(self, method, path, body=None):
+        answer = call(method, self.kubesim_url + path, body)
+        assert answer.status < 300, answer
+        return answer.json
+
+    def image(self, version, **behavior):
+        self.control("PUT", "/images", {"image": f"{IMAGE}:{version}", **behavior})
+
+    def faults(self, *faults):
+        self.control("PUT", "/faults", list(faults))
+
+    def requests(self, since=0):
+        return self.control("GET", f"/requests?since={since}")
+
+    def traffic(self, service="inopnc-prod"):
+        return self.control("GET", f"/services/production/{service}/traffic")
+
+    def kube(self, method, path, body=None, content_type="application/json"):
+        """The cluster's own API, as its administrator."""
+        import ssl
+        import re
+        config = pathlib.Path(self.env["KUBECONFIG"]).read_text()
+        server = re.search(r"server: *['\"]?([^'\"\s]+)", config)[1]
+        token = re.search(r"token: *['\"]?([^'\"\s]+)", config)[1]
+        request = urllib.request.Request(server + path, method=method,
+                                         data=json.dumps(body).encode() if body is not None else None)
+        request.add_header("Authorization", "Bearer " + token)
+        request.add_header("Content-Type", content_type)
+        context = ssl._create_unverified_context()
+        try:
+            with urllib.request.urlopen(request, context=context, timeout=20) as answer:
+                return Answer(answer.status, answer.headers, answer.read())
+        except urllib.error.HTTPError as refusal:
+            return Answer(refusal.code, refusal.headers, refusal.read())
+
+    def selector(self, service="inopnc-prod"):
+        return self.kube("GET", f"/api/v1/namespaces/production/services/{service}")["spec"]["selector"]["environment"]
+
+    def workload(self, color):
+        answer = self.kube("GET", f"/apis/apps/v1/namespaces/production/deployments/inopnc-{color}")
+        return answer.json if answer.status == 200 else None
+
+    def load(self, rate=200):
+        return Load(self, rate)
+
+
+class Load:
+    """Steady traffic at the production Service while the block runs; then .report: sluice-load's JSON."""
+
+    def __init__(self, stack, rate):
+        service = stack.kube("GET", "/api/v1/namespaces/production/services/inopnc-prod")["spec"]
+        self.url = f"http://{service['clusterIP']}:{service['ports'][0]['port']}/"
+        self.program, self.rate, self.report = stack.program("sluice-load"), rate, None
+
+    def __enter__(self):
+        self.running = subprocess.Popen([self.program, self.url, "--rate", str(self.rate), "--until-stdin-closes"],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        return self
+
+    def __exit__(self, *_):
+        out, _ = self.running.communicate(input="", timeout=30)
+        self.report = json.loads(out.splitlines()[-1])
+
+    def count(self, version=None, status=None):
+        return sum(row["count"] for row in self.report["by"]
+                   if version in (None, row["version"]) and status in (None, row["status"]))
+
+
+def together(n, action):
+    """Runs action(i) in n threads that begin at once; their results in order."""
+    results, gate = [None] * n, threading.Barrier(n)
+
+    def run(i):
+        gate.wait()
+        results[i] = action(i)
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(n)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
