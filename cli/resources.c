@@ -5,6 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+/* An answer as one JSON document; text of another kind under `key`. */
+static void print_document(const struct api_answer *a, const char *key) {
+    json_auto_t *document = a->json ? NULL : json_pack("{s:s%}", key, a->text, a->n);
+
+    print_json(a->json ? a->json : document);
+}
+
 /* Puts a resource and says what became of it: "app inopnc created". */
 static ExitCode put(struct session *s, const struct args *a, struct api_call call, const char *what,
                     const char *name) {
@@ -16,9 +23,9 @@ static ExitCode put(struct session *s, const struct args *a, struct api_call cal
     code = api_do(s, &call, &answer);
     if (code != EXIT_DONE)
         return code;
-    if (s->json && answer.json) {
-        print_json(answer.json);
-    } else if (!s->json) {
+    if (s->json) {
+        print_document(&answer, "manifests");
+    } else {
         printf("%s ", what);
         text_print_clean(stdout, name);
         puts(answer.status == 201 ? " created" : call.if_match ? " is as given" : " unchanged");
@@ -237,6 +244,7 @@ ExitCode run_env_delete(struct session *s, const struct args *a) {
 }
 
 ExitCode run_env_manifests(struct session *s, const struct args *a) {
+    static const char accept[] = "application/yaml, application/problem+json";
     _cleanup_free_ char *path =
         api_path("/apps/%s/environments/%s/manifests", arg_operand(a, 0), arg_operand(a, 1));
     _cleanup_free_ char *name = environment_name(a), *text = NULL;
@@ -248,19 +256,18 @@ ExitCode run_env_manifests(struct session *s, const struct args *a) {
         if (!text)
             return EXIT_USAGE;
         return put(
-            s, a, (struct api_call){.path = path, .text = text, .content_type = "application/yaml"},
+            s, a,
+            (struct api_call){
+                .path = path, .text = text, .content_type = "application/yaml", .accept = accept},
             "manifests of", name);
     }
-    code = api_do(s, &(struct api_call){.path = path, .accept = "application/yaml"}, &answer);
+    code = api_do(s, &(struct api_call){.path = path, .accept = accept}, &answer);
     if (code != EXIT_DONE)
         return code;
-    if (s->json) {
-        json_auto_t *document = json_pack("{s:s%}", "manifests", answer.text, answer.n);
-
-        print_json(document);
-    } else {
+    if (s->json)
+        print_document(&answer, "manifests");
+    else
         fwrite(answer.text, 1, answer.n, stdout);
-    }
     return EXIT_DONE;
 }
 

@@ -284,10 +284,12 @@ def test_bad_fields_are_named(api):
 def test_manifests_both_ways(api, tmp_path):
     path = "/apps/inopnc/environments/production/manifests"
     api.on("GET", path, (200, "kind: Deployment\n", "application/yaml"))
-    api.on("PUT", path, (201, {}))
+    api.on("PUT", path, (201, "kind: Service\n", "application/yaml"), (200, "kind: Service\n", "application/yaml"))
     assert expect(run(api.url, "env", "manifests", "inopnc", "production"), 0).stdout == "kind: Deployment\n"
     (tmp_path / "m.yaml").write_text("kind: Service\n")
-    expect(run(api.url, "env", "manifests", "inopnc", "production", "--file", str(tmp_path / "m.yaml")), 0)
+    words = ["env", "manifests", "inopnc", "production", "--file", str(tmp_path / "m.yaml")]
+    expect(run(api.url, *words), 0, out="manifests of inopnc/production created")
+    assert json.loads(expect(run(api.url, *words, "--json"), 0).stdout) == {"manifests": "kind: Service\n"}
     assert api.requests[-1]["headers"]["Content-Type"] == "application/yaml"
     assert api.requests[-1]["body"] == "kind: Service\n"
 
