@@ -91,17 +91,11 @@ ExitCode run_events(struct session *s, const struct args *a) {
 
     if (!second && !uuid_valid(first))
         return usage_error("events wants APP ENV, or the id of a deployment");
+    if (since && !arg_flag(a, "follow"))
+        return usage_error("--since-id belongs to --follow");
     path = second ? api_path("/apps/%s/environments/%s/records", first, second)
                   : api_path("/deployments/%s/records", first);
     if (arg_flag(a, "follow"))
         return follow_records(s, path, since);
-    if (since) {
-        char *with = xasprintf("%s?cursor=", path), *cursor = api_path("%s", since);
-
-        free(path);
-        path = xasprintf("%s%s", with, cursor + strlen("/api/v1"));
-        free(with);
-        free(cursor);
-    }
     return print_pages(s, path, 0, &printed);
 }

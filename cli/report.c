@@ -114,9 +114,11 @@ static void report_fields(const json_t *problem) {
     size_t i;
 
     json_array_foreach(json_object_get(problem, "errors"), i, error) {
+        const char *field = json_str(error, "field", "");
+
         fputs("  ", stderr);
-        text_print_clean(stderr, json_str(error, "field", "?"));
-        fputs(": ", stderr);
+        text_print_clean(stderr, field);
+        fputs(*field ? ": " : "", stderr);
         text_print_clean(stderr, json_str(error, "detail", json_str(error, "code", "not valid")));
         fputc('\n', stderr);
     }

@@ -189,6 +189,7 @@ def expect(result, code, out="", err=""):
     (["env", "create", "a", "b"], "--file"),
     (["env", "create", "a", "b", "--file", "/does/not/exist"], "No such file"),
     (["events", "inopnc"], "APP ENV"),
+    (["events", "inopnc", "production", "--since-id", "7"], "--follow"),
     (["audit", "verify", "/does/not/exist"], "No such file"),
     (["status", "--url", "ftp://x"], "http://"),
 ])
