@@ -93,8 +93,9 @@ void addresses_give_back(struct addresses *a, const char *ip) {
         return;
     n = ntohl(address.s_addr);
     for (size_t i = 0; i < a->n; i++) {
-        if (((n >> 16) & 255) == (unsigned)a->second && ((n >> 8) & 255) == (unsigned)a->blocks[i].third &&
-            (n & 255) >= 1 && (n & 255) <= BLOCK)
+        if (((n >> 16) & 255) == (unsigned)a->second &&
+            ((n >> 8) & 255) == (unsigned)a->blocks[i].third && (n & 255) >= 1 &&
+            (n & 255) <= BLOCK)
             a->blocks[i].taken[(n & 255) - 1] = false;
     }
 }

@@ -1,7 +1,7 @@
 /* kubesim/addresses.h: loopback addresses for pods and Services.
  *
- * Several simulated clusters share one machine's 127.0.0.0/8: a block of 254 addresses is claimed by
- * holding a bound socket on its last one, so that two clusters never hand out the same. */
+ * Several simulated clusters share one machine's 127.0.0.0/8: a block of 254 addresses is claimed
+ * by holding a bound socket on its last one, so that two clusters never hand out the same. */
 #pragma once
 
 struct addresses;

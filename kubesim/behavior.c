@@ -15,10 +15,8 @@ struct behaviors {
 struct behaviors *behaviors_new(void) {
     struct behaviors *b = xcalloc(1, sizeof *b);
 
-    b->timing = (struct timing){.endpoint_lag_ms = 10,
-                                .proxy_lag_ms = 5,
-                                .termination_grace_ms = 500,
-                                .speed = 1};
+    b->timing = (struct timing){
+        .endpoint_lag_ms = 10, .proxy_lag_ms = 5, .termination_grace_ms = 500, .speed = 1};
     b->images = json_object();
     b->pods = json_object();
     return b;
@@ -96,15 +94,15 @@ static bool pull_error_valid(const json_t *body, char *error) {
 }
 
 static bool behavior_valid(const json_t *body, bool with_image, char *error) {
-    static const char *const keys[] = {"ready_after_ms", "never_ready", "pull_error",
-                                       "crash_after_ms", "crash_loop",  "error_rate",
-                                       "latency_ms",     "health",      "image",
-                                       NULL};
+    static const char *const keys[] = {
+        "ready_after_ms", "never_ready", "pull_error", "crash_after_ms", "crash_loop",
+        "error_rate",     "latency_ms",  "health",     "image",          NULL};
 
     if (!keys_known(body, keys, error))
         return false;
     if (with_image != json_is_string(json_object_get(body, "image"))) {
-        snprintf(error, 256, with_image ? "\"image\" is missing" : "\"image\" does not belong here");
+        snprintf(error, 256,
+                 with_image ? "\"image\" is missing" : "\"image\" does not belong here");
         return false;
     }
     return number_ok(body, "ready_after_ms", 0, 1e9, error) &&

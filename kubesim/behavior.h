@@ -29,8 +29,8 @@ const struct timing *behaviors_timing(const struct behaviors *b);
 struct behavior behaviors_of(const struct behaviors *b, const char *ns, const char *pod,
                              const char *image);
 
-/* Each sets what the body of its call says; false with a message when the body is not valid, and then
- * nothing changed. */
+/* Each sets what the body of its call says; false with a message when the body is not valid, and
+ * then nothing changed. */
 bool behaviors_set_image(struct behaviors *b, const json_t *body, char error[256]);
 bool behaviors_set_pod(struct behaviors *b, const char *ns, const char *pod, const json_t *body,
                        char error[256]);

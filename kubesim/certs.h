@@ -1,5 +1,5 @@
-/* kubesim/certs.h: the certificate authority and server certificate of a simulated cluster, kept in its
- * folder and used again by the next start. */
+/* kubesim/certs.h: the certificate authority and server certificate of a simulated cluster, kept in
+ * its folder and used again by the next start. */
 #pragma once
 #include <stdbool.h>
 

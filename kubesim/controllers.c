@@ -195,9 +195,8 @@ static bool has_finalizers(const struct slot *slot) {
 
 static void delete_namespace_content(struct sim *sim, const char *ns) {
     for (int k = 0; k < KIND_END; k++) {
-        struct bucket *b = kind_of((KindId)k)->namespaced
-                               ? store_bucket(sim->store, (KindId)k, ns)
-                               : NULL;
+        struct bucket *b =
+            kind_of((KindId)k)->namespaced ? store_bucket(sim->store, (KindId)k, ns) : NULL;
 
         for (size_t i = b ? b->n : 0; i-- > 0;) {
             if (i < b->n)

@@ -12,7 +12,8 @@ int64_t controllers_drain(void *ctx);
 void controllers_stop(struct sim *sim);
 
 /* What clients' writes need of the controllers. */
-/* Before a creation: gives a Service its address, checks a Pod against quotas.  A Status refuses. */
+/* Before a creation: gives a Service its address, checks a Pod against quotas.  A Status refuses.
+ */
 json_t *controllers_admit(struct sim *sim, const struct kind *kind, json_t *body, bool dry_run);
 /* Keeps what a replacing write may leave out (a Service's address). */
 void controllers_admit_update(const struct kind *kind, const json_t *before, json_t *body);

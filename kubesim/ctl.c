@@ -32,7 +32,8 @@ bool ctl_owned_by(const struct slot *slot, const struct slot *owner) {
     const json_t *reference;
     size_t i;
 
-    json_array_foreach(json_at(slot->now->body, "metadata", "ownerReferences", NULL), i, reference) {
+    json_array_foreach(json_at(slot->now->body, "metadata", "ownerReferences", NULL), i,
+                       reference) {
         if (!strcmp(json_str(reference, "uid", ""), owner->uid))
             return true;
     }
@@ -145,12 +146,12 @@ void ctl_event(struct sim *sim, const struct slot *about, const char *type, cons
     snprintf(name, sizeof name, "%s.%s", about->name, ctl_random_name(suffix, 16));
     body = object_new(kind_of(KIND_EVENT), about->ns, name);
     json_object_update_new(
-        body, json_pack("{s:{s:s, s:s, s:s, s:s, s:s}, s:s, s:s, s:s, s:i, s:s, s:s, s:{s:s}}",
-                        "involvedObject", "apiVersion", kind_api_version(about->kind, version),
-                        "kind", about->kind->kind, "namespace", about->ns, "name", about->name,
-                        "uid", about->uid, "type", type, "reason", reason, "message", message,
-                        "count", 1, "firstTimestamp", now, "lastTimestamp", now, "source",
-                        "component", "kubesim"));
+        body,
+        json_pack("{s:{s:s, s:s, s:s, s:s, s:s}, s:s, s:s, s:s, s:i, s:s, s:s, s:{s:s}}",
+                  "involvedObject", "apiVersion", kind_api_version(about->kind, version), "kind",
+                  about->kind->kind, "namespace", about->ns, "name", about->name, "uid", about->uid,
+                  "type", type, "reason", reason, "message", message, "count", 1, "firstTimestamp",
+                  now, "lastTimestamp", now, "source", "component", "kubesim"));
     store_create(sim->store, kind_of(KIND_EVENT), body);
 }
 

@@ -1,4 +1,5 @@
-/* The Deployment controller: one ReplicaSet per template, rolled over as kube-controller-manager does. */
+/* The Deployment controller: one ReplicaSet per template, rolled over as kube-controller-manager
+ * does. */
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -15,7 +16,7 @@
 struct deployment_run {
     struct sim *sim;
     struct slot *slot;
-    struct loop_timer deadline;
+    struct simloop_timer deadline;
     int64_t progressed_us; /* when it last got further; monotonic */
 };
 
@@ -41,7 +42,7 @@ void deployment_ctl_gone(struct sim *sim, struct slot *slot) {
     struct deployment_run *run = slot->attached;
 
     if (run)
-        loop_disarm(sim->loop, &run->deadline);
+        simloop_disarm(sim->loop, &run->deadline);
     free(run);
     slot->attached = NULL;
 }
@@ -64,14 +65,16 @@ static char *template_hash(const json_t *template, char text[16]) {
 }
 
 static int64_t revision_of(const struct slot *rs) {
-    const char *text = json_str(json_at(rs->now->body, "metadata", "annotations", NULL), REVISION, "0");
+    const char *text =
+        json_str(json_at(rs->now->body, "metadata", "annotations", NULL), REVISION, "0");
 
     return strtoll(text, NULL, 10);
 }
 
 static bool older(const struct slot *a, const struct slot *b) {
-    int order = strcmp(json_str(json_object_get(a->now->body, "metadata"), "creationTimestamp", ""),
-                       json_str(json_object_get(b->now->body, "metadata"), "creationTimestamp", ""));
+    int order =
+        strcmp(json_str(json_object_get(a->now->body, "metadata"), "creationTimestamp", ""),
+               json_str(json_object_get(b->now->body, "metadata"), "creationTimestamp", ""));
 
     return order ? order < 0 : revision_of(a) < revision_of(b);
 }
@@ -124,10 +127,11 @@ static void create_set(struct sim *sim, struct slot *slot, struct rollout *r, co
     json_object_update_new(object_metadata(body),
                            json_pack("{s:O, s:o, s:o, s:i}", "labels", labels, "annotations",
                                      annotations_for_set(slot->now->body, revision),
-                                     "ownerReferences", ctl_owner_reference(slot), "generation", 1));
-    json_object_set_new(body, "spec",
-                        json_pack("{s:i, s:o, s:o}", "replicas", 0, "selector", selector,
-                                  "template", template));
+                                     "ownerReferences", ctl_owner_reference(slot), "generation",
+                                     1));
+    json_object_set_new(
+        body, "spec",
+        json_pack("{s:i, s:o, s:o}", "replicas", 0, "selector", selector, "template", template));
     r->new_set = store_create(sim->store, kind_of(KIND_REPLICASET), body);
     r->created = true;
 }
@@ -186,15 +190,15 @@ static void condition_progress(struct deployment_run *run, const struct rollout 
     json_t *conditions = json_object_get(status, "conditions");
     const json_t *now = ctl_condition_of(conditions, "Progressing");
     const char *name = r->new_set ? r->new_set->name : "";
-    int64_t deadline_s = json_int(json_object_get(run->slot->now->body, "spec"),
-                                  "progressDeadlineSeconds", 600);
+    int64_t deadline_s =
+        json_int(json_object_get(run->slot->now->body, "spec"), "progressDeadlineSeconds", 600);
     int64_t deadline_us = sim_delay_us(run->sim, deadline_s * 1000), left;
     char message[400];
 
     if (r->created || r->found || rollout_got_further(before, status))
         run->progressed_us = clock_monotonic_us();
     left = run->progressed_us + deadline_us - clock_monotonic_us();
-    loop_disarm(run->sim->loop, &run->deadline);
+    simloop_disarm(run->sim->loop, &run->deadline);
     if (rollout_complete(r, status)) {
         snprintf(message, sizeof message, "ReplicaSet \"%s\" has successfully progressed.", name);
         ctl_condition(conditions, "Progressing", "True", "NewReplicaSetAvailable", message);
@@ -208,10 +212,11 @@ static void condition_progress(struct deployment_run *run, const struct rollout 
         ctl_condition(conditions, "Progressing", "False", "ProgressDeadlineExceeded", message);
         return;
     }
-    loop_arm(run->sim->loop, &run->deadline, left, on_deadline, run);
+    simloop_arm(run->sim->loop, &run->deadline, left, on_deadline, run);
     if (r->created || r->found) {
         snprintf(message, sizeof message,
-                 r->created ? "Created new replica set \"%s\"" : "Found new replica set \"%s\"", name);
+                 r->created ? "Created new replica set \"%s\"" : "Found new replica set \"%s\"",
+                 name);
         ctl_condition(conditions, "Progressing", "True",
                       r->created ? "NewReplicaSetCreated" : "FoundNewReplicaSet", message);
     } else if (rollout_got_further(before, status)) {
@@ -239,7 +244,8 @@ static void condition_failure(const struct rollout *r, json_t *conditions) {
 static void write_status(struct deployment_run *run, const struct rollout *r) {
     struct slot *slot = run->slot;
     const json_t *before = json_object_get(slot->now->body, "status");
-    json_t *body = ctl_copy(slot), *conditions = json_deep_copy(json_object_get(before, "conditions"));
+    json_t *body = ctl_copy(slot),
+           *conditions = json_deep_copy(json_object_get(before, "conditions"));
     json_t *status = rollout_status(r);
     bool available = json_int(status, "availableReplicas", 0) >= r->replicas - r->max_unavailable;
 

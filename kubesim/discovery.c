@@ -43,9 +43,8 @@ static json_t *resources(const char *group, const char *version_name) {
             json_array_append_new(list, resource(k, "log", k->kind));
     }
     return json_pack("{s:s, s:s, s:o, s:o}", "kind", "APIResourceList", "apiVersion", "v1",
-                     "groupVersion",
-                     json_sprintf("%s%s%s", group, *group ? "/" : "", version_name), "resources",
-                     list);
+                     "groupVersion", json_sprintf("%s%s%s", group, *group ? "/" : "", version_name),
+                     "resources", list);
 }
 
 static json_t *groups(void) {
@@ -71,6 +70,7 @@ static json_t *groups(void) {
 static json_t *document(const char *path) {
     char group[64], version_name[32];
     json_t *list;
+    int end = 0;
 
     if (!strcmp(path, "/version"))
         return version();
@@ -80,7 +80,7 @@ static json_t *document(const char *path) {
         return groups();
     if (!strcmp(path, "/api/v1"))
         return resources("", "v1");
-    if (sscanf(path, "/apis/%63[^/]/%31[^/]%*c", group, version_name) != 2)
+    if (sscanf(path, "/apis/%63[^/]/%31[^/]%n", group, version_name, &end) != 2 || path[end])
         return NULL;
     list = resources(group, version_name);
     if (json_array_size(json_object_get(list, "resources")))

@@ -1,5 +1,5 @@
-/* kubesim/discovery.h: what clients ask before they ask for objects: /version, /api, /apis, resource
- * lists, health. */
+/* kubesim/discovery.h: what clients ask before they ask for objects: /version, /api, /apis,
+ * resource lists, health. */
 #pragma once
 #include <stdbool.h>
 

@@ -96,7 +96,8 @@ static bool action_parse(const json_t *action, struct fault_effect *ret, char er
     size_t kinds = json_object_size(action) - (json_object_get(action, "retry_after_s") ? 1 : 0);
 
     if (!json_is_object(action) || kinds != 1) {
-        snprintf(error, 256, "\"action\" must be an object with one of status, delay_ms, hang, cut");
+        snprintf(error, 256,
+                 "\"action\" must be an object with one of status, delay_ms, hang, cut");
         return false;
     }
     if (!keys_known(action, keys, error) ||
@@ -117,7 +118,7 @@ static bool action_parse(const json_t *action, struct fault_effect *ret, char er
 }
 
 static bool fault_parse(const json_t *body, struct fault *ret, char error[256]) {
-    static const char *const keys[] = {"verb", "path",  "user_agent", "rate",   "nth",
+    static const char *const keys[] = {"verb",  "path",   "user_agent", "rate", "nth",
                                        "count", "action", "seed",       NULL};
     const json_t *rate = json_object_get(body, "rate"), *verb = json_object_get(body, "verb");
     long seed = 1;
@@ -129,7 +130,8 @@ static bool fault_parse(const json_t *body, struct fault *ret, char error[256]) 
         snprintf(error, 256, "\"verb\" must be a string");
         return false;
     }
-    if (rate && (!json_is_number(rate) || json_number_value(rate) < 0 || json_number_value(rate) > 1)) {
+    if (rate &&
+        (!json_is_number(rate) || json_number_value(rate) < 0 || json_number_value(rate) > 1)) {
         snprintf(error, 256, "\"rate\" must be a probability from 0 to 1");
         return false;
     }

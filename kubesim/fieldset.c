@@ -7,10 +7,17 @@
 
 /* Never owned: the server's own. */
 static bool is_ours(const char *parent, const char *key) {
-    static const char *const metadata[] = {
-        "name",       "namespace",         "uid",           "resourceVersion",
-        "generation", "creationTimestamp", "managedFields", "deletionTimestamp",
-        "selfLink",   "generateName",      "deletionGracePeriodSeconds"};
+    static const char *const metadata[] = {"name",
+                                           "namespace",
+                                           "uid",
+                                           "resourceVersion",
+                                           "generation",
+                                           "creationTimestamp",
+                                           "managedFields",
+                                           "deletionTimestamp",
+                                           "selfLink",
+                                           "generateName",
+                                           "deletionGracePeriodSeconds"};
 
     if (!*parent)
         return !strcmp(key, "apiVersion") || !strcmp(key, "kind") || !strcmp(key, "status");
@@ -154,9 +161,9 @@ static void diff_list(json_t *set, const json_t *before, const json_t *after,
         _cleanup_free_ char *key = element_key(keys, element);
         long at = list_find(keys, other, element, false);
         const json_t *there = at < 0 ? NULL : json_array_get(other, (size_t)at);
-        json_t *child =
-            which == FIELDS_CHANGED ? diff_child(there, element, keys->field, "", which)
-                                    : diff_child(element, there, keys->field, "", which);
+        json_t *child = which == FIELDS_CHANGED
+                            ? diff_child(there, element, keys->field, "", which)
+                            : diff_child(element, there, keys->field, "", which);
 
         if (child && !there)
             json_object_set_new(child, ".", json_object());

@@ -1,5 +1,5 @@
-/* kubesim/fieldset.h: sets of fields in Kubernetes' FieldsV1 form: {"f:spec": {"f:replicas": {}}}, with
- * "k:{…}" for an element of a keyed list and "." for the element itself.  Pure. */
+/* kubesim/fieldset.h: sets of fields in Kubernetes' FieldsV1 form: {"f:spec": {"f:replicas": {}}},
+ * with "k:{…}" for an element of a keyed list and "." for the element itself.  Pure. */
 #pragma once
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 #include "kubesim/front.h"
 #include "base/cleanup.h"
 #include "base/strbuf.h"
-#include "kubesim/loop.h"
+#include "kubesim/simloop.h"
 #include <arpa/inet.h>
 #include <microhttpd.h>
 #include <poll.h>
@@ -31,12 +31,12 @@ struct call_private {
 };
 
 struct front {
-    struct loop *loop;
+    struct simloop *loop;
     struct front_options options;
     struct MHD_Daemon *daemon;
     int epoll_fd;
     struct call_private *calls;
-    struct loop_timer reaper;
+    struct simloop_timer reaper;
     bool stopping;
 };
 
@@ -52,8 +52,8 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
     mark = strchr(p->uri, '?');
     if (mark)
         *mark = '\0';
-    p->public = (struct call){
-        .path = p->uri, .query = mark ? mark + 1 : "", .body = "", .private = p};
+    p->public =
+        (struct call){.path = p->uri, .query = mark ? mark + 1 : "", .body = "", .private = p};
     p->next = f->calls;
     p->link = &f->calls;
     if (p->next)
@@ -147,15 +147,14 @@ static void reap(void *ctx) {
 
     for (struct call_private *p = f->calls; p; p = p->next) {
         const union MHD_ConnectionInfo *fd =
-            p->suspended
-                ? MHD_get_connection_info(p->connection, MHD_CONNECTION_INFO_CONNECTION_FD)
-                : NULL;
+            p->suspended ? MHD_get_connection_info(p->connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+                         : NULL;
         struct pollfd poller = {.fd = fd ? fd->connect_fd : -1, .events = POLLRDHUP};
 
         if (fd && poll(&poller, 1, 0) > 0 && (poller.revents & (POLLRDHUP | POLLHUP | POLLERR)))
             call_drop(&p->public);
     }
-    loop_arm(f->loop, &f->reaper, 1000000, reap, f);
+    simloop_arm(f->loop, &f->reaper, 1000000, reap, f);
 }
 
 static struct MHD_Daemon *start(struct front *f, const struct sockaddr_in *address) {
@@ -165,7 +164,7 @@ static struct MHD_Daemon *start(struct front *f, const struct sockaddr_in *addre
         {MHD_OPTION_HTTPS_PRIORITIES, 0,
          (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
         {MHD_OPTION_END, 0, NULL}};
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
 
     if (f->options.cert_pem)
         flags |= MHD_USE_TLS;
@@ -178,7 +177,7 @@ static struct MHD_Daemon *start(struct front *f, const struct sockaddr_in *addre
                             MHD_OPTION_END);
 }
 
-struct front *front_new(struct loop *l, const struct front_options *options) {
+struct front *front_new(struct simloop *l, const struct front_options *options) {
     struct front *f = xcalloc(1, sizeof *f);
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_port = htons((uint16_t)options->port),
@@ -192,9 +191,9 @@ struct front *front_new(struct loop *l, const struct front_options *options) {
         return NULL;
     }
     f->epoll_fd = MHD_get_daemon_info(f->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-    loop_watch(l, f->epoll_fd, EPOLLIN, readable, f);
-    loop_hook(l, run, f);
-    loop_arm(l, &f->reaper, 1000000, reap, f);
+    simloop_watch(l, f->epoll_fd, EPOLLIN, readable, f);
+    simloop_hook(l, run, f);
+    simloop_arm(l, &f->reaper, 1000000, reap, f);
     return f;
 }
 
@@ -206,8 +205,8 @@ void front_free(struct front *f) {
     if (!f)
         return;
     f->stopping = true;
-    loop_disarm(f->loop, &f->reaper);
-    loop_unwatch(f->loop, f->epoll_fd);
+    simloop_disarm(f->loop, &f->reaper);
+    simloop_unwatch(f->loop, f->epoll_fd);
     for (int rounds = 0; rounds < 3; rounds++) { /* a stream suspends again before it ends */
         for (struct call_private *p = f->calls; p; p = p->next)
             call_drop(&p->public);
@@ -251,9 +250,9 @@ void call_answer(struct call *call, unsigned code, const char *content_type, con
                  size_t n) {
     if (call->private->state == CALL_DROPPED)
         return;
-    send_response(call->private, code, content_type,
-                  MHD_create_response_from_buffer(n, (void *)(uintptr_t)bytes,
-                                                  MHD_RESPMEM_MUST_COPY));
+    send_response(
+        call->private, code, content_type,
+        MHD_create_response_from_buffer(n, (void *)(uintptr_t)bytes, MHD_RESPMEM_MUST_COPY));
 }
 
 static ssize_t read_stream(void *cls, uint64_t pos, char *buffer, size_t max) {

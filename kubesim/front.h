@@ -1,14 +1,14 @@
-/* kubesim/front.h: the HTTP side, over libmicrohttpd run from the loop's own thread (external epoll):
- * no lock, and a waiting call or an idle watch costs a connection, no thread.
+/* kubesim/front.h: the HTTP side, over libmicrohttpd run from the loop's own thread (external
+ * epoll): no lock, and a waiting call or an idle watch costs a connection, no thread.
  *
- * A call's function must answer, stream, drop or park it.  A parked call is answered or dropped later.
- * The only place that includes microhttpd.h. */
+ * A call's function must answer, stream, drop or park it.  A parked call is answered or dropped
+ * later. The only place that includes microhttpd.h. */
 #pragma once
 #include "base/status.h"
 #include <stdbool.h>
 #include <sys/types.h>
 
-struct loop;
+struct simloop;
 struct front;
 struct call;
 struct MHD_Connection;
@@ -30,7 +30,7 @@ struct call {
 };
 
 struct front_options {
-    int port; /* 0: any free one */
+    int port;                       /* 0: any free one */
     const char *cert_pem, *key_pem; /* NULL: plain HTTP */
     size_t max_body;
     call_fn *fn;
@@ -38,7 +38,7 @@ struct front_options {
 };
 
 /* Listens on 127.0.0.1.  NULL when the port cannot be had. */
-struct front *front_new(struct loop *l, const struct front_options *options);
+struct front *front_new(struct simloop *l, const struct front_options *options);
 int front_port(const struct front *f);
 /* Drops what is open. */
 void front_free(struct front *f);

@@ -14,6 +14,7 @@ static const struct kind kinds[KIND_END] = {
     {KIND_SERVICE,        "", "v1", "services", "service", "Service", "svc", NAMESPACED, STATUS},
     {KIND_POD,            "", "v1", "pods", "pod", "Pod", "po", NAMESPACED, STATUS, LENIENT_NAME},
     {KIND_CONFIGMAP,      "", "v1", "configmaps", "configmap", "ConfigMap", "cm", NAMESPACED, LENIENT_NAME},
+    {KIND_SECRET,         "", "v1", "secrets", "secret", "Secret", NULL, NAMESPACED, LENIENT_NAME},
     {KIND_SERVICEACCOUNT, "", "v1", "serviceaccounts", "serviceaccount", "ServiceAccount", "sa", NAMESPACED, LENIENT_NAME},
     {KIND_EVENT,          "", "v1", "events", "event", "Event", "ev", NAMESPACED, LENIENT_NAME},
     {KIND_RESOURCEQUOTA,  "", "v1", "resourcequotas", "resourcequota", "ResourceQuota", "quota", NAMESPACED, STATUS, LENIENT_NAME},

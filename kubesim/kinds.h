@@ -1,5 +1,5 @@
-/* kubesim/kinds.h: the table of resource kinds that this API server knows.  One generic store serves
- * them all. */
+/* kubesim/kinds.h: the table of resource kinds that this API server knows.  One generic store
+ * serves them all. */
 #pragma once
 #include "base/status.h"
 #include <stdbool.h>
@@ -10,6 +10,7 @@ typedef enum KindId {
     KIND_SERVICE,
     KIND_POD,
     KIND_CONFIGMAP,
+    KIND_SECRET,
     KIND_SERVICEACCOUNT,
     KIND_EVENT,
     KIND_RESOURCEQUOTA,

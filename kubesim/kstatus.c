@@ -22,13 +22,20 @@ const char *kstatus_reason(unsigned code) {
     static const struct {
         unsigned code;
         const char *reason;
-    } reasons[] = {{400, "BadRequest"},          {401, "Unauthorized"},
-                   {403, "Forbidden"},           {404, "NotFound"},
-                   {405, "MethodNotAllowed"},    {409, "Conflict"},
-                   {410, "Expired"},             {413, "RequestEntityTooLarge"},
-                   {415, "UnsupportedMediaType"}, {422, "Invalid"},
-                   {429, "TooManyRequests"},     {500, "InternalError"},
-                   {503, "ServiceUnavailable"},  {504, "Timeout"}};
+    } reasons[] = {{400, "BadRequest"},
+                   {401, "Unauthorized"},
+                   {403, "Forbidden"},
+                   {404, "NotFound"},
+                   {405, "MethodNotAllowed"},
+                   {409, "Conflict"},
+                   {410, "Expired"},
+                   {413, "RequestEntityTooLarge"},
+                   {415, "UnsupportedMediaType"},
+                   {422, "Invalid"},
+                   {429, "TooManyRequests"},
+                   {500, "InternalError"},
+                   {503, "ServiceUnavailable"},
+                   {504, "Timeout"}};
 
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
         if (reasons[i].code == code)
@@ -60,9 +67,9 @@ static json_t *with_details(json_t *status, const struct kind *k, const char *no
 json_t *kstatus_not_found(const struct kind *k, const char *name) {
     char resource[128];
 
-    return with_details(kstatus(404, "NotFound", "%s \"%s\" not found",
-                                resource_of(k, k->plural, resource), name),
-                        k, k->plural, name);
+    return with_details(
+        kstatus(404, "NotFound", "%s \"%s\" not found", resource_of(k, k->plural, resource), name),
+        k, k->plural, name);
 }
 
 json_t *kstatus_already_exists(const struct kind *k, const char *name) {
@@ -113,8 +120,9 @@ json_t *kstatus_invalid(const struct kind *k, const char *name, const json_t *ca
         strbuf_addf(&text, "%s%s: %s", i ? ", " : "", json_str(cause, "field", ""),
                     json_str(cause, "message", ""));
     }
-    status = kstatus(422, "Invalid", json_array_size(causes) > 1 ? "%s \"%s\" is invalid: [%s]"
-                                                                 : "%s \"%s\" is invalid: %s",
+    status = kstatus(422, "Invalid",
+                     json_array_size(causes) > 1 ? "%s \"%s\" is invalid: [%s]"
+                                                 : "%s \"%s\" is invalid: %s",
                      resource_of(k, k->kind, resource), name, text.data ? text.data : "");
     with_details(status, k, k->kind, name);
     json_object_set(json_object_get(status, "details"), "causes", (json_t *)(uintptr_t)causes);

@@ -1,5 +1,5 @@
-/* The node's part: pods are placed, started, become ready, crash, restart, terminate, each by timers
- * of the one loop. */
+/* The node's part: pods are placed, started, become ready, crash, restart, terminate, each by
+ * timers of the one loop. */
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -12,11 +12,11 @@
 #include <string.h>
 
 enum {
-    PULL_MS = 20,           /* until a pull fails */
-    PULL_BACKOFF_MS = 200,  /* ErrImagePull becomes ImagePullBackOff */
-    CRASH_MS = 100,         /* how long a crash-looping container lives, at most */
-    STOP_MS = 20,           /* a pod without a running container is gone that soon */
-    BACKOFF_MS = 10000,     /* doubles with each crash */
+    PULL_MS = 20,          /* until a pull fails */
+    PULL_BACKOFF_MS = 200, /* ErrImagePull becomes ImagePullBackOff */
+    CRASH_MS = 100,        /* how long a crash-looping container lives, at most */
+    STOP_MS = 20,          /* a pod without a running container is gone that soon */
+    BACKOFF_MS = 10000,    /* doubles with each crash */
     MAX_BACKOFF_MS = 300000,
 };
 
@@ -28,8 +28,8 @@ static struct behavior behavior_now(const struct pod_run *run) {
                         podrun_image(run->slot));
 }
 
-static void later(struct pod_run *run, int64_t ms, loop_fn *fn) {
-    loop_arm(run->sim->loop, &run->timer, sim_delay_us(run->sim, ms), fn, run);
+static void later(struct pod_run *run, int64_t ms, simloop_fn *fn) {
+    simloop_arm(run->sim->loop, &run->timer, sim_delay_us(run->sim, ms), fn, run);
 }
 
 static void write_status(struct pod_run *run) {
@@ -94,7 +94,7 @@ static void await_ready(struct pod_run *run, int64_t spent_ms) {
     if (b.crash_loop && crash_ms < 0)
         crash_ms = b.ready_after_ms / 2 < CRASH_MS ? b.ready_after_ms / 2 : CRASH_MS;
     if (crash_ms >= 0 && (b.crash_loop || !run->exits))
-        loop_arm(run->sim->loop, &run->crash, sim_delay_us(run->sim, crash_ms), on_crash, run);
+        simloop_arm(run->sim->loop, &run->crash, sim_delay_us(run->sim, crash_ms), on_crash, run);
 }
 
 static void start(void *ctx) {
@@ -130,8 +130,8 @@ static void on_crash(void *ctx) {
     char message[400];
 
     close_server(run);
-    loop_disarm(run->sim->loop, &run->timer);
-    loop_disarm(run->sim->loop, &run->crash);
+    simloop_disarm(run->sim->loop, &run->timer);
+    simloop_disarm(run->sim->loop, &run->crash);
     if (run->stage == POD_READY)
         kube_time(run->ready_at);
     run->exits++;
@@ -144,8 +144,9 @@ static void on_crash(void *ctx) {
     *run->started_at = '\0';
     run->stage = POD_CRASHED;
     write_status(run);
-    snprintf(message, sizeof message, "Back-off restarting failed container in pod %.200s_%.60s(%s)",
-             run->slot->name, run->slot->ns, run->slot->uid);
+    snprintf(message, sizeof message,
+             "Back-off restarting failed container in pod %.200s_%.60s(%s)", run->slot->name,
+             run->slot->ns, run->slot->uid);
     ctl_event(run->sim, run->slot, "Warning", "BackOff", message);
     later(run, backoff_ms(run->exits), on_restart);
 }
@@ -232,8 +233,8 @@ void kubelet_gone(struct sim *sim, struct slot *slot) {
     if (!run)
         return;
     close_server(run);
-    loop_disarm(sim->loop, &run->timer);
-    loop_disarm(sim->loop, &run->crash);
+    simloop_disarm(sim->loop, &run->timer);
+    simloop_disarm(sim->loop, &run->crash);
     addresses_give_back(sim->pod_addresses, run->ip);
     free(run);
     slot->attached = NULL;
@@ -259,10 +260,10 @@ bool kubelet_terminate(struct sim *sim, struct slot *slot, int grace_s) {
     if (grace_s < 0)
         grace_s = (int)json_int(json_object_get(slot->now->body, "spec"),
                                 "terminationGracePeriodSeconds", 30);
-    loop_disarm(sim->loop, &run->crash);
+    simloop_disarm(sim->loop, &run->crash);
     run->was_ready = run->stage == POD_READY;
-    later(run,
-          run->open ? behaviors_timing(sim->behaviors)->termination_grace_ms : STOP_MS, on_stopped);
+    later(run, run->open ? behaviors_timing(sim->behaviors)->termination_grace_ms : STOP_MS,
+          on_stopped);
     run->stage = POD_TERMINATING;
     if (run->open)
         dataplane_pod_drain(sim->plane, slot->uid);
@@ -280,11 +281,11 @@ static void look_again(struct pod_run *run) {
     case POD_READY:
         behave(run);
         if (b.crash_loop || (b.crash_after_ms >= 0 && !run->exits)) {
-            loop_arm(run->sim->loop, &run->crash,
-                     sim_delay_us(run->sim, b.crash_after_ms > 0 ? b.crash_after_ms : 0), on_crash,
-                     run);
+            simloop_arm(run->sim->loop, &run->crash,
+                        sim_delay_us(run->sim, b.crash_after_ms > 0 ? b.crash_after_ms : 0),
+                        on_crash, run);
         } else {
-            loop_disarm(run->sim->loop, &run->crash);
+            simloop_disarm(run->sim->loop, &run->crash);
         }
         if (b.never_ready) {
             run->stage = POD_STARTED;
@@ -293,8 +294,8 @@ static void look_again(struct pod_run *run) {
         }
         break;
     case POD_STARTED:
-        loop_disarm(run->sim->loop, &run->timer);
-        loop_disarm(run->sim->loop, &run->crash);
+        simloop_disarm(run->sim->loop, &run->timer);
+        simloop_disarm(run->sim->loop, &run->crash);
         if (run->open && !b.never_ready && !b.crash_loop)
             on_ready(run);
         else

@@ -1,4 +1,5 @@
 #include "kubesim/lists.h"
+#include <stdint.h>
 #include <string.h>
 
 static const struct list_keys by_name[] = {
@@ -36,8 +37,8 @@ const struct list_keys *list_keys_of(const char *parent, const char *field, cons
 }
 
 bool map_is_atomic(const char *field) {
-    static const char *const atomic[] = {"selector",      "nodeSelector", "podSelector",
-                                         "labelSelector", "fieldRef",     "namespaceSelector",
+    static const char *const atomic[] = {"selector",      "nodeSelector",   "podSelector",
+                                         "labelSelector", "fieldRef",       "namespaceSelector",
                                          "secretKeyRef",  "configMapKeyRef"};
 
     for (size_t i = 0; i < sizeof atomic / sizeof *atomic; i++) {

@@ -28,7 +28,8 @@ struct options {
 };
 
 static const char usage[] =
-    "usage: kubesim --dir DIR [--api-port N] [--control-port N] [--seed-inopnc] [--history N]\n"
+    "usage: kubesim --dir DIR [--api-port N (or --port)] [--control-port N] [--seed-inopnc] "
+    "[--history N]\n"
     "Runs a simulated Kubernetes cluster until SIGTERM or SIGINT.  Writes DIR/kubeconfig and\n"
     "DIR/kubesim.env, then prints 'ready'.  --history: events kept per kind for watches (1000).\n";
 
@@ -37,20 +38,19 @@ static int number(const char *text, int least, int most) {
     long n = strtol(text, &end, 10);
 
     if (!*text || *end || n < least || n > most) {
-        fprintf(stderr, "kubesim: '%s' is not a number from %d to %d\n%s", text, least, most, usage);
+        fprintf(stderr, "kubesim: '%s' is not a number from %d to %d\n%s", text, least, most,
+                usage);
         exit(2);
     }
     return (int)n;
 }
 
 static struct options options_parse(int argc, char **argv) {
-    static const struct option table[] = {{"dir", required_argument, NULL, 'd'},
-                                          {"api-port", required_argument, NULL, 'a'},
-                                          {"control-port", required_argument, NULL, 'c'},
-                                          {"seed-inopnc", no_argument, NULL, 's'},
-                                          {"history", required_argument, NULL, 'h'},
-                                          {"help", no_argument, NULL, '?'},
-                                          {0}};
+    static const struct option table[] = {
+        {"dir", required_argument, NULL, 'd'},   {"api-port", required_argument, NULL, 'a'},
+        {"port", required_argument, NULL, 'a'},  {"control-port", required_argument, NULL, 'c'},
+        {"seed-inopnc", no_argument, NULL, 's'}, {"history", required_argument, NULL, 'h'},
+        {"help", no_argument, NULL, '?'},        {0}};
     struct options o = {.history = 1000};
     int c;
 
@@ -118,10 +118,10 @@ static void write_files(const struct options *o, const struct certs *certs, cons
 }
 
 static void on_signal(void *ctx) {
-    loop_stop(ctx);
+    simloop_stop(ctx);
 }
 
-static int signals_open(struct loop *l) {
+static int signals_open(struct simloop *l) {
     sigset_t set;
     int fd;
 
@@ -133,7 +133,7 @@ static int signals_open(struct loop *l) {
     fd = signalfd(-1, &set, SFD_CLOEXEC);
     if (fd < 0)
         die("signalfd: %s", strerror(errno));
-    loop_watch(l, fd, EPOLLIN, on_signal, l);
+    simloop_watch(l, fd, EPOLLIN, on_signal, l);
     return fd;
 }
 
@@ -146,7 +146,7 @@ static void raise_file_limit(void) {
     }
 }
 
-static struct front *open_front(struct loop *l, const struct front_options *options) {
+static struct front *open_front(struct simloop *l, const struct front_options *options) {
     struct front *f = front_new(l, options);
 
     if (!f)
@@ -156,7 +156,7 @@ static struct front *open_front(struct loop *l, const struct front_options *opti
 
 int main(int argc, char **argv) {
     struct options o = options_parse(argc, argv);
-    struct loop *l = loop_new();
+    struct simloop *l = simloop_new();
     int signal_fd = signals_open(l); /* before any thread, which would not block them */
     _cleanup_free_ char *token = NULL;
     _cleanup_(certs_done) struct certs certs = {0};
@@ -176,20 +176,19 @@ int main(int argc, char **argv) {
                                                 .max_body = MAX_BODY,
                                                 .fn = rest_call,
                                                 .ctx = sim});
-    control = open_front(l, &(struct front_options){.port = o.control_port,
-                                                    .max_body = MAX_BODY,
-                                                    .fn = control_call,
-                                                    .ctx = sim});
+    control = open_front(
+        l, &(struct front_options){
+               .port = o.control_port, .max_body = MAX_BODY, .fn = control_call, .ctx = sim});
     sim_seed(sim, o.inopnc);
     write_files(&o, &certs, token, front_port(api), front_port(control));
     puts("ready");
     fflush(stdout);
-    loop_run(l);
+    simloop_run(l);
     front_free(api);
     front_free(control);
     sim_free(sim);
-    loop_unwatch(l, signal_fd);
+    simloop_unwatch(l, signal_fd);
     close(signal_fd);
-    loop_free(l);
+    simloop_free(l);
     return 0;
 }

@@ -1,6 +1,7 @@
 /* kubesim/managed.h: who owns which field (metadata.managedFields), and server-side apply.
  *
- * Field sets are kept in their FieldsV1 form.  Writes of controllers and of /status are not tracked. */
+ * Field sets are kept in their FieldsV1 form.  Writes of controllers and of /status are not
+ * tracked. */
 #pragma once
 #include "kubesim/kinds.h"
 #include <jansson.h>

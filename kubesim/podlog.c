@@ -49,8 +49,9 @@ void podlog_answer(struct sim *sim, struct call *call, const struct slot *pod) {
     }
     crashed = run->stage == POD_CRASHED || (previous && !strcmp(previous, "true"));
     if (crashed && !run->exits) {
-        rest_refuse(call, kstatus(400, "BadRequest",
-                                  "previous terminated container in pod \"%s\" not found", pod->name));
+        rest_refuse(call,
+                    kstatus(400, "BadRequest",
+                            "previous terminated container in pod \"%s\" not found", pod->name));
         return;
     }
     write_lines(&b, run, crashed);

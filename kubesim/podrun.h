@@ -18,9 +18,9 @@ struct pod_run {
     struct sim *sim;
     struct slot *slot;
     PodStage stage;
-    bool was_ready;          /* when its termination began */
-    struct loop_timer timer; /* the next stage */
-    struct loop_timer crash;
+    bool was_ready;             /* when its termination began */
+    struct simloop_timer timer; /* the next stage */
+    struct simloop_timer crash;
     char ip[16];
     int port;
     bool open; /* its server is */

@@ -85,11 +85,10 @@ static json_t *container_statuses(const struct pod_run *run, bool ready, bool ru
         bool pulled = *run->started_at || run->stage == POD_CRASHED;
         _cleanup_free_ char *id = pulled ? image_id(image) : xstrdup("");
         const char *name = json_str(container, "name", "");
-        json_t *status =
-            json_pack("{s:s, s:s, s:s, s:b, s:b, s:i, s:o, s:o}", "name", name, "image", image,
-                      "imageID", id, "ready", ready, "started", running, "restartCount",
-                      run->restarts, "state", container_state(run, name), "lastState",
-                      last_state(run));
+        json_t *status = json_pack("{s:s, s:s, s:s, s:b, s:b, s:i, s:o, s:o}", "name", name,
+                                   "image", image, "imageID", id, "ready", ready, "started",
+                                   running, "restartCount", run->restarts, "state",
+                                   container_state(run, name), "lastState", last_state(run));
 
         if (pulled)
             json_object_set_new(status, "containerID",
@@ -101,8 +100,9 @@ static json_t *container_statuses(const struct pod_run *run, bool ready, bool ru
 
 static void add_condition(json_t *list, const char *type, bool holds, const char *at,
                           const char *reason, const char *message) {
-    json_t *condition = json_pack("{s:s, s:s, s:n, s:s}", "type", type, "status",
-                                  holds ? "True" : "False", "lastProbeTime", "lastTransitionTime", at);
+    json_t *condition =
+        json_pack("{s:s, s:s, s:n, s:s}", "type", type, "status", holds ? "True" : "False",
+                  "lastProbeTime", "lastTransitionTime", at);
 
     if (!holds && reason)
         json_object_set_new(condition, "reason", json_string(reason));
@@ -114,13 +114,14 @@ static void add_condition(json_t *list, const char *type, bool holds, const char
 json_t *podrun_status(const struct pod_run *run) {
     bool ready = run->stage == POD_READY || (run->stage == POD_TERMINATING && run->was_ready);
     bool running = run->stage == POD_STARTED || ready;
-    bool phase_running = running || run->stage == POD_CRASHED ||
-                         (run->stage == POD_TERMINATING && *run->started_at);
+    bool phase_running =
+        running || run->stage == POD_CRASHED || (run->stage == POD_TERMINATING && *run->started_at);
     const char *changed = *run->ready_at ? run->ready_at : run->scheduled_at;
     _cleanup_free_ char *unready = NULL;
     json_t *status = json_pack("{s:s}", "phase", phase_running ? "Running" : "Pending");
     json_t *conditions = json_array();
-    const json_t *first = json_array_get(json_at(run->slot->now->body, "spec", "containers", NULL), 0);
+    const json_t *first =
+        json_array_get(json_at(run->slot->now->body, "spec", "containers", NULL), 0);
 
     json_object_set_new(status, "conditions", conditions);
     json_object_set_new(status, "qosClass", json_string("BestEffort"));
@@ -131,8 +132,8 @@ json_t *podrun_status(const struct pod_run *run) {
         return status;
     }
     unready = xasprintf("containers with unready status: [%s]", json_str(first, "name", ""));
-    add_condition(conditions, "PodReadyToStartContainers", *run->ip != '\0', run->scheduled_at, NULL,
-                  NULL);
+    add_condition(conditions, "PodReadyToStartContainers", *run->ip != '\0', run->scheduled_at,
+                  NULL, NULL);
     add_condition(conditions, "Initialized", true, run->scheduled_at, NULL, NULL);
     add_condition(conditions, "Ready", ready, changed, "ContainersNotReady", unready);
     add_condition(conditions, "ContainersReady", ready, changed, "ContainersNotReady", unready);
@@ -141,7 +142,7 @@ json_t *podrun_status(const struct pod_run *run) {
                                              run->scheduled_at, "containerStatuses",
                                              container_statuses(run, ready, running)));
     if (*run->ip)
-        json_object_update_new(status, json_pack("{s:s, s:[{s:s}]}", "podIP", run->ip, "podIPs",
-                                                 "ip", run->ip));
+        json_object_update_new(
+            status, json_pack("{s:s, s:[{s:s}]}", "podIP", run->ip, "podIPs", "ip", run->ip));
     return status;
 }

@@ -27,16 +27,16 @@ struct exchange {
     int fd;
     struct strbuf request, answer;
     size_t sent;
-    struct loop_timer timeout;
+    struct simloop_timer timeout;
     struct backend to;
 };
 
 static void exchange_end(void *ctx, struct call *call) {
     struct exchange *x = ctx;
 
-    loop_disarm(x->sim->loop, &x->timeout);
+    simloop_disarm(x->sim->loop, &x->timeout);
     if (x->fd >= 0) {
-        loop_unwatch(x->sim->loop, x->fd);
+        simloop_unwatch(x->sim->loop, x->fd);
         close(x->fd);
     }
     strbuf_done(&x->request);
@@ -48,8 +48,8 @@ static void exchange_end(void *ctx, struct call *call) {
 /* Answers the parked call: rest_… want its own note back. */
 static void finish(struct exchange *x, json_t *status, unsigned code, const char *type,
                    const char *bytes, size_t n) {
-    loop_disarm(x->sim->loop, &x->timeout);
-    loop_unwatch(x->sim->loop, x->fd);
+    simloop_disarm(x->sim->loop, &x->timeout);
+    simloop_unwatch(x->sim->loop, x->fd);
     close(x->fd);
     x->fd = -1;
     x->call->note = x->note;
@@ -157,8 +157,8 @@ static void exchange_start(struct sim *sim, struct call *call, const struct back
     x->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (x->fd < 0)
         die("socket: %s", strerror(errno));
-    loop_watch(sim->loop, x->fd, EPOLLIN | EPOLLOUT | EPOLLET, on_ready, x);
-    loop_arm(sim->loop, &x->timeout, TIMEOUT_MS * US_PER_MS, on_timeout, x);
+    simloop_watch(sim->loop, x->fd, EPOLLIN | EPOLLOUT | EPOLLET, on_ready, x);
+    simloop_arm(sim->loop, &x->timeout, TIMEOUT_MS * US_PER_MS, on_timeout, x);
     connect(x->fd, (struct sockaddr *)&address, sizeof address);
 }
 

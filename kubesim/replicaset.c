@@ -11,7 +11,7 @@ enum { RETRY_MS = 500 };
 struct set_run {
     struct sim *sim;
     struct slot *slot;
-    struct loop_timer retry;
+    struct simloop_timer retry;
 };
 
 struct pods {
@@ -23,7 +23,7 @@ void replicaset_ctl_gone(struct sim *sim, struct slot *slot) {
     struct set_run *run = slot->attached;
 
     if (run)
-        loop_disarm(sim->loop, &run->retry);
+        simloop_disarm(sim->loop, &run->retry);
     free(run);
     slot->attached = NULL;
 }
@@ -55,8 +55,8 @@ static char *create_pod(struct sim *sim, struct slot *rs) {
     json_t *body, *metadata;
 
     if (over) {
-        message = xasprintf("pods \"%s-%s\" is forbidden: %s", rs->name,
-                            ctl_random_name(suffix, 5), over);
+        message = xasprintf("pods \"%s-%s\" is forbidden: %s", rs->name, ctl_random_name(suffix, 5),
+                            over);
         free(over);
         return message;
     }
@@ -142,8 +142,8 @@ static void write_status(struct sim *sim, struct slot *rs, const char *error) {
 /* The message of a failure names a random pod; the same failure keeps the first message, so that
  * retries change nothing. */
 static char *steady(const struct slot *rs, char *error) {
-    const json_t *now = ctl_condition_of(json_at(rs->now->body, "status", "conditions", NULL),
-                                         "ReplicaFailure");
+    const json_t *now =
+        ctl_condition_of(json_at(rs->now->body, "status", "conditions", NULL), "ReplicaFailure");
     const char *before = json_str(now, "message", ""), *tail = strstr(error, "\" is forbidden"),
                *old_tail = strstr(before, "\" is forbidden");
 
@@ -165,12 +165,12 @@ void replicaset_ctl_sync(struct sim *sim, struct slot *slot) {
         slot->attached = run;
     }
     error = replicate(sim, slot, json_int(json_object_get(slot->now->body, "spec"), "replicas", 1));
-    loop_disarm(sim->loop, &run->retry);
+    simloop_disarm(sim->loop, &run->retry);
     if (error) {
         error = steady(slot, error);
         message = xasprintf("Error creating: %s", error);
         ctl_event(sim, slot, "Warning", "FailedCreate", message);
-        loop_arm(sim->loop, &run->retry, sim_delay_us(sim, RETRY_MS), on_retry, run);
+        simloop_arm(sim->loop, &run->retry, sim_delay_us(sim, RETRY_MS), on_retry, run);
     }
     write_status(sim, slot, error);
 }

@@ -66,10 +66,10 @@ void requests_code(struct requests *r, uint64_t n, unsigned code) {
 
 static json_t *entry_json(const struct entry *e) {
     char at[40];
-    json_t *o = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:i}", "n", (json_int_t)e->n, "at",
-                          kube_micro_time(e->at_us, at), "user_agent",
-                          e->user_agent ? e->user_agent : "", "verb", e->verb, "path", e->path,
-                          "query", e->query, "code", (int)e->code);
+    json_t *o =
+        json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:i}", "n", (json_int_t)e->n, "at",
+                  kube_micro_time(e->at_us, at), "user_agent", e->user_agent ? e->user_agent : "",
+                  "verb", e->verb, "path", e->path, "query", e->query, "code", (int)e->code);
     json_t *body;
 
     if (!o) /* some string is not UTF-8 */

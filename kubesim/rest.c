@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/strbuf.h"
+#include "kube/yaml.h"
 #include "kubesim/discovery.h"
 #include "kubesim/faults.h"
 #include "kubesim/front.h"
@@ -12,7 +13,6 @@
 #include "kubesim/selector.h"
 #include "kubesim/watcher.h"
 #include "kubesim/write.h"
-#include "kubesim/yaml.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,14 +24,14 @@ struct rest_request {
     struct call *call;
     uint64_t n; /* of the request log */
     bool cut;   /* the answer is dropped */
-    struct loop_timer timer;
+    struct simloop_timer timer;
 };
 
 static void request_end(void *note, struct call *call) {
     struct rest_request *r = note;
 
     (void)call;
-    loop_disarm(r->sim->loop, &r->timer);
+    simloop_disarm(r->sim->loop, &r->timer);
     free(r);
 }
 
@@ -108,8 +108,8 @@ static void watch_start(struct sim *sim, struct call *call, const struct target 
     if (!selection_parse(call, &options.selector, &options.fields))
         return;
     if (*t->name)
-        options.fields = json_pack("[{s:s, s:s, s:b}]", "path", "metadata.name", "value", t->name,
-                                   "negate", 0);
+        options.fields =
+            json_pack("[{s:s, s:s, s:b}]", "path", "metadata.name", "value", t->name, "negate", 0);
     options.timeout_s = timeout ? (int)strtol(timeout, NULL, 10) : 0;
     requests_code(sim->requests, r->n, 200);
     if (r->cut) {
@@ -148,10 +148,11 @@ static void list(struct sim *sim, struct call *call, const struct target *t) {
         selector = fields = NULL;
         return;
     }
-    strbuf_addf(&b,
-                "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%" PRId64
-                "\"},\"items\":[",
-                t->kind->kind, kind_api_version(t->kind, version), store_version(sim->store));
+    strbuf_addf(
+        &b,
+        "{\"kind\":\"%sList\",\"apiVersion\":\"%s\",\"metadata\":{\"resourceVersion\":\"%" PRId64
+        "\"},\"items\":[",
+        t->kind->kind, kind_api_version(t->kind, version), store_version(sim->store));
     for (struct bucket *bucket = store_buckets(sim->store, t->kind->id); bucket;
          bucket = bucket->next) {
         if (*t->ns && strcmp(t->ns, bucket->ns))
@@ -185,22 +186,26 @@ static void get(struct sim *sim, struct call *call, const struct target *t) {
     } else if (!*t->sub || (t->kind->has_status && !strcmp(t->sub, "status"))) {
         answer_object(call, 200, object_ref(slot->now));
     } else {
-        rest_refuse(call, kstatus(404, "NotFound", "the server could not find the requested resource"));
+        rest_refuse(call,
+                    kstatus(404, "NotFound", "the server could not find the requested resource"));
     }
 }
 
 /* The request's body as JSON; NULL when it has been refused. */
 static json_t *body_parse(struct call *call) {
     char error[200] = "";
-    json_t *body;
+    json_t *body, *documents;
 
     if (call->too_large) {
         rest_refuse(call, kstatus(413, "RequestEntityTooLarge", "limit is 3145728"));
         return NULL;
     }
     body = json_loadb(call->body, call->body_len, 0, NULL);
-    if (!body)
-        body = yaml_parse(call->body, call->body_len, error);
+    if (!body) {
+        documents = kube_yaml_documents(call->body, call->body_len, error, sizeof error);
+        body = json_array_size(documents) == 1 ? json_incref(json_array_get(documents, 0)) : NULL;
+        json_decref(documents);
+    }
     if (!body)
         rest_refuse(call, kstatus(400, "BadRequest", "the body cannot be read: %s", error));
     return body;
@@ -360,7 +365,8 @@ static void write_call(struct sim *sim, struct call *call, const struct target *
                      (!strcmp(t->sub, "scale") && t->kind->has_scale);
 
     if (!known_sub)
-        rest_refuse(call, kstatus(404, "NotFound", "the server could not find the requested resource"));
+        rest_refuse(call,
+                    kstatus(404, "NotFound", "the server could not find the requested resource"));
     else if (!strcmp(call->method, "POST") && !*t->name)
         put_or_post(sim, call, &w, true);
     else if (!strcmp(call->method, "PUT") && *t->name)
@@ -372,8 +378,9 @@ static void write_call(struct sim *sim, struct call *call, const struct target *
     else if (!strcmp(call->method, "DELETE") && !*t->name)
         delete_collection(sim, call, &w);
     else
-        rest_refuse(call, kstatus(405, "MethodNotAllowed",
-                                  "the server does not allow this method on the requested resource"));
+        rest_refuse(call,
+                    kstatus(405, "MethodNotAllowed",
+                            "the server does not allow this method on the requested resource"));
 }
 
 static bool authorized(const struct sim *sim, const struct call *call) {
@@ -392,7 +399,8 @@ static void handle(struct sim *sim, struct call *call) {
     if (discovery_answer(call))
         return;
     if (!target_parse(call->path, &t)) {
-        rest_refuse(call, kstatus(404, "NotFound", "the server could not find the requested resource"));
+        rest_refuse(call,
+                    kstatus(404, "NotFound", "the server could not find the requested resource"));
         return;
     }
     if (!strcmp(t.sub, "proxy") && (t.kind->id == KIND_SERVICE || t.kind->id == KIND_POD))
@@ -456,7 +464,7 @@ void rest_call(void *ctx, struct call *call) {
         break;
     case FAULT_DELAY:
         call_park(call);
-        loop_arm(sim->loop, &r->timer, effect.delay_ms * US_PER_MS, on_delay, r);
+        simloop_arm(sim->loop, &r->timer, effect.delay_ms * US_PER_MS, on_delay, r);
         break;
     case FAULT_HANG:
         call_park(call);

@@ -1,5 +1,5 @@
-/* kubesim/rollout.h: how a Deployment's ReplicaSets are scaled against each other; the arithmetic of
- * kube-controller-manager's RollingUpdate and Recreate. */
+/* kubesim/rollout.h: how a Deployment's ReplicaSets are scaled against each other; the arithmetic
+ * of kube-controller-manager's RollingUpdate and Recreate. */
 #pragma once
 #include "kubesim/sim.h"
 

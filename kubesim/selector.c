@@ -183,8 +183,8 @@ bool fields_match(const json_t *fields, const json_t *body) {
     size_t i;
 
     json_array_foreach(fields, i, field) {
-        bool equal = !strcmp(field_value(body, json_str(field, "path", "")),
-                             json_str(field, "value", ""));
+        bool equal =
+            !strcmp(field_value(body, json_str(field, "path", "")), json_str(field, "value", ""));
 
         if (equal == json_bool(field, "negate", false))
             return false;

@@ -1,5 +1,5 @@
-/* The Service's part: its address, its EndpointSlice after the endpoint lag, its proxy after the proxy
- * lag. */
+/* The Service's part: its address, its EndpointSlice after the endpoint lag, its proxy after the
+ * proxy lag. */
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -16,7 +16,7 @@
 struct service_run {
     struct sim *sim;
     struct slot *slot;
-    struct loop_timer endpoints, proxy;
+    struct simloop_timer endpoints, proxy;
     char *key;   /* "namespace/name" */
     char *slice; /* the name of its EndpointSlice */
     char ip[16];
@@ -94,7 +94,8 @@ static json_t *slice_body(const struct service_run *run) {
 static void on_proxy(void *ctx) {
     struct service_run *run = ctx;
     struct slot *slice =
-        run->slice ? store_find(run->sim->store, KIND_ENDPOINTSLICE, run->slot->ns, run->slice) : NULL;
+        run->slice ? store_find(run->sim->store, KIND_ENDPOINTSLICE, run->slot->ns, run->slice)
+                   : NULL;
     const json_t *endpoints = slice ? json_object_get(slice->now->body, "endpoints") : NULL, *e;
     const json_t *port =
         slice ? json_array_get(json_object_get(slice->now->body, "ports"), 0) : NULL;
@@ -124,11 +125,12 @@ static void create_slice(struct service_run *run, json_t *content) {
     free(run->slice);
     run->slice = xasprintf("%s-%s", run->slot->name, ctl_random_name(suffix, 5));
     body = object_new(kind_of(KIND_ENDPOINTSLICE), run->slot->ns, run->slice);
-    json_object_update_new(
-        object_metadata(body),
-        json_pack("{s:{s:s, s:s}, s:o, s:i}", "labels", "kubernetes.io/service-name", run->slot->name,
-                  "endpointslice.kubernetes.io/managed-by", "endpointslice-controller.k8s.io",
-                  "ownerReferences", ctl_owner_reference(run->slot), "generation", 1));
+    json_object_update_new(object_metadata(body),
+                           json_pack("{s:{s:s, s:s}, s:o, s:i}", "labels",
+                                     "kubernetes.io/service-name", run->slot->name,
+                                     "endpointslice.kubernetes.io/managed-by",
+                                     "endpointslice-controller.k8s.io", "ownerReferences",
+                                     ctl_owner_reference(run->slot), "generation", 1));
     json_object_update_new(body, content);
     store_create(run->sim->store, kind_of(KIND_ENDPOINTSLICE), body);
 }
@@ -136,7 +138,8 @@ static void create_slice(struct service_run *run, json_t *content) {
 static void on_endpoints(void *ctx) {
     struct service_run *run = ctx;
     struct slot *slice =
-        run->slice ? store_find(run->sim->store, KIND_ENDPOINTSLICE, run->slot->ns, run->slice) : NULL;
+        run->slice ? store_find(run->sim->store, KIND_ENDPOINTSLICE, run->slot->ns, run->slice)
+                   : NULL;
     json_t *content, *body;
 
     if (json_object_size(json_at(run->slot->now->body, "spec", "selector", NULL)) == 0)
@@ -148,22 +151,21 @@ static void on_endpoints(void *ctx) {
         body = ctl_copy(slice);
         json_object_update_new(body, content);
         if (!json_equal(body, slice->now->body))
-            json_object_set_new(
-                object_metadata(body), "generation",
-                json_integer(json_int(object_metadata(body), "generation", 1) + 1));
+            json_object_set_new(object_metadata(body), "generation",
+                                json_integer(json_int(object_metadata(body), "generation", 1) + 1));
         ctl_write(run->sim, slice, body);
     }
     if (!run->proxy.at)
-        loop_arm(run->sim->loop, &run->proxy,
-                 sim_delay_us(run->sim, behaviors_timing(run->sim->behaviors)->proxy_lag_ms),
-                 on_proxy, run);
+        simloop_arm(run->sim->loop, &run->proxy,
+                    sim_delay_us(run->sim, behaviors_timing(run->sim->behaviors)->proxy_lag_ms),
+                    on_proxy, run);
 }
 
 static void touch(struct service_run *run) {
     if (!run->endpoints.at)
-        loop_arm(run->sim->loop, &run->endpoints,
-                 sim_delay_us(run->sim, behaviors_timing(run->sim->behaviors)->endpoint_lag_ms),
-                 on_endpoints, run);
+        simloop_arm(run->sim->loop, &run->endpoints,
+                    sim_delay_us(run->sim, behaviors_timing(run->sim->behaviors)->endpoint_lag_ms),
+                    on_endpoints, run);
 }
 
 static void close_socket(struct service_run *run) {
@@ -206,8 +208,8 @@ void service_ctl_gone(struct sim *sim, struct slot *slot) {
 
     if (!run)
         return;
-    loop_disarm(sim->loop, &run->endpoints);
-    loop_disarm(sim->loop, &run->proxy);
+    simloop_disarm(sim->loop, &run->endpoints);
+    simloop_disarm(sim->loop, &run->proxy);
     close_socket(run);
     addresses_give_back(sim->service_addresses, run->ip);
     free(run->key);

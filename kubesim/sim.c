@@ -10,7 +10,7 @@
 #include "kubesim/watcher.h"
 #include "kubesim/write.h"
 
-struct sim *sim_new(struct loop *l, size_t history, const char *token) {
+struct sim *sim_new(struct simloop *l, size_t history, const char *token) {
     struct sim *sim = xcalloc(1, sizeof *sim);
 
     sim->loop = l;
@@ -24,7 +24,7 @@ struct sim *sim_new(struct loop *l, size_t history, const char *token) {
     sim->pod_addresses = addresses_new(10);
     sim->service_addresses = addresses_new(20);
     sim->store = store_new(history, controllers_on_event, sim);
-    loop_hook(l, controllers_drain, sim);
+    simloop_hook(l, controllers_drain, sim);
     return sim;
 }
 
@@ -68,9 +68,10 @@ static void seed(struct sim *sim, KindId kind, const char *ns, const char *name,
 
 static void seed_service(struct sim *sim, const char *name, const char *color) {
     seed(sim, KIND_SERVICE, "production", name,
-         json_pack("{s:{s:{s:s}}, s:{s:{s:s, s:s}, s:[{s:s, s:i, s:i, s:s}]}}", "metadata", "labels",
-                   "app", "inopnc", "spec", "selector", "app", "inopnc", "environment", color,
-                   "ports", "name", "http", "port", 80, "targetPort", 3000, "protocol", "TCP"));
+         json_pack("{s:{s:{s:s}}, s:{s:{s:s, s:s}, s:[{s:s, s:i, s:i, s:s}]}}", "metadata",
+                   "labels", "app", "inopnc", "spec", "selector", "app", "inopnc", "environment",
+                   color, "ports", "name", "http", "port", 80, "targetPort", 3000, "protocol",
+                   "TCP"));
 }
 
 void sim_seed(struct sim *sim, bool inopnc) {

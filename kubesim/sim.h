@@ -2,7 +2,7 @@
  * loop's thread; only the data plane has another. */
 #pragma once
 #include "kubesim/behavior.h"
-#include "kubesim/loop.h"
+#include "kubesim/simloop.h"
 #include "kubesim/store.h"
 
 struct dataplane;
@@ -19,7 +19,7 @@ struct work_queue { /* slots that wait for their controller, each once */
 };
 
 struct sim {
-    struct loop *loop;
+    struct simloop *loop;
     struct store *store;
     struct dataplane *plane;
     struct watchers *watchers;
@@ -33,7 +33,7 @@ struct sim {
     char *token; /* the bearer token of the Kubernetes API */
 };
 
-struct sim *sim_new(struct loop *l, size_t history, const char *token);
+struct sim *sim_new(struct simloop *l, size_t history, const char *token);
 void sim_free(struct sim *sim);
 /* Namespaces default, kube-system, production; with `inopnc` INOPNC's three Services. */
 void sim_seed(struct sim *sim, bool inopnc);

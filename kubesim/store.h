@@ -47,7 +47,7 @@ struct store *store_new(size_t history, store_hook_fn *hook, void *ctx);
 void store_free(struct store *s);
 int64_t store_version(const struct store *s); /* the newest resourceVersion */
 
-struct bucket *store_buckets(struct store *s, KindId kind);                 /* first, or NULL */
+struct bucket *store_buckets(struct store *s, KindId kind);                /* first, or NULL */
 struct bucket *store_bucket(struct store *s, KindId kind, const char *ns); /* NULL: none */
 struct slot *store_find(struct store *s, KindId kind, const char *ns, const char *name);
 

@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REQUIRED(causes, field)                                                                    \
-    cause_add(causes, "FieldValueRequired", field, "Required value")
+#define REQUIRED(causes, field) cause_add(causes, "FieldValueRequired", field, "Required value")
 
 static bool label_valid(const char *s, size_t n) {
     if (!n || n > 63 || s[0] == '-' || s[n - 1] == '-')
@@ -63,9 +62,8 @@ static json_t *string_map_check(const json_t *metadata, const char *key) {
                        key);
     json_object_foreach((json_t *)(uintptr_t)map, k, v) {
         if (!json_is_string(v))
-            return kstatus(400, "BadRequest",
-                           "metadata.%s.%s: cannot unmarshal a %s into a string", key, k,
-                           json_is_number(v) ? "number" : "value");
+            return kstatus(400, "BadRequest", "metadata.%s.%s: cannot unmarshal a %s into a string",
+                           key, k, json_is_number(v) ? "number" : "value");
     }
     return NULL;
 }
@@ -201,7 +199,8 @@ static void workload_check(const struct kind *k, const json_t *before, const jso
 
 static void service_check(const json_t *before, const json_t *body, json_t *causes) {
     const json_t *spec = json_object_get(body, "spec");
-    const json_t *ports = json_object_get(spec, "ports"), *selector = json_object_get(spec, "selector");
+    const json_t *ports = json_object_get(spec, "ports"),
+                 *selector = json_object_get(spec, "selector");
     const char *ip = json_str(spec, "clusterIP", ""), *was;
     json_t *port, *value;
     const char *key;
@@ -238,8 +237,9 @@ json_t *validate(const struct kind *kind, const json_t *before, const json_t *bo
     if (!bad)
         bad = string_map_check(metadata, "annotations");
     if (!bad && spec && !json_is_object(spec))
-        bad = kstatus(400, "BadRequest", "%s in version \"%s\" cannot be handled: spec is no object",
-                      kind->kind, kind->version);
+        bad =
+            kstatus(400, "BadRequest", "%s in version \"%s\" cannot be handled: spec is no object",
+                    kind->kind, kind->version);
     if (bad)
         return bad;
     name_check(kind, body, causes);

@@ -23,7 +23,7 @@ struct watch {
     struct strbuf pending; /* lines not yet handed to the stream */
     size_t sent;           /* of pending */
     bool ending;           /* the stream ends when pending is sent */
-    struct loop_timer timeout, bookmark;
+    struct simloop_timer timeout, bookmark;
     struct watch *next, **link; /* of the kind's list */
 };
 
@@ -72,9 +72,8 @@ static void add_bookmark(struct watch *w, bool initial_end) {
 }
 
 static void add_expired(struct watch *w, const char *version) {
-    json_auto_t *status =
-        kstatus(410, "Expired", "too old resource version: %s (%" PRId64 ")", version,
-                store_version(w->owner->sim->store));
+    json_auto_t *status = kstatus(410, "Expired", "too old resource version: %s (%" PRId64 ")",
+                                  version, store_version(w->owner->sim->store));
     _cleanup_free_ char *text = json_text(status);
 
     add_line(w, "ERROR", text, strlen(text));
@@ -150,15 +149,15 @@ static void on_bookmark(void *ctx) {
         add_bookmark(w, false);
         call_wake(w->call);
     }
-    loop_arm(w->owner->sim->loop, &w->bookmark, BOOKMARK_MS * 1000, on_bookmark, w);
+    simloop_arm(w->owner->sim->loop, &w->bookmark, BOOKMARK_MS * 1000, on_bookmark, w);
 }
 
 static void watch_end(void *note, struct call *call) {
     struct watch *w = note;
 
     (void)call;
-    loop_disarm(w->owner->sim->loop, &w->timeout);
-    loop_disarm(w->owner->sim->loop, &w->bookmark);
+    simloop_disarm(w->owner->sim->loop, &w->timeout);
+    simloop_disarm(w->owner->sim->loop, &w->bookmark);
     *w->link = w->next;
     if (w->next)
         w->next->link = w->link;
@@ -196,7 +195,7 @@ static void position(struct watch *w, const struct watch_options *options) {
 
 void watch_begin(struct watchers *owner, struct call *call, const struct watch_options *options) {
     struct watch *w = xcalloc(1, sizeof *w);
-    struct loop *l = owner->sim->loop;
+    struct simloop *l = owner->sim->loop;
 
     *w = (struct watch){.owner = owner,
                         .call = call,
@@ -212,10 +211,10 @@ void watch_begin(struct watchers *owner, struct call *call, const struct watch_o
         w->next->link = &w->next;
     *w->link = w;
     position(w, options);
-    loop_arm(l, &w->timeout, (options->timeout_s > 0 ? options->timeout_s : 1800) * US_PER_S,
-             on_timeout, w);
+    simloop_arm(l, &w->timeout, (options->timeout_s > 0 ? options->timeout_s : 1800) * US_PER_S,
+                on_timeout, w);
     if (w->bookmarks)
-        loop_arm(l, &w->bookmark, BOOKMARK_MS * US_PER_MS, on_bookmark, w);
+        simloop_arm(l, &w->bookmark, BOOKMARK_MS * US_PER_MS, on_bookmark, w);
     call->note = w;
     call->on_end = watch_end;
     call_stream(call, "application/json", watch_read, w);

@@ -9,7 +9,7 @@ struct watch_options {
     const struct kind *kind;
     const char *ns;            /* "": every namespace */
     json_t *selector, *fields; /* NULL: all; taken */
-    const char *version;       /* resourceVersion; NULL or "0": what there is first, then what comes */
+    const char *version; /* resourceVersion; NULL or "0": what there is first, then what comes */
     bool bookmarks, initial_events;
     int timeout_s; /* 0: half an hour */
 };

@@ -10,8 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char modified[] = "the object has been modified; please apply your changes to the latest "
-                               "version and try again";
+static const char modified[] =
+    "the object has been modified; please apply your changes to the latest "
+    "version and try again";
 
 /* A null in an object means that the field is absent. */
 static void drop_nulls(json_t *v) {
@@ -65,8 +66,9 @@ static json_t *precondition_check(const struct kind *k, const struct slot *slot,
     char why[256];
 
     if (*uid && strcmp(uid, slot->uid)) {
-        snprintf(why, sizeof why, "Precondition failed: UID in precondition: %.40s, UID in object meta: %s",
-                 uid, slot->uid);
+        snprintf(why, sizeof why,
+                 "Precondition failed: UID in precondition: %.40s, UID in object meta: %s", uid,
+                 slot->uid);
         return kstatus_conflict(k, slot->name, why);
     }
     if (*rv && strcmp(rv, json_str(now, "resourceVersion", "")))
@@ -88,9 +90,14 @@ static bool content_differs(const json_t *before, const json_t *after) {
 
 /* The server's own metadata wins over what the client sent. */
 static void metadata_carry(const struct kind *k, const json_t *before, json_t *body) {
-    static const char *const ours[] = {"name",       "namespace",         "uid",
-                                       "generation", "creationTimestamp", "deletionTimestamp",
-                                       "deletionGracePeriodSeconds",      "resourceVersion",
+    static const char *const ours[] = {"name",
+                                       "namespace",
+                                       "uid",
+                                       "generation",
+                                       "creationTimestamp",
+                                       "deletionTimestamp",
+                                       "deletionGracePeriodSeconds",
+                                       "resourceVersion",
                                        "managedFields"};
     const json_t *was = json_object_get(before, "metadata");
     json_t *metadata = object_metadata(body);
@@ -182,9 +189,10 @@ static json_t *body_check(const struct write *w, const json_t *body) {
     if (!json_is_object(body))
         return kstatus(400, "BadRequest", "the body is not an object");
     if (strcmp(kind, w->kind->kind) || strcmp(json_str(body, "apiVersion", version), version))
-        return kstatus(400, "BadRequest",
-                       "the API version in the data (%s, %s) does not match the expected one (%s, %s)",
-                       json_str(body, "apiVersion", version), kind, version, w->kind->kind);
+        return kstatus(
+            400, "BadRequest",
+            "the API version in the data (%s, %s) does not match the expected one (%s, %s)",
+            json_str(body, "apiVersion", version), kind, version, w->kind->kind);
     if (*ns && strcmp(ns, w->ns))
         return kstatus(400, "BadRequest",
                        "the namespace of the provided object does not match the namespace sent on "
@@ -367,14 +375,14 @@ json_t *write_delete(struct sim *sim, const struct write *w, const json_t *optio
 json_t *scale_of(const struct object *o) {
     const json_t *metadata = json_object_get(o->body, "metadata");
     const json_t *spec = json_object_get(o->body, "spec");
-    json_t *scale = json_pack(
-        "{s:s, s:s, s:{s:s, s:s, s:s, s:s, s:s}, s:{s:I}, s:{s:I}}", "apiVersion", "autoscaling/v1",
-        "kind", "Scale", "metadata", "name", object_name(o->body), "namespace", object_ns(o->body),
-        "uid", json_str(metadata, "uid", ""), "resourceVersion",
-        json_str(metadata, "resourceVersion", ""), "creationTimestamp",
-        json_str(metadata, "creationTimestamp", ""), "spec", "replicas",
-        (json_int_t)json_int(spec, "replicas", 0), "status", "replicas",
-        (json_int_t)json_int(json_object_get(o->body, "status"), "replicas", 0));
+    json_t *scale =
+        json_pack("{s:s, s:s, s:{s:s, s:s, s:s, s:s, s:s}, s:{s:I}, s:{s:I}}", "apiVersion",
+                  "autoscaling/v1", "kind", "Scale", "metadata", "name", object_name(o->body),
+                  "namespace", object_ns(o->body), "uid", json_str(metadata, "uid", ""),
+                  "resourceVersion", json_str(metadata, "resourceVersion", ""), "creationTimestamp",
+                  json_str(metadata, "creationTimestamp", ""), "spec", "replicas",
+                  (json_int_t)json_int(spec, "replicas", 0), "status", "replicas",
+                  (json_int_t)json_int(json_object_get(o->body, "status"), "replicas", 0));
     json_t *label;
     const char *key;
     char *text = NULL;

@@ -23,8 +23,8 @@ json_t *write_replace(struct sim *sim, const struct write *w, const json_t *body
 /* *ret_created: an apply made the object. */
 json_t *write_patch(struct sim *sim, const struct write *w, PatchType type, const json_t *patch,
                     struct object **ret, bool *ret_created);
-/* Deletes, or begins to: a pod terminates first, finalizers are waited for.  *ret is the object as it
- * was, *ret_gone whether it is gone.  `options` is the DeleteOptions body or NULL. */
+/* Deletes, or begins to: a pod terminates first, finalizers are waited for.  *ret is the object as
+ * it was, *ret_gone whether it is gone.  `options` is the DeleteOptions body or NULL. */
 json_t *write_delete(struct sim *sim, const struct write *w, const json_t *options, int grace_s,
                      struct object **ret, bool *ret_gone);
 

@@ -1,4 +1,4 @@
-#include "kubesim/loop.h"
+#include "kubesim/simloop.h"
 #include "base/clock.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -10,27 +10,27 @@ enum { MAX_HOOKS = 4, MAX_EVENTS = 64 };
 
 struct watched {
     int fd;
-    loop_fn *fn;
+    simloop_fn *fn;
     void *ctx;
     struct watched *next;
 };
 
-struct loop {
+struct simloop {
     int epoll_fd;
     bool stopping;
-    struct loop_timer **heap; /* 1-based */
+    struct simloop_timer **heap; /* 1-based */
     size_t n, cap;
     struct watched *watched;
     struct watched *unwatched; /* freed after the round: an event of it may still be queued */
     struct {
-        loop_hook_fn *fn;
+        simloop_hook_fn *fn;
         void *ctx;
     } hooks[MAX_HOOKS];
     size_t n_hooks;
 };
 
-struct loop *loop_new(void) {
-    struct loop *l = xcalloc(1, sizeof *l);
+struct simloop *simloop_new(void) {
+    struct simloop *l = xcalloc(1, sizeof *l);
 
     l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (l->epoll_fd < 0)
@@ -47,7 +47,7 @@ static void free_list(struct watched **list) {
     }
 }
 
-void loop_free(struct loop *l) {
+void simloop_free(struct simloop *l) {
     if (!l)
         return;
     for (size_t i = 1; i <= l->n; i++)
@@ -59,18 +59,18 @@ void loop_free(struct loop *l) {
     free(l);
 }
 
-static void place(struct loop *l, size_t at, struct loop_timer *t) {
+static void place(struct simloop *l, size_t at, struct simloop_timer *t) {
     l->heap[at] = t;
     t->at = at;
 }
 
-static void sift_up(struct loop *l, struct loop_timer *t, size_t at) {
+static void sift_up(struct simloop *l, struct simloop_timer *t, size_t at) {
     for (; at > 1 && l->heap[at / 2]->due_us > t->due_us; at /= 2)
         place(l, at, l->heap[at / 2]);
     place(l, at, t);
 }
 
-static void sift_down(struct loop *l, struct loop_timer *t, size_t at) {
+static void sift_down(struct simloop *l, struct simloop_timer *t, size_t at) {
     while (at * 2 <= l->n) {
         size_t child = at * 2;
 
@@ -84,9 +84,9 @@ static void sift_down(struct loop *l, struct loop_timer *t, size_t at) {
     place(l, at, t);
 }
 
-void loop_disarm(struct loop *l, struct loop_timer *t) {
+void simloop_disarm(struct simloop *l, struct simloop_timer *t) {
     size_t at = t->at;
-    struct loop_timer *last;
+    struct simloop_timer *last;
 
     if (!at)
         return;
@@ -100,19 +100,20 @@ void loop_disarm(struct loop *l, struct loop_timer *t) {
         sift_down(l, last, at);
 }
 
-void loop_arm(struct loop *l, struct loop_timer *t, int64_t delay_us, loop_fn *fn, void *ctx) {
-    loop_disarm(l, t);
-    *t = (struct loop_timer){
+void simloop_arm(struct simloop *l, struct simloop_timer *t, int64_t delay_us, simloop_fn *fn,
+                 void *ctx) {
+    simloop_disarm(l, t);
+    *t = (struct simloop_timer){
         .due_us = clock_monotonic_us() + (delay_us > 0 ? delay_us : 0), .fn = fn, .ctx = ctx};
     if (l->n + 1 >= l->cap) {
         l->cap = l->cap ? l->cap * 2 : 64;
-        l->heap = xrealloc(l->heap, l->cap * sizeof(struct loop_timer *));
+        l->heap = xrealloc(l->heap, l->cap * sizeof(struct simloop_timer *));
     }
     l->n++;
     sift_up(l, t, l->n);
 }
 
-void loop_watch(struct loop *l, int fd, uint32_t events, loop_fn *fn, void *ctx) {
+void simloop_watch(struct simloop *l, int fd, uint32_t events, simloop_fn *fn, void *ctx) {
     struct watched *w = xcalloc(1, sizeof *w);
     struct epoll_event event = {.events = events, .data.ptr = w};
 
@@ -122,7 +123,7 @@ void loop_watch(struct loop *l, int fd, uint32_t events, loop_fn *fn, void *ctx)
         die("epoll_ctl: %s", strerror(errno));
 }
 
-void loop_unwatch(struct loop *l, int fd) {
+void simloop_unwatch(struct simloop *l, int fd) {
     for (struct watched **p = &l->watched; *p; p = &(*p)->next) {
         struct watched *w = *p;
 
@@ -137,25 +138,25 @@ void loop_unwatch(struct loop *l, int fd) {
     }
 }
 
-void loop_hook(struct loop *l, loop_hook_fn *fn, void *ctx) {
+void simloop_hook(struct simloop *l, simloop_hook_fn *fn, void *ctx) {
     if (l->n_hooks == MAX_HOOKS)
         die("too many hooks in the loop");
     l->hooks[l->n_hooks].fn = fn;
     l->hooks[l->n_hooks++].ctx = ctx;
 }
 
-static void run_timers(struct loop *l) {
+static void run_timers(struct simloop *l) {
     int64_t now = clock_monotonic_us();
 
     while (l->n && l->heap[1]->due_us <= now) {
-        struct loop_timer *t = l->heap[1];
+        struct simloop_timer *t = l->heap[1];
 
-        loop_disarm(l, t);
+        simloop_disarm(l, t);
         t->fn(t->ctx);
     }
 }
 
-static int64_t run_hooks(struct loop *l) {
+static int64_t run_hooks(struct simloop *l) {
     int64_t wait = -1;
 
     for (size_t i = 0; i < l->n_hooks; i++) {
@@ -174,7 +175,7 @@ static int64_t run_hooks(struct loop *l) {
     return wait;
 }
 
-void loop_round(struct loop *l, bool wait) {
+void simloop_round(struct simloop *l, bool wait) {
     struct epoll_event events[MAX_EVENTS];
     struct timespec timeout = {0};
     int64_t us;
@@ -196,11 +197,11 @@ void loop_round(struct loop *l, bool wait) {
     free_list(&l->unwatched);
 }
 
-void loop_run(struct loop *l) {
+void simloop_run(struct simloop *l) {
     while (!l->stopping)
-        loop_round(l, true);
+        simloop_round(l, true);
 }
 
-void loop_stop(struct loop *l) {
+void simloop_stop(struct simloop *l) {
     l->stopping = true;
 }
