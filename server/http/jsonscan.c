@@ -5,6 +5,7 @@
 #include "http/jsonscan.h"
 #include "base/cleanup.h"
 #include "base/strbuf.h"
+#include <jansson.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -64,6 +65,17 @@ static void pointer_add(struct strbuf *out, const char *key, size_t n) {
     }
 }
 
+/* A key as it is written may hold escapes. */
+static void pointer_add_raw(struct strbuf *out, const char *raw, size_t n) {
+    json_auto_t *key =
+        memchr(raw, '\\', n) ? json_loadb(raw - 1, n + 2, JSON_DECODE_ANY, NULL) : NULL;
+
+    if (key)
+        pointer_add(out, json_string_value(key), json_string_length(key));
+    else
+        pointer_add(out, raw, n);
+}
+
 static const char *pointer_text(struct arena *a, const struct level *level, size_t levels) {
     _cleanup_(strbuf_done) struct strbuf out = STRBUF(1024);
 
@@ -71,7 +83,7 @@ static const char *pointer_text(struct arena *a, const struct level *level, size
         if (!level[i].object)
             strbuf_addf(&out, "/%zu", level[i].index);
         else if (level[i].key)
-            pointer_add(&out, level[i].key, level[i].key_len);
+            pointer_add_raw(&out, level[i].key, level[i].key_len);
         else
             break;
     }
@@ -90,8 +102,10 @@ const char *jsonscan_pointer(struct arena *a, const char *text, size_t position)
             size_t end = string_end(text, position, i);
 
             if (in && in->object && !in->in_value) {
-                in->key = text + i + 1;
-                in->key_len = end - i - (text[end - 1] == '"' && end > i + 1 ? 2 : 1);
+                bool whole = end > i + 1 && text[end - 1] == '"';
+
+                in->key = whole ? text + i + 1 : NULL;
+                in->key_len = whole ? end - i - 2 : 0;
             }
             i = end - 1;
             break;
