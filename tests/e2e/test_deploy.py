@@ -1,0 +1,109 @@
+"""A blue-green deployment, end to end, with traffic flowing."""
+
+import pytest
+
+from tests.support.stack import Stack, together, until
+
+STEPS = ["resolve", "apply", "await-available", "health-checks", "smoke-checks", "promote", "switch-traffic",
+         "await-endpoints", "validate-production", "keep-previous"]
+
+
+@pytest.fixture(scope="module")
+def stack():
+    with Stack() as stack:
+        stack.inopnc()
+        stack.first = stack.wait(stack.deploy("v1.2.2"), "succeeded")
+        yield stack
+
+
+def serving(stack):
+    return stack.status()["active"]["version"]
+
+
+def test_first_deployment_goes_to_a_color_that_the_service_does_not_select(stack):
+    first = stack.deployment(stack.first["id"])
+    assert first["from"] is None
+    assert first["to"]["color"] == "green" and first["to"]["version"] == "v1.2.2"
+    assert [s["name"] for s in first["steps"]] == STEPS
+    assert all(s["state"] in ("done", "skipped") for s in first["steps"])
+    assert first["failure"] is None and first["ended_at"] and first["acceptance"] == "not-required"
+    assert stack.selector() == "green"
+
+
+def test_a_new_version_takes_over_without_one_failed_request(stack):
+    old = serving(stack)
+    with stack.load() as load:
+        done = stack.wait(stack.deploy("v1.2.3"), "succeeded")
+    assert done["from"]["version"] == old and done["to"]["version"] == "v1.2.3"
+    assert load.report["failed"] == 0, load.report
+    assert load.count(status=200) == load.report["answered"]
+    assert load.count("v1.2.3") > 0
+    status = until(lambda: (s := stack.status())["previous"] and s, what="the previous color is shown")
+    assert status["active"]["version"] == "v1.2.3" and status["active"]["ready"] == 3
+    assert status["previous"]["version"] == old and status["deployment"] is None
+
+
+def test_the_previous_color_keeps_its_pods_and_the_teams_own_strategy_is_back(stack):
+    done = stack.wait(stack.deploy("v1.3.0"), "succeeded")
+    old, new = done["from"]["color"], done["to"]["color"]
+    assert stack.workload(old)["spec"]["replicas"] == 3
+    strategy = stack.workload(new)["spec"]["strategy"]["rollingUpdate"]
+    assert strategy == {"maxSurge": "25%", "maxUnavailable": "25%"}
+    assert stack.workload(new)["metadata"]["annotations"]["sluice.dev/version"] == "v1.3.0"
+
+
+def test_law1_of_16_creates_at_once_one_is_accepted(stack):
+    stack.release("v1.4.0")
+    answers = together(16, lambda i: stack.create("v1.4.0"))
+    accepted = [a for a in answers if a.status == 202]
+    assert len(accepted) == 1
+    id = accepted[0]["id"]
+    for refused in (a for a in answers if a.status != 202):
+        assert (refused.status, refused["code"]) == (409, "environment-busy")
+        assert id in refused.raw.decode()
+    stack.wait(id, "succeeded")
+
+
+def test_law8_the_record_tells_it_and_verifies(stack):
+    id = stack.deploy("v1.5.0")
+    stack.wait(id, "succeeded")
+    mine = [r for r in stack.chain() if r["subject"] == id]
+    actions = [r["action"] for r in mine]
+    assert actions[0] == "deployment.created" and actions[1] == "deployment.started"
+    assert actions[-1] == "deployment.succeeded"
+    assert actions.count("traffic.switched") == 1
+    assert "workload.applied" in actions
+    assert mine[0]["actor"]["subject"] == "admin"
+    answer = stack.api("GET", "/audit?chain=inopnc%2Fproduction")
+    chain = stack.dir / "chain.ndjson"
+    chain.write_bytes(answer.raw)
+    assert stack.cli("audit", "verify", str(chain)).returncode == 0
+    chain.write_bytes(answer.raw.replace(b"v1.5.0", b"v6.6.6", 1))
+    assert stack.cli("audit", "verify", str(chain)).returncode != 0
+
+
+def test_law10_a_server_that_starts_anew_writes_nothing(stack):
+    import os
+    import signal
+    before = stack.requests()["items"] if isinstance(stack.requests(), dict) else stack.requests()
+    last = before[-1]["n"]
+    os.kill(stack.pids[0], signal.SIGTERM)
+    until(lambda: not os.path.exists(f"/proc/{stack.pids[0]}") or
+          open(f"/proc/{stack.pids[0]}/stat").read().split()[2] == "Z", what="the server has ended")
+    stack.up()
+    until(lambda: stack.status()["active"], what="it serves the status again")
+    after = stack.requests(last)
+    after = after["items"] if isinstance(after, dict) else after
+    writes = [r for r in after if r["verb"] not in ("get", "list", "watch", "GET") and "sluiced" in r["user_agent"]]
+    assert writes == []
+    assert serving(stack) == "v1.5.0"
+
+
+def test_without_manifests_only_the_image_changes(stack):
+    """An environment whose workloads exist already needs no manifests."""
+    before = stack.workload("blue")["spec"]["template"]
+    id = stack.deploy("v1.6.0")
+    done = stack.wait(id, "succeeded")
+    after = stack.workload(done["to"]["color"])["spec"]["template"]
+    assert after["spec"]["containers"][0]["image"].endswith(":v1.6.0")
+    assert before["metadata"]["labels"]["app"] == after["metadata"]["labels"]["app"]
