@@ -1,5 +1,6 @@
 # Warnings, hardening and sanitizers: one interface library that every target of ours links.
 option(SLUICE_WERROR "Treat warnings as errors" ON)
+option(SLUICE_TEST_POINTS "Build in the crash points of server/worker/crash.h" OFF)
 set(SLUICE_SANITIZE "" CACHE STRING "Sanitizers to build with: address,undefined or thread")
 
 set(CMAKE_C_STANDARD 17)
@@ -20,6 +21,10 @@ if(SLUICE_WERROR)
 endif()
 find_package(Threads REQUIRED)
 target_link_libraries(sluice_compile INTERFACE Threads::Threads)
+
+if(SLUICE_TEST_POINTS)
+  target_compile_definitions(sluice_compile INTERFACE SLUICE_TEST_POINTS)
+endif()
 
 if(SLUICE_SANITIZE)
   target_compile_options(sluice_compile INTERFACE
