@@ -15,6 +15,7 @@ static json_t *json_text_or_empty(const char *s) {
     return v ? v : json_string("");
 }
 
+PRINTF(2, 0)
 static char *formatted(struct arena *a, const char *format, va_list args) {
     char text[DETAIL_MAX];
 
