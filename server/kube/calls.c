@@ -64,8 +64,7 @@ static void call_object(struct kube_cluster *c, const struct call *in, struct ku
         kube_result_done(ret);
         ret->outcome = KUBE_UNKNOWN;
         ret->code = code;
-        snprintf(ret->message, sizeof(ret->message), "HTTP %u with an answer without metadata",
-                 code);
+        snprintf(ret->message, sizeof(ret->message), "an answer without metadata");
     }
 }
 

@@ -55,7 +55,7 @@ static void refused(void *ctx, bool canceled) {
 
 uint64_t kube_service_call(struct kube_cluster *c, const char *namespace_, const char *service,
                            int port, const struct net_request *in, net_done_fn *done, void *ctx) {
-    _cleanup_free_ char *path = NULL, *url = NULL, *target = NULL, *last = NULL;
+    _cleanup_free_ char *path = NULL, *url = NULL, *name = NULL;
     _cleanup_(kube_headers_done) struct kube_headers own = {0};
     const char *lines[HEADERS_MOST + 3];
     struct proxied *p = xcalloc(1, sizeof(*p));
@@ -72,10 +72,9 @@ uint64_t kube_service_call(struct kube_cluster *c, const char *namespace_, const
         if (strncasecmp(*h, "authorization:", 14) != 0)
             lines[n++] = *h;
     lines[n] = NULL;
-    target = xasprintf("http:%s:%d", service, port);
-    last = kube_escape(target);
+    name = kube_escape(service);
     path = kube_kind_path(KUBE_SERVICE, namespace_, NULL);
-    url = xasprintf("%s%s/%s/proxy%s", c->config.server, path, last, in->url);
+    url = xasprintf("%s%s/http:%s:%d/proxy%s", c->config.server, path, name, port, in->url);
     request.method = in->method ? in->method : "GET";
     request.url = url;
     request.headers = lines;

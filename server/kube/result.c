@@ -14,8 +14,30 @@ void kube_result_done(struct kube_result *r) {
     *r = (struct kube_result){.retry_after_s = -1};
 }
 
+/* The first line of UTF-8 text, cut between characters. */
 static void copy_text(char *ret, size_t n, const char *text) {
-    snprintf(ret, n, "%.*s", (int)strcspn(text, "\r\n"), text);
+    size_t length = strcspn(text, "\r\n");
+
+    if (length >= n) {
+        length = n - 1;
+        while (length && ((unsigned char)text[length] & 0xC0) == 0x80)
+            length--;
+    }
+    memcpy(ret, text, length);
+    ret[length] = '\0';
+}
+
+/* The beginning of a body of unknown make, fit for a log line. */
+static void quote_body(char *ret, size_t n, const struct net_response *response) {
+    size_t length = response->body_len < 80 ? response->body_len : 80;
+    int at = snprintf(ret, n, "an answer without a Status%s", length ? ": " : "");
+
+    for (size_t i = 0; i < length && at > 0 && (size_t)at + 1 < n; i++) {
+        char c = response->body[i];
+
+        ret[at++] = c >= ' ' && c <= '~' ? c : '?';
+        ret[at] = '\0';
+    }
 }
 
 static KubeOutcome outcome_of(unsigned status, bool has_status_object) {
@@ -43,9 +65,7 @@ static void read_refusal(const struct net_response *response, const json_t *body
             ret->retry_after_s = (int)wait;
     }
     if (!*ret->message)
-        snprintf(ret->message, sizeof(ret->message), "HTTP %u without a Status%s%.80s",
-                 response->status, response->body_len ? ": " : "",
-                 response->body ? response->body : "");
+        quote_body(ret->message, sizeof(ret->message), response);
 }
 
 void kube_result_read(const struct net_response *response, struct kube_result *ret) {
@@ -67,8 +87,7 @@ void kube_result_read(const struct net_response *response, struct kube_result *r
         ret->object = TAKE_PTR(body);
     } else {
         ret->outcome = KUBE_UNKNOWN;
-        snprintf(ret->message, sizeof(ret->message), "HTTP %u with an answer that is no object",
-                 response->status);
+        copy_text(ret->message, sizeof(ret->message), "an answer that is no object");
     }
     json_decref(body);
 }

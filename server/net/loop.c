@@ -245,7 +245,7 @@ static bool loop_ending(struct net_loop *l) {
 static void *loop_thread(void *ctx) {
     struct net_loop *l = ctx;
     struct loop_call *c;
-    int running;
+    int running, wait_ms;
 
     while (!loop_ending(l)) {
         while ((c = loop_next_queued(l)))
@@ -255,7 +255,9 @@ static void *loop_thread(void *ctx) {
         if (curl_multi_perform(l->multi, &running) != CURLM_OK)
             die("libcurl's event loop failed");
         loop_end_done(l);
-        curl_multi_poll(l->multi, NULL, 0, loop_end_due(l), NULL);
+        wait_ms = loop_end_due(l);
+        if (!loop_ending(l))
+            curl_multi_poll(l->multi, NULL, 0, wait_ms, NULL);
     }
     return NULL;
 }

@@ -1,11 +1,10 @@
 /* kubeconfig files and the service account, good and bad. */
 #include "base/cleanup.h"
 #include "kube/config.h"
+#include "tests/support/folder.h"
 #include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define PEM     "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n"
 #define PEM_B64 "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCngKLS0tLS1FTkQgQ0VSVElGSUNBVEUtLS0tLQo="
@@ -16,38 +15,14 @@
 #define CLUSTER "clusters:\n- {name: c, cluster: {server: 'https://h:6443/'}}\n"
 #define USER(x) "users:\n- name: u\n  user: " x "\n"
 
-struct folder {
-    char path[64], file[128];
-};
+static struct folder config_folder(char file[128]) {
+    struct folder f = folder_make();
 
-static void put(const struct folder *f, const char *name, const char *text) {
-    _cleanup_free_ char *path = xasprintf("%s/%s", f->path, name);
-    FILE *out = fopen(path, "w");
-
-    ck_assert_ptr_nonnull(out);
-    fputs(text, out);
-    fclose(out);
-}
-
-static void folder_make(struct folder *f) {
-    snprintf(f->path, sizeof(f->path), "/tmp/kube_config.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(f->path));
-    snprintf(f->file, sizeof(f->file), "%s/config", f->path);
-    put(f, "ca.pem", PEM);
-    put(f, "empty", "");
-    put(f, "token", " file-token\n");
-}
-
-static void folder_remove(const struct folder *f) {
-    static const char *const names[] = {"config", "ca.pem", "empty",
-                                        "token",  "ca.crt", "namespace"};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-        _cleanup_free_ char *path = xasprintf("%s/%s", f->path, names[i]);
-
-        unlink(path);
-    }
-    rmdir(f->path);
+    snprintf(file, 128, "%s/config", f.path);
+    folder_put(&f, "ca.pem", PEM);
+    folder_put(&f, "empty", "");
+    folder_put(&f, "token", " file-token\n");
+    return f;
 }
 
 static const char *text(const char *s) {
@@ -78,16 +53,16 @@ START_TEST(kube_config__good_shapes_are_read) {
          "],\"clusters\":[{\"name\":\"c\",\"cluster\":{\"server\":\"https://h\"}}]}",
          NULL, "https://h - - - - - - 0"},
     };
-    struct folder f;
+    char file[128];
+    struct folder f = config_folder(file);
 
-    folder_make(&f);
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct kube_config c;
         char why[256] = "";
         _cleanup_free_ char *got = NULL;
 
-        put(&f, "config", cases[i].config);
-        ck_assert_msg(kube_config_load(f.file, cases[i].context, &c, why, sizeof(why)) == STATUS_OK,
+        folder_put(&f, "config", cases[i].config);
+        ck_assert_msg(kube_config_load(file, cases[i].context, &c, why, sizeof(why)) == STATUS_OK,
                       "case %zu: %s", i, why);
         got = xasprintf("%s %s %s %s %s %s %s %d", c.server, text(c.ca_pem), text(c.cert_pem),
                         text(c.key_pem), text(c.token), text(c.tls_server_name),
@@ -158,16 +133,16 @@ START_TEST(kube_config__refusals_say_why) {
         {"a: 1\n---\nb: 1\n", NULL, E_INVALID_BODY, "not one kubeconfig"},
         {"a: &x 1\n", NULL, E_INVALID_BODY, "line 1: anchors"},
     };
-    struct folder f;
+    char file[128];
+    struct folder f = config_folder(file);
 
-    folder_make(&f);
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct kube_config c;
         char why[256] = "";
         Status s;
 
-        put(&f, "config", cases[i].config);
-        s = kube_config_load(f.file, cases[i].context, &c, why, sizeof(why));
+        folder_put(&f, "config", cases[i].config);
+        s = kube_config_load(file, cases[i].context, &c, why, sizeof(why));
         ck_assert_msg(s == cases[i].status, "case %zu: status %d, %s", i, s, why);
         ck_assert_msg(strstr(why, cases[i].why), "case %zu: %s", i, why);
         ck_assert(!strchr(why, '\n'));
@@ -178,43 +153,43 @@ START_TEST(kube_config__refusals_say_why) {
 END_TEST
 
 START_TEST(kube_config__file_must_be_a_small_regular_file) {
-    struct folder f;
+    char file[128];
+    struct folder f = config_folder(file);
     struct kube_config c;
     char why[256], *big;
 
-    folder_make(&f);
     ck_assert_int_eq(kube_config_load(f.path, NULL, &c, why, sizeof(why)), E_INVALID_BODY);
     ck_assert_msg(strstr(why, "not a regular file"), "%s", why);
     ck_assert_int_eq(kube_config_load("/nonexistent", NULL, &c, why, sizeof(why)), E_INVALID_BODY);
     big = xmalloc(KUBE_FILE_BYTES + 2);
     memset(big, '#', KUBE_FILE_BYTES + 1);
     big[KUBE_FILE_BYTES + 1] = '\0';
-    put(&f, "config", big);
+    folder_put(&f, "config", big);
     free(big);
-    ck_assert_int_eq(kube_config_load(f.file, NULL, &c, why, sizeof(why)), E_INVALID_BODY);
+    ck_assert_int_eq(kube_config_load(file, NULL, &c, why, sizeof(why)), E_INVALID_BODY);
     ck_assert_msg(strstr(why, "larger than"), "%s", why);
     folder_remove(&f);
 }
 END_TEST
 
 START_TEST(kube_config__service_account_is_read) {
-    struct folder f;
+    char file[128];
+    struct folder f = config_folder(file);
     struct kube_config c;
     char why[256];
 
-    folder_make(&f);
     ck_assert_int_eq(kube_config_service_account(f.path, NULL, "1", &c, why, sizeof(why)),
                      E_INVALID_BODY);
     ck_assert_msg(strstr(why, "not in a cluster"), "%s", why);
     ck_assert_int_eq(kube_config_service_account(f.path, "h", "443", &c, why, sizeof(why)),
                      E_INVALID_BODY);
     ck_assert_msg(strstr(why, "ca.crt"), "%s", why);
-    put(&f, "ca.crt", "junk");
+    folder_put(&f, "ca.crt", "junk");
     ck_assert_int_eq(kube_config_service_account(f.path, "h", "443", &c, why, sizeof(why)),
                      E_INVALID_BODY);
     ck_assert_msg(strstr(why, "no PEM"), "%s", why);
-    put(&f, "ca.crt", PEM);
-    put(&f, "namespace", "sluice");
+    folder_put(&f, "ca.crt", PEM);
+    folder_put(&f, "namespace", "sluice");
     ck_assert_int_eq(kube_config_service_account(f.path, "fd00::1", "443", &c, why, sizeof(why)),
                      STATUS_OK);
     ck_assert_str_eq(c.server, "https://[fd00::1]:443");
