@@ -15,7 +15,8 @@ target_compile_definitions(sluice_compile INTERFACE _GNU_SOURCE SLUICE_VERSION="
 target_compile_options(sluice_compile INTERFACE
     -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes
     -Wmissing-prototypes -Wformat=2 -Wundef -Wvla -Wcast-qual -Wwrite-strings -Wswitch-enum
-    -Wimplicit-fallthrough -fno-delete-null-pointer-checks)
+    -Wimplicit-fallthrough -fno-delete-null-pointer-checks
+    $<$<C_COMPILER_ID:Clang>:-Wno-string-concatenation>) # tables of long texts
 if(SLUICE_WERROR)
   target_compile_options(sluice_compile INTERFACE -Werror)
 endif()

@@ -32,6 +32,7 @@ Status reply_refuse(struct reply *r, Status s, const char *format, ...) {
     return s;
 }
 
+PRINTF(4, 0)
 static void add_error(struct reply *r, const char *field, const char *code, const char *format,
                       va_list args) {
     json_t *error;

@@ -1,4 +1,5 @@
 /* main/main.c: sluiced, the server, and the few things that one asks of it on its machine. */
+#include "base/status.h"
 #include "main/commands.h"
 #include <stdarg.h>
 #include <stddef.h>
@@ -27,6 +28,7 @@ static const char usage[] =
     "\n"
     "Settings come from the environment: docs/settings.md.\n";
 
+PRINTF(1, 0)
 static void complain(const char *format, va_list args) {
     fputs("sluiced: ", stderr);
     vfprintf(stderr, format, args);

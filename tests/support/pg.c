@@ -253,6 +253,7 @@ static char *run_sql(const char *url, const char *sql) {
     return value;
 }
 
+PRINTF(1, 0)
 static char *format_sql(const char *format, va_list args) {
     char *sql = NULL;
 
