@@ -24,6 +24,7 @@ static Status fail(struct db_tx *tx, TxFate fate, Status failure) {
 static Status violated(struct db_tx *tx, const PGresult *r, Status refusal) {
     const char *name = PQresultErrorField(r, PG_DIAG_CONSTRAINT_NAME);
 
+    tx->violated = true;
     snprintf(tx->constraint, sizeof tx->constraint, "%s", name ? name : "");
     return refusal;
 }
@@ -134,5 +135,6 @@ Status db_savepoint(struct db_tx *tx, db_tx_fn *fn, void *ctx) {
     undone = command(tx, savepoint_back);
     if (undone == STATUS_OK)
         undone = command(tx, savepoint_end);
+    tx->violated = false;
     return undone == STATUS_OK ? s : undone;
 }

@@ -31,6 +31,11 @@ static Status judge_commit(struct db_tx *tx, RoundOutcome o, const PGresult *r) 
     return s;
 }
 
+static Status gone_wrong(const struct db_tx *tx) {
+    fault_note("%s: went on after a statement was refused", tx->name);
+    return FAULT_BUG;
+}
+
 static Status commit(struct db_tx *tx, DbIsolation isolation) {
     struct round r = {.statement = NO_STATEMENT};
     _cleanup_(PQclear) PGresult *result = NULL;
@@ -47,10 +52,8 @@ static Status commit(struct db_tx *tx, DbIsolation isolation) {
     o = conn_round(tx->conn, &r, clock_monotonic_us() + tx->statement_us);
     result = r.result;
     s = judge_commit(tx, o, result);
-    if (s == STATUS_OK && strcmp(PQcmdStatus(result), "COMMIT") != 0) {
-        fault_note("%s: went on after a statement was refused", tx->name);
-        return FAULT_BUG;
-    }
+    if (s == STATUS_OK && strcmp(PQcmdStatus(result), "COMMIT") != 0)
+        return gone_wrong(tx);
     return s;
 }
 
@@ -87,6 +90,10 @@ static Status attempt(struct db_tx *tx, DbIsolation isolation, db_tx_fn *fn, voi
     }
     if (!tx->began)
         return STATUS_OK;
+    if (tx->violated) {
+        roll_back(tx);
+        return gone_wrong(tx);
+    }
     return tx->implicit ? commit_implicit(tx) : commit(tx, isolation);
 }
 
@@ -105,12 +112,9 @@ static Status ask(struct db_conn *c, const char *xid, int64_t deadline) {
             return STATUS_OK;
         if (status && strcmp(status, "aborted") == 0)
             return E_WRONG_STATE;
-        if (!status || clock_monotonic_us() + ASK_MS * US_PER_MS >= deadline) {
-            fault_note("commit: not known whether transaction %s took effect", xid);
+        if (!status || clock_monotonic_us() + ASK_MS * US_PER_MS >= deadline)
             return FAULT_DB_DOWN;
-        }
-        pause_ms(
-            ASK_MS); /* still in progress: its server process has not noticed that we are gone */
+        pause_ms(ASK_MS); /* in progress: its server process has not noticed that we are gone */
     }
 }
 
@@ -129,6 +133,8 @@ static Status resolve(struct db_pool *p, const char *xid) {
         s = ask(c, xid, deadline);
         pool_give(p, c, s == FAULT_DB_DOWN ? CONN_BROKEN : CONN_GOOD);
     }
+    if (s == FAULT_DB_DOWN)
+        fault_note("commit: not known whether transaction %s took effect", xid);
     return s;
 }
 

@@ -18,6 +18,8 @@ struct db_tx {
     int64_t statement_us;
     bool implicit; /* db_once: no BEGIN; the Sync commits */
     bool began;    /* something was sent */
+    bool violated; /* a constraint; until a savepoint undoes it, the server refuses all that follows
+                    */
     bool late;     /* a deadline passed: the connection's siblings are suspect */
     bool broken;   /* the connection must be closed */
     const char *commands[TX_COMMANDS]; /* sent with the next statement: BEGIN, SAVEPOINT … */

@@ -13,7 +13,7 @@
 -- column: created_at timestamptz
 -- column: cluster text
 -- column: cluster_spec jsonb
--- column: cluster_revision int8
+-- column: cluster_revision bigint
 -- column: steps jsonb
 -- column: intents jsonb
 SELECT d.id, d.app, d.environment, d.version, d.strategy, d.state, d.job, d.plan, d.failure, d.confirmed_at, d.created_at,

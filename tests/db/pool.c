@@ -1,0 +1,662 @@
+/* tests/db/pool.c: deadlines, lost connections, restarts, retries, and commits whose answer was
+ * lost. */
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/strbuf.h"
+#include "db/db.h"
+#include "db/record.h"
+#include "tests/support/pg.h"
+#include "tests/support/proxy.h"
+#include "tests/support/suite.h"
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { STATEMENT_MS = 800, WAIT_MS = 600 };
+
+static char *url;
+static struct db_pool *pool;
+
+static struct db_pool *pool_at(const char *at, int size) {
+    return db_pool_new(&(struct db_settings){.url = at,
+                                             .size = size,
+                                             .wait_ms = WAIT_MS,
+                                             .statement_ms = STATEMENT_MS,
+                                             .app_name = "pool-test"});
+}
+
+static void setup(void) {
+    url = pg_database();
+    pool = pool_at(url, 4);
+}
+
+static void teardown(void) {
+    db_pool_free(pool);
+    free(url);
+}
+
+static Status ping(struct db_pool *p) {
+    return db_once(p, SQL_DB_PING, NULL, DB_NO_PARAMS);
+}
+
+static int64_t ms_since(int64_t us) {
+    return (clock_monotonic_us() - us) / US_PER_MS;
+}
+
+static Status append(struct db_tx *tx, const char *app) {
+    return record_append(tx, &(struct record_entry){.app = app,
+                                                    .actor = "{}",
+                                                    .from = "test",
+                                                    .action = "app.put",
+                                                    .subject = app,
+                                                    .message = "A test."});
+}
+
+static Status append_fn(struct db_tx *tx, void *ctx) {
+    return append(tx, ctx);
+}
+
+static Status append_once(struct db_pool *p, const char *app) {
+    return db_once(p, SQL_RECORD_APPEND, NULL,
+                   DB_PARAMS(app, "{}", "test", "app.put", app, "A test.", "{}", NULL));
+}
+
+static long records(const char *app) {
+    return pg_number(url, "SELECT count(*) FROM record WHERE chain = '%s'", app);
+}
+
+/* Server processes of the pool's connections to this test's database. */
+static long backends(void) {
+    return pg_number(url,
+                     "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pool-test'"
+                     " AND datname = current_database()");
+}
+
+static long backend(void) {
+    return pg_number(url, "SELECT pid FROM pg_stat_activity WHERE application_name = 'pool-test'"
+                          " AND datname = current_database()");
+}
+
+static void terminate(void) {
+    free(pg_sql(url, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE "
+                     "application_name = 'pool-test'"
+                     " AND datname = current_database()"));
+}
+
+/* ---- what works ---- */
+
+static Status read_and_append(struct db_tx *tx, void *ctx) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    Status s = db_query(tx, SQL_MIGRATE_APPLIED, &rows, DB_NO_PARAMS);
+
+    if (s != STATUS_OK)
+        return s;
+    *(size_t *)ctx = db_rows_count(rows);
+    return append(tx, "inopnc");
+}
+
+START_TEST(pool__transaction_commits) {
+    size_t applied = 0;
+
+    ck_assert_int_eq(db_tx_run(pool, "t", DB_READ_COMMITTED, read_and_append, &applied), STATUS_OK);
+    ck_assert_int_ge((int)applied, 2);
+    ck_assert_int_eq(records("inopnc"), 1);
+    ck_assert_int_eq(db_tx_run(pool, "t", DB_SERIALIZABLE, read_and_append, &applied), STATUS_OK);
+    ck_assert_int_eq(records("inopnc"), 2);
+    ck_assert_int_eq(backends(), 1);
+}
+END_TEST
+
+static Status no_statement(struct db_tx *tx, void *ctx) {
+    (void)tx;
+    return *(Status *)ctx;
+}
+
+START_TEST(pool__function_without_statements_decides_alone) {
+    Status s = STATUS_OK;
+
+    ck_assert_int_eq(db_tx_run(pool, "none", DB_READ_COMMITTED, no_statement, &s), STATUS_OK);
+    s = E_BLOCKED;
+    ck_assert_int_eq(db_tx_run(pool, "none", DB_READ_COMMITTED, no_statement, &s), E_BLOCKED);
+    ck_assert_int_eq(ping(pool), STATUS_OK);
+}
+END_TEST
+
+START_TEST(pool__values_come_back) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    char text[DB_TIME];
+
+    free(pg_sql(url, "UPDATE schema_migration SET name = '{\"a\": [1, null]}' WHERE version = 1"));
+    ck_assert_int_eq(db_once(pool, SQL_MIGRATE_APPLIED, &rows, DB_NO_PARAMS), STATUS_OK);
+    ck_assert_int_eq(db_int(rows, 0, "version"), 1);
+    ck_assert(!db_null(rows, 0, "name"));
+    {
+        json_auto_t *v = db_json(rows, 0, "name");
+
+        ck_assert_int_eq((int)json_integer_value(json_pointer(v, "/a/0")), 1);
+    }
+    ck_assert_str_eq(db_time_text(INT64_C(1795557208123456), text), "2026-11-24T21:53:28.123456Z");
+    ck_assert_str_eq(db_time_text(-1, text), "1969-12-31T23:59:59.999999Z");
+    ck_assert_str_eq(DB_INT(-5), "-5");
+}
+END_TEST
+
+/* ---- refusals ---- */
+
+static Status duplicate(struct db_tx *tx, void *ctx) {
+    Status s = db_query(tx, SQL_MIGRATE_RECORD, NULL, DB_PARAMS("1", "again", ""));
+
+    snprintf(ctx, 64, "%s", db_tx_constraint(tx));
+    return s;
+}
+
+START_TEST(pool__violation_is_a_refusal_that_names_the_constraint) {
+    char constraint[64] = "";
+
+    ck_assert_int_eq(db_tx_run(pool, "dup", DB_READ_COMMITTED, duplicate, constraint),
+                     E_WRONG_STATE);
+    ck_assert_str_eq(constraint, "schema_migration_pkey");
+    ck_assert_int_eq(db_once(pool, SQL_MIGRATE_RECORD, NULL, DB_PARAMS("1", "again", "")),
+                     E_WRONG_STATE);
+    ck_assert_int_eq(backends(), 1);
+}
+END_TEST
+
+static Status duplicate_in_savepoint(struct db_tx *tx, void *ctx) {
+    char constraint[64];
+    Status s = append(tx, "before");
+
+    for (int i = 0; i < 12 && s == STATUS_OK; i++) /* more than one round of waiting commands */
+        s = db_savepoint(tx, no_statement, &(Status){STATUS_OK});
+    if (s != STATUS_OK || db_savepoint(tx, duplicate, constraint) != E_WRONG_STATE)
+        return FAULT_BUG;
+    s = db_savepoint(tx, append_fn, ctx);
+    return s == STATUS_OK ? append(tx, "after") : s;
+}
+
+START_TEST(pool__savepoint_undoes_only_its_own) {
+    char app[] = "inside";
+
+    ck_assert_int_eq(db_tx_run(pool, "sp", DB_READ_COMMITTED, duplicate_in_savepoint, app),
+                     STATUS_OK);
+    ck_assert_int_eq(records("before") + records("inside") + records("after"), 3);
+}
+END_TEST
+
+static Status ignores_a_refusal(struct db_tx *tx, void *ctx) {
+    (void)duplicate(tx, ctx);
+    return STATUS_OK;
+}
+
+START_TEST(pool__refusal_ignored_is_a_bug_not_a_success) {
+    char constraint[64];
+
+    ck_assert_int_eq(db_tx_run(pool, "ignores", DB_READ_COMMITTED, ignores_a_refusal, constraint),
+                     FAULT_BUG);
+    ck_assert_int_eq(ping(pool), STATUS_OK);
+}
+END_TEST
+
+static Status bad_parameter(struct db_tx *tx, void *ctx) {
+    (void)ctx;
+    return db_query(tx, SQL_MIGRATE_RECORD, NULL, DB_PARAMS("no-number", "x", ""));
+}
+
+START_TEST(pool__wrong_statement_is_a_fault_and_says_what) {
+    ck_assert_int_eq(db_tx_run(pool, "bad", DB_READ_COMMITTED, bad_parameter, NULL),
+                     FAULT_DATABASE);
+    ck_assert_msg(strstr(db_fault_text(), "migrate/record: 22P02"), "%s", db_fault_text());
+    ck_assert_int_eq(ping(pool), STATUS_OK);
+    ck_assert_int_eq(backends(), 1);
+}
+END_TEST
+
+/* ---- races ---- */
+
+struct race {
+    pthread_barrier_t *both; /* both read before either writes; on the first try only */
+    const char *app;
+    int tries;
+};
+
+static Status read_then_write(struct db_tx *tx, void *ctx) {
+    struct race *r = ctx;
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    Status s = db_query(tx, SQL_RECORD_CHAINS, &rows, DB_PARAMS("", NULL, "100"));
+
+    if (s != STATUS_OK)
+        return s;
+    if (r->tries++ == 0)
+        pthread_barrier_wait(r->both);
+    return append(tx, r->app);
+}
+
+static Status write_two(struct db_tx *tx, void *ctx) {
+    struct race *r = ctx;
+    bool forward = strcmp(r->app, "a") == 0;
+    Status s = append(tx, forward ? "a" : "b");
+
+    if (s != STATUS_OK)
+        return s;
+    if (r->tries++ == 0)
+        pthread_barrier_wait(r->both);
+    return append(tx, forward ? "b" : "a");
+}
+
+struct runner {
+    db_tx_fn *fn;
+    DbIsolation isolation;
+    struct race race;
+    Status status;
+};
+
+static void *run_race(void *arg) {
+    struct runner *r = arg;
+
+    r->status = db_tx_run(pool, "race", r->isolation, r->fn, &r->race);
+    return NULL;
+}
+
+/* Runs fn twice at once; returns how often they were run in all. */
+static int race(db_tx_fn *fn, DbIsolation isolation) {
+    pthread_barrier_t both;
+    struct runner runners[2] = {{fn, isolation, {&both, "a", 0}, FAULT_BUG},
+                                {fn, isolation, {&both, "b", 0}, FAULT_BUG}};
+    pthread_t threads[2];
+
+    pthread_barrier_init(&both, NULL, 2);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, run_race, &runners[i]), 0);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&both);
+    ck_assert_int_eq(runners[0].status, STATUS_OK);
+    ck_assert_int_eq(runners[1].status, STATUS_OK);
+    return runners[0].race.tries + runners[1].race.tries;
+}
+
+START_TEST(pool__serialization_failure_runs_again) {
+    ck_assert_int_ge(race(read_then_write, DB_SERIALIZABLE), 3);
+    ck_assert_int_eq(records("a") + records("b"), 2);
+}
+END_TEST
+
+START_TEST(pool__deadlock_runs_again) {
+    ck_assert_int_ge(race(write_two, DB_READ_COMMITTED), 3);
+    ck_assert_int_eq(records("a"), 2);
+    ck_assert_int_eq(records("b"), 2);
+}
+END_TEST
+
+enum { CONFLICTS = 5 };
+
+/* Each try meets a conflicting commit of somebody else. */
+static Status always_conflicts(struct db_tx *tx, void *ctx) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    Status s = db_query(tx, SQL_RECORD_CHAINS, &rows, DB_PARAMS("", NULL, "100"));
+
+    if (s != STATUS_OK)
+        return s;
+    ++*(int *)ctx;
+    free(pg_sql(url, "SELECT record_append('x', '{}', '', '', '', '', '{}', NULL)"));
+    return append(tx, "x");
+}
+
+START_TEST(pool__endless_conflict_ends_after_five_tries) {
+    int tries = 0;
+
+    free(pg_sql(url, "SELECT record_append('x', '{}', '', '', '', '', '{}', NULL)"));
+    ck_assert_int_eq(db_tx_run(pool, "always", DB_SERIALIZABLE, always_conflicts, &tries),
+                     FAULT_DB_DOWN);
+    ck_assert_int_eq(tries, CONFLICTS);
+    ck_assert_msg(strstr(db_fault_text(), "40001"), "%s", db_fault_text());
+}
+END_TEST
+
+enum { THREADS = 12, CALLS = 60 };
+
+static void *many_calls(void *arg) {
+    for (int i = 0; i < CALLS; i++) {
+        _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+        size_t applied;
+        Status s = i % 3 ? db_once(pool, SQL_MIGRATE_APPLIED, &rows, DB_NO_PARAMS)
+                         : db_tx_run(pool, "many", DB_READ_COMMITTED, read_and_append, &applied);
+
+        if (s != STATUS_OK || (i % 3 && db_rows_count(rows) < 2))
+            return arg;
+    }
+    return NULL;
+}
+
+START_TEST(pool__many_threads_share_few_connections) {
+    pthread_t threads[THREADS];
+    void *failed;
+
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, many_calls, pool), 0);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], &failed);
+        ck_assert_ptr_null(failed);
+    }
+    ck_assert_int_eq(records("inopnc"), THREADS * CALLS / 3);
+    ck_assert_int_le(backends(), 4);
+}
+END_TEST
+
+/* ---- deadlines ---- */
+
+START_TEST(pool__stopped_backend_is_given_up_in_time) {
+    int64_t start;
+    long pid;
+
+    ck_assert_int_eq(ping(pool), STATUS_OK);
+    pid = backend();
+    ck_assert_int_eq(kill((pid_t)pid, SIGSTOP), 0);
+    start = clock_monotonic_us();
+    ck_assert_int_eq(ping(pool), FAULT_DB_DOWN);
+    ck_assert_int_ge(ms_since(start), STATEMENT_MS - 1);
+    ck_assert_int_le(ms_since(start), STATEMENT_MS + 400);
+    ck_assert_msg(strstr(db_fault_text(), "no answer in time"), "%s", db_fault_text());
+    start = clock_monotonic_us();
+    ck_assert_int_eq(ping(pool), STATUS_OK); /* on another connection */
+    ck_assert_int_le(ms_since(start), 400);
+    kill((pid_t)pid, SIGCONT);
+}
+END_TEST
+
+START_TEST(pool__lock_waits_no_longer_than_the_deadline) {
+    PGconn *other = PQconnectdb(url);
+    int64_t start = clock_monotonic_us();
+
+    PQclear(PQexec(other, "BEGIN; LOCK TABLE schema_migration"));
+    ck_assert_int_eq(db_once(pool, SQL_MIGRATE_APPLIED, NULL, DB_NO_PARAMS), FAULT_DB_DOWN);
+    ck_assert_int_le(ms_since(start), STATEMENT_MS + 400);
+    PQfinish(other);
+    ck_assert_int_eq(db_once(pool, SQL_MIGRATE_APPLIED, NULL, DB_NO_PARAMS), STATUS_OK);
+}
+END_TEST
+
+static Status borrow_another(struct db_tx *tx, void *ctx) {
+    int64_t start;
+    Status s = db_query(tx, SQL_DB_PING, NULL, DB_NO_PARAMS);
+
+    if (s != STATUS_OK)
+        return s;
+    start = clock_monotonic_us();
+    s = ping(ctx);
+    ck_assert_int_ge(ms_since(start), WAIT_MS - 1);
+    ck_assert_int_le(ms_since(start), WAIT_MS + 300);
+    return s;
+}
+
+START_TEST(pool__exhausted_pool_refuses_after_its_wait) {
+    struct db_pool *small = pool_at(url, 1);
+
+    ck_assert_int_eq(db_tx_run(small, "outer", DB_READ_COMMITTED, borrow_another, small),
+                     FAULT_DB_DOWN);
+    ck_assert_msg(strstr(db_fault_text(), "became free"), "%s", db_fault_text());
+    ck_assert_int_eq(ping(small), STATUS_OK);
+    db_pool_free(small);
+}
+END_TEST
+
+/* ---- lost connections ---- */
+
+START_TEST(pool__terminated_idle_backend_is_not_noticed) {
+    ck_assert_int_eq(append_once(pool, "inopnc"), STATUS_OK);
+    terminate();
+    ck_assert_int_eq(append_once(pool, "inopnc"), STATUS_OK);
+    terminate();
+    ck_assert_int_eq(db_tx_run(pool, "t", DB_READ_COMMITTED, append_fn, (char[]){"inopnc"}),
+                     STATUS_OK);
+    ck_assert_int_eq(records("inopnc"), 3);
+}
+END_TEST
+
+static Status terminated_in_the_middle(struct db_tx *tx, void *ctx) {
+    int *tries = ctx;
+    Status s = append(tx, "inopnc");
+
+    if (s != STATUS_OK)
+        return s;
+    if ((*tries)++ < 1)
+        terminate();
+    return append(tx, "inopnc");
+}
+
+START_TEST(pool__terminated_transaction_runs_again_once) {
+    int tries = 0;
+
+    ck_assert_int_eq(db_tx_run(pool, "t", DB_READ_COMMITTED, terminated_in_the_middle, &tries),
+                     STATUS_OK);
+    ck_assert_int_eq(tries, 2);
+    ck_assert_int_eq(records("inopnc"), 2);
+    tries = -1; /* terminated twice: enough */
+    ck_assert_int_eq(db_tx_run(pool, "t", DB_READ_COMMITTED, terminated_in_the_middle, &tries),
+                     FAULT_DB_DOWN);
+    ck_assert_int_eq(records("inopnc"), 2);
+}
+END_TEST
+
+START_TEST(pool__restart_is_survived) {
+    int64_t start;
+
+    ck_assert_int_eq(append_once(pool, "inopnc"), STATUS_OK);
+    pg_crash();
+    start = clock_monotonic_us();
+    ck_assert_int_eq(ping(pool), FAULT_DB_DOWN);
+    ck_assert_int_le(ms_since(start), WAIT_MS + 300);
+    ck_assert_int_eq(db_pool_ready(pool), FAULT_DB_DOWN);
+    start = clock_monotonic_us(); /* known to be away: refused at once, connection attempts apart */
+    for (int i = 0; i < 50; i++)
+        ck_assert_int_eq(ping(pool), FAULT_DB_DOWN);
+    ck_assert_int_le(ms_since(start), 400);
+    pg_start_again();
+    start = clock_monotonic_us();
+    while (ping(pool) != STATUS_OK)
+        ck_assert_int_le(ms_since(start), 4000);
+    ck_assert_int_eq(append_once(pool, "inopnc"), STATUS_OK);
+    ck_assert_int_eq(records("inopnc"), 2);
+}
+END_TEST
+
+static void *start_soon(void *arg) {
+    nanosleep(&(struct timespec){.tv_nsec = 100 * 1000000}, NULL);
+    pg_start_again();
+    return arg;
+}
+
+START_TEST(pool__short_outage_costs_only_time) {
+    struct db_pool *patient =
+        db_pool_new(&(struct db_settings){.url = url, .size = 2, .wait_ms = 10000});
+    pthread_t thread;
+
+    ck_assert_int_eq(ping(patient), STATUS_OK);
+    pg_crash();
+    ck_assert_int_eq(pthread_create(&thread, NULL, start_soon, NULL), 0);
+    ck_assert_int_eq(append_once(patient, "inopnc"), STATUS_OK);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(records("inopnc"), 1);
+    db_pool_free(patient);
+}
+END_TEST
+
+/* ---- commits whose answer was lost ---- */
+
+/* The test's database through a proxy; yours. */
+static char *url_through(const struct proxy *p) {
+    const char *at = strstr(url, "?host=");
+
+    return xasprintf("%.*s?host=%s&user=postgres", (int)(at - url), url, proxy_directory(p));
+}
+
+static void lose_commit(ProxyFault fault, int *ret_tries) {
+    struct proxy *proxy = proxy_start(pg_socket());
+    _cleanup_free_ char *through = url_through(proxy);
+    struct db_pool *p = pool_at(through, 1);
+    size_t applied = 0;
+
+    ck_assert_int_eq(ping(p), STATUS_OK);
+    proxy_fault(proxy, fault, "COMMIT", 7); /* with its NUL: not the COMMITTED of BEGIN */
+    *ret_tries = (int)records("inopnc");
+    ck_assert_int_eq(db_tx_run(p, "lost", DB_READ_COMMITTED, read_and_append, &applied), STATUS_OK);
+    ck_assert_int_eq(proxy_faults(proxy), 1);
+    db_pool_free(p);
+    proxy_stop(proxy);
+}
+
+START_TEST(commit__answer_lost_but_committed_is_done_once) {
+    int before;
+
+    lose_commit(PROXY_CUT_AFTER, &before);
+    ck_assert_int_eq(records("inopnc"), before + 1);
+}
+END_TEST
+
+START_TEST(commit__that_never_arrived_is_done_again) {
+    int before;
+
+    lose_commit(PROXY_CUT_BEFORE, &before);
+    ck_assert_int_eq(records("inopnc"), before + 1);
+}
+END_TEST
+
+START_TEST(commit__swallowed_is_resolved_after_the_deadline) {
+    int before;
+
+    lose_commit(PROXY_SWALLOW,
+                &before); /* our closing ends the server's transaction: aborted, done again */
+    ck_assert_int_eq(records("inopnc"), before + 1);
+}
+END_TEST
+
+START_TEST(commit__of_a_single_statement_too) {
+    static const ProxyFault faults[] = {PROXY_CUT_AFTER, PROXY_CUT_BEFORE, PROXY_SWALLOW};
+    static const char sync[] = {'S', 0, 0, 0, 4};
+
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        struct proxy *proxy = proxy_start(pg_socket());
+        _cleanup_free_ char *through = url_through(proxy);
+        struct db_pool *p = pool_at(through, 1);
+
+        ck_assert_int_eq(append_once(p, "warm"), STATUS_OK);
+        proxy_fault(proxy, faults[i], sync, sizeof sync);
+        ck_assert_int_eq(append_once(p, "inopnc"), STATUS_OK);
+        ck_assert_int_eq(proxy_faults(proxy), 1);
+        ck_assert_int_eq(records("inopnc"), (long)i + 1);
+        db_pool_free(p);
+        proxy_stop(proxy);
+    }
+}
+END_TEST
+
+START_TEST(commit__statement_lost_before_it_is_done_again) {
+    static const ProxyFault faults[] = {PROXY_CUT_AFTER, PROXY_CUT_BEFORE};
+
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        struct proxy *proxy = proxy_start(pg_socket());
+        _cleanup_free_ char *through = url_through(proxy);
+        struct db_pool *p = pool_at(through, 1);
+
+        ck_assert_int_eq(append_once(p, "warm"), STATUS_OK);
+        proxy_fault(proxy, faults[i], "record/append", 14);
+        ck_assert_int_eq(append_once(p, "inopnc"), STATUS_OK);
+        ck_assert_int_eq(records("inopnc"), (long)i + 1);
+        db_pool_free(p);
+        proxy_stop(proxy);
+    }
+}
+END_TEST
+
+/* A COMMIT that waits for a synchronous standby which does not come is in progress, whatever one
+ * asks. */
+START_TEST(commit__not_known_is_not_called_done) {
+    size_t applied;
+    Status s;
+
+    ck_assert_int_eq(ping(pool), STATUS_OK);
+    free(pg_sql(url, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'"));
+    free(pg_sql(url, "SELECT pg_reload_conf()"));
+    while (pg_number(url,
+                     "SELECT count(*) FROM pg_settings WHERE name = 'synchronous_standby_names'"
+                     " AND setting = 'nobody'") == 0)
+        ;
+    s = db_tx_run(pool, "unknown", DB_READ_COMMITTED, read_and_append, &applied);
+    free(pg_sql(url, "ALTER SYSTEM RESET synchronous_standby_names"));
+    free(pg_sql(url, "SELECT pg_reload_conf()"));
+    terminate();
+    ck_assert_int_eq(s, FAULT_DB_DOWN);
+    ck_assert_msg(strstr(db_fault_text(), "not known whether"), "%s", db_fault_text());
+}
+END_TEST
+
+/* ---- several hosts ---- */
+
+static char *url_with_hosts(const char *hosts) {
+    const char *at = strstr(url, "?host=");
+
+    return xasprintf("%.*s?host=%s&user=postgres", (int)(at - url), url, hosts);
+}
+
+static const char *host(void) {
+    return strstr(url, "?host=") + 6;
+}
+
+START_TEST(hosts__next_one_is_taken_when_the_first_refuses) {
+    _cleanup_free_ char *hosts =
+        xasprintf("/tmp/no-such-directory,%.*s", (int)strcspn(host(), "&"), host());
+    _cleanup_free_ char *two = url_with_hosts(hosts);
+    struct db_pool *p = pool_at(two, 1);
+
+    ck_assert_int_eq(ping(p), STATUS_OK);
+    db_pool_free(p);
+}
+END_TEST
+
+START_TEST(hosts__next_one_is_taken_when_the_first_is_silent) {
+    struct proxy *proxy = proxy_start(pg_socket());
+    _cleanup_free_ char *hosts =
+        xasprintf("%s,%.*s", proxy_directory(proxy), (int)strcspn(host(), "&"), host());
+    _cleanup_free_ char *two = url_with_hosts(hosts);
+    struct db_pool *p = db_pool_new(&(struct db_settings){.url = two, .size = 1, .wait_ms = 4000});
+    int64_t start = clock_monotonic_us();
+
+    proxy_fault(proxy, PROXY_MUTE, NULL, 0);
+    ck_assert_int_eq(ping(p), STATUS_OK);
+    ck_assert_int_le(ms_since(start), 2500);
+    db_pool_free(p);
+    proxy_stop(proxy);
+}
+END_TEST
+
+START_TEST(hosts__read_only_server_is_not_taken) {
+    free(pg_sql(url, "ALTER DATABASE %.*s SET default_transaction_read_only = on",
+                (int)strcspn(strstr(url, "///") + 3, "?"), strstr(url, "///") + 3));
+    ck_assert_int_eq(ping(pool), FAULT_DB_DOWN);
+    ck_assert_msg(strstr(db_fault_text(), "read-only"), "%s", db_fault_text());
+}
+END_TEST
+
+int main(void) {
+    pg_start_with((const char *const[]){"deadlock_timeout = 50ms", NULL});
+    return RUN_SUITE_WITH(
+        "pool", 60, setup, teardown, pool__transaction_commits,
+        pool__function_without_statements_decides_alone, pool__values_come_back,
+        pool__violation_is_a_refusal_that_names_the_constraint, pool__savepoint_undoes_only_its_own,
+        pool__refusal_ignored_is_a_bug_not_a_success,
+        pool__wrong_statement_is_a_fault_and_says_what, pool__serialization_failure_runs_again,
+        pool__deadlock_runs_again, pool__endless_conflict_ends_after_five_tries,
+        pool__many_threads_share_few_connections, pool__stopped_backend_is_given_up_in_time,
+        pool__lock_waits_no_longer_than_the_deadline, pool__exhausted_pool_refuses_after_its_wait,
+        pool__terminated_idle_backend_is_not_noticed, pool__terminated_transaction_runs_again_once,
+        pool__restart_is_survived, pool__short_outage_costs_only_time,
+        commit__answer_lost_but_committed_is_done_once, commit__that_never_arrived_is_done_again,
+        commit__swallowed_is_resolved_after_the_deadline, commit__of_a_single_statement_too,
+        commit__statement_lost_before_it_is_done_again, commit__not_known_is_not_called_done,
+        hosts__next_one_is_taken_when_the_first_refuses,
+        hosts__next_one_is_taken_when_the_first_is_silent, hosts__read_only_server_is_not_taken);
+}
