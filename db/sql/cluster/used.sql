@@ -1,0 +1,4 @@
+-- Whether environments live in a cluster.
+-- param:  name text
+-- column: used boolean
+SELECT EXISTS (SELECT FROM environment WHERE cluster = $1) AS used;

@@ -1,0 +1,28 @@
+-- A deployment with its steps, and the lease row of its environment; steps: [{name, title}].
+-- No row when the release was yanked.
+-- param:  id uuid
+-- param:  environment_id uuid
+-- param:  app text
+-- param:  environment text
+-- param:  release_id uuid
+-- param:  strategy text
+-- param:  reason text
+-- param:  requested_by jsonb
+-- param:  plan jsonb
+-- param:  steps jsonb
+-- column: id uuid
+WITH lease AS (
+    INSERT INTO environment_lease (environment_id) VALUES ($2) ON CONFLICT DO NOTHING
+), made AS (
+    INSERT INTO deployment (id, environment_id, app, environment, release_id, version, strategy, kind, state, reason,
+                            requested_by, plan, current_step, wake_at, started_at)
+    SELECT $1, $2, $3, $4, r.id, r.version, $6, 'deploy', 'running', $7, $8, $9, $10 -> 0 ->> 'name',
+           clock_timestamp(), clock_timestamp()
+    FROM release r WHERE r.id = $5 AND r.yanked_at IS NULL
+    RETURNING id
+), steps AS (
+    INSERT INTO step (deployment_id, ordinal, name, title)
+    SELECT m.id, s.ordinal, s.step ->> 'name', s.step ->> 'title'
+    FROM made m, jsonb_array_elements($10) WITH ORDINALITY AS s (step, ordinal)
+)
+SELECT id FROM made;

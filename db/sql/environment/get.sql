@@ -1,0 +1,19 @@
+-- One environment, and the id of its active deployment.
+-- param:  app text
+-- param:  name text
+-- column: id uuid
+-- column: app text
+-- column: name text
+-- column: cluster text
+-- column: namespace text
+-- column: spec jsonb
+-- column: revision bigint
+-- column: manifests_revision bigint
+-- column: created_at timestamptz
+-- column: updated_at timestamptz
+-- column: active_id uuid
+SELECT e.id, e.app, e.name, e.cluster, e.namespace, e.spec, e.revision, e.manifests_revision, e.created_at, e.updated_at,
+       (SELECT d.id FROM deployment d
+        WHERE d.environment_id = e.id AND d.state IN ('running', 'paused', 'undoing', 'stuck')) AS active_id
+FROM environment e
+WHERE e.app = $1 AND e.name = $2;

@@ -1,0 +1,151 @@
+#include "handlers/answer.h"
+#include "base/cleanup.h"
+#include "base/ids.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+Status invalid_path(struct reply *r, const char *name, const char *why) {
+    reply_extra(r, "parameter", json_string(name));
+    return reply_refuse(r, E_INVALID_PATH, "{%s} in the path %s.", name, why);
+}
+
+Status invalid_query(struct reply *r, const char *name, const char *why) {
+    reply_extra(r, "parameter", json_string(name));
+    return reply_refuse(r, E_INVALID_QUERY, "%s in the query %s.", name, why);
+}
+
+Status path_name(const struct request *q, const char *name, const char **ret, struct reply *r) {
+    const char *value = request_param(q, name);
+
+    if (!name_valid(value))
+        return invalid_path(r, name,
+                            "is no name: lower-case letters, digits and inner dashes, at most 63");
+    *ret = value;
+    return STATUS_OK;
+}
+
+Status app_allowed(const struct request *q, const char *app, struct reply *r) {
+    if (principal_may_app(q->principal, app))
+        return STATUS_OK;
+    return reply_refuse(r, E_FORBIDDEN, "Your credential does not reach the app %s.", app);
+}
+
+Status path_app(const struct request *q, const char **ret, struct reply *r) {
+    const char *app = NULL;
+    Status s = path_name(q, "app", &app, r);
+
+    if (s == STATUS_OK)
+        s = app_allowed(q, app, r);
+    if (s == STATUS_OK)
+        *ret = app;
+    return s;
+}
+
+bool caller_sees_all(const struct request *q) {
+    for (const char *const *app = q->principal->apps; app && *app; app++)
+        if (!strcmp(*app, "*"))
+            return true;
+    return false;
+}
+
+const char *caller_apps(const struct request *q) {
+    static const char *const none[] = {NULL};
+
+    if (caller_sees_all(q))
+        return NULL;
+    return db_text_array(q->arena, q->principal->apps ? q->principal->apps : none);
+}
+
+Status answer(struct reply *r, unsigned status, json_t *body) {
+    json_decref(r->json);
+    r->json = body;
+    r->status = status;
+    return STATUS_OK;
+}
+
+const char *etag_of(struct arena *a, int64_t revision, int64_t created_us) {
+    return arena_printf(a, "%lld-%llx", (long long)revision, (long long)created_us);
+}
+
+Status put_rule(const struct request *q, const char *etag, bool equal, enum put_what *ret,
+                struct reply *r) {
+    *ret = !etag ? PUT_MAKE : equal ? PUT_KEEP : PUT_REPLACE;
+    if (*ret == PUT_REPLACE)
+        return request_if_match(q, etag, r);
+    if (*ret == PUT_MAKE && request_header(q, "If-Match"))
+        return reply_refuse(r, E_PRECONDITION_FAILED,
+                            "If-Match was given, but there is nothing yet.");
+    return STATUS_OK;
+}
+
+Status delete_rule(const struct request *q, const char *etag, struct reply *r) {
+    return request_header(q, "If-Match") ? request_if_match(q, etag, r) : STATUS_OK;
+}
+
+Status no_idempotency_key(const struct request *q, struct reply *r) {
+    if (!request_header(q, "Idempotency-Key"))
+        return STATUS_OK;
+    return not_supported(r, "Idempotency-Key",
+                         "The header Idempotency-Key is not supported yet: send none.");
+}
+
+Status not_supported(struct reply *r, const char *field, const char *format, ...) {
+    char detail[256];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(detail, sizeof detail, format, args);
+    va_end(args);
+    reply_field_error(r, field, "not-supported", "%s", detail);
+    return reply_refuse(r, E_NOT_SUPPORTED, "%s", detail);
+}
+
+Status body_name(const char *in_body, const char *in_path, struct reply *r) {
+    if (!in_body || !strcmp(in_body, in_path))
+        return STATUS_OK;
+    return reply_field_error(r, "/name", "mismatch", "The path says %s.", in_path);
+}
+
+Status refuse_errors(struct reply *r, const json_t *errors) {
+    const json_t *e;
+    size_t i;
+
+    json_array_foreach(errors, i, e)
+        reply_field_error(r, json_str(e, "field", ""), json_str(e, "code", "invalid"), "%s",
+                          json_str(e, "detail", ""));
+    return json_array_size(errors) ? E_INVALID_BODY : STATUS_OK;
+}
+
+Status record_by_caller(const struct request *q, struct db_tx *tx, const struct record_about *about,
+                        json_t *data, const char *format, ...) {
+    _cleanup_free_ char *data_text = data ? json_text(data) : NULL;
+    char message[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    json_decref(data);
+    return record_append(tx, &(struct record_entry){.app = about->app,
+                                                    .environment = about->environment,
+                                                    .actor = q->principal->actor_json,
+                                                    .from = q->remote,
+                                                    .action = about->action,
+                                                    .subject = about->subject,
+                                                    .message = message,
+                                                    .data = data_text,
+                                                    .deployment_id = about->deployment_id});
+}
+
+size_t page_rows(const struct page *page, const struct db_rows *rows) {
+    size_t n = db_rows_count(rows);
+
+    return n > (size_t)page->limit ? (size_t)page->limit : n;
+}
+
+const char *page_next(const struct page *page, const struct db_rows *rows, const char *position) {
+    size_t n = page_rows(page, rows);
+
+    return db_rows_count(rows) > n ? db_text(rows, n - 1, position) : NULL;
+}

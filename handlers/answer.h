@@ -1,0 +1,54 @@
+/* handlers/answer.h: what handlers share: names in paths, who may see which app, ETags, the rule of PUT, records. */
+#pragma once
+#include "db/record.h"
+#include "handlers/context.h"
+
+/* The path value `name`, which has to be a name.  Refuses E_INVALID_PATH, naming the segment. */
+MUSTCHECK Status path_name(const struct request *q, const char *name, const char **ret,
+                           struct reply *r);
+/* The path value {app}: a name, and the principal's.  Refuses E_INVALID_PATH, E_FORBIDDEN. */
+MUSTCHECK Status path_app(const struct request *q, const char **ret, struct reply *r);
+/* Refuses E_FORBIDDEN when the principal's apps do not hold this one. */
+MUSTCHECK Status app_allowed(const struct request *q, const char *app, struct reply *r);
+Status invalid_path(struct reply *r, const char *name, const char *why);
+Status invalid_query(struct reply *r, const char *name, const char *why);
+
+bool caller_sees_all(const struct request *q);
+/* The principal's apps as text[] for a list's query; NULL when it may see all. */
+const char *caller_apps(const struct request *q);
+
+/* Replaces what the reply holds (a transaction may run twice); takes body. */
+Status answer(struct reply *r, unsigned status, json_t *body);
+/* Of a row: changes with each write, and when a name is deleted and made again. */
+const char *etag_of(struct arena *a, int64_t revision, int64_t created_us);
+
+/* The rule of PUT: what to do, given what is there. */
+enum put_what { PUT_MAKE, PUT_REPLACE, PUT_KEEP /* it is equal */ };
+/* etag: of what is there, NULL when nothing is.  Refuses E_PRECONDITION_REQUIRED, E_PRECONDITION_FAILED. */
+MUSTCHECK Status put_rule(const struct request *q, const char *etag, bool equal, enum put_what *ret,
+                          struct reply *r);
+/* DELETE takes If-Match, but does not ask for it. */
+MUSTCHECK Status delete_rule(const struct request *q, const char *etag, struct reply *r);
+
+/* Idempotency-Key comes with a later issue; a caller must not believe that it holds.  Refuses E_NOT_SUPPORTED. */
+MUSTCHECK Status no_idempotency_key(const struct request *q, struct reply *r);
+/* Adds {field, code not-supported} to the reply's errors and refuses E_NOT_SUPPORTED. */
+Status not_supported(struct reply *r, const char *field, const char *format, ...) PRINTF(3, 4);
+
+/* The body's optional name has to be the path's.  Refuses E_INVALID_BODY. */
+MUSTCHECK Status body_name(const char *in_body, const char *in_path, struct reply *r);
+/* Copies errors of the domain into the reply.  Refuses E_INVALID_BODY when there are any. */
+MUSTCHECK Status refuse_errors(struct reply *r, const json_t *errors);
+
+/* A record by the caller.  message is a printf format; data (taken) may be NULL. */
+struct record_about {
+    const char *app, *environment, *action, *subject, *deployment_id;
+};
+MUSTCHECK Status record_by_caller(const struct request *q, struct db_tx *tx,
+                                  const struct record_about *about, json_t *data,
+                                  const char *format, ...) PRINTF(5, 6);
+
+/* Lists ask for one row more than the page holds: how many to answer, and the position of the last one (its column
+ * `position`, borrowed from the rows) when there are more, else NULL. */
+size_t page_rows(const struct page *page, const struct db_rows *rows);
+const char *page_next(const struct page *page, const struct db_rows *rows, const char *position);
