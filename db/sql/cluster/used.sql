@@ -1,4 +1,4 @@
 -- Whether environments live in a cluster.
 -- param:  name text
--- column: used boolean
+-- column: used bool
 SELECT EXISTS (SELECT FROM environment WHERE cluster = $1) AS used;

@@ -14,7 +14,7 @@
 -- column: version text
 -- column: image text
 -- column: digest text
--- column: yanked boolean
+-- column: yanked bool
 -- column: active_id uuid
 SELECT e.id AS environment_id, e.revision, e.cutover, e.spec, coalesce(r.manifests, e.manifests) AS manifests,
        c.name AS cluster, c.spec AS cluster_spec, c.revision AS cluster_revision,
