@@ -210,17 +210,16 @@ Status app_delete(struct request *q, const void *in, struct reply *r) {
 
 Status app_list(struct request *q, const void *in, struct reply *r) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    json_t *items = json_array();
+    json_t *items;
     struct page page;
     Status s = request_page(q, &page, r);
 
     (void)in;
     if (s == STATUS_OK)
         s = db_app_list(context_of(q)->pool, page.after, caller_apps(q), page.limit + 1, &rows);
-    if (s != STATUS_OK) {
-        json_decref(items);
+    if (s != STATUS_OK)
         return s;
-    }
+    items = json_array();
     for (size_t i = 0; i < page_rows(&page, rows); i++) {
         struct app_row row = app_row(rows, i);
 

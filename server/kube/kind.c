@@ -21,6 +21,8 @@ static const struct kube_kind kinds[KUBE_KINDS] = {
     [KUBE_NAMESPACE] = {"Namespace", "v1", "namespaces", false},
     [KUBE_EVENT] = {"Event", "v1", "events", true},
     [KUBE_SECRET] = {"Secret", "v1", "secrets", true},
+    [KUBE_SELF_SUBJECT_ACCESS_REVIEW] = {"SelfSubjectAccessReview", "authorization.k8s.io/v1",
+                                         "selfsubjectaccessreviews", false},
 };
 
 const struct kube_kind *kube_kind_row(KubeKind k) {

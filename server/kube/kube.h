@@ -24,6 +24,7 @@ typedef enum KubeKind { /* one table in kube/kind.c: apiVersion, plural, namespa
                         KUBE_NAMESPACE,
                         KUBE_EVENT,
                         KUBE_SECRET, /* read only, for a check's header; never stored */
+                        KUBE_SELF_SUBJECT_ACCESS_REVIEW, /* create only: may we? */
                         KUBE_KINDS
 } KubeKind;
 const char *kube_kind_name(KubeKind k); /* "Deployment" */

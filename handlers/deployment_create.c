@@ -1,0 +1,303 @@
+/* handlers/deployment_create.c: POST /deployments.  The cluster is observed outside any transaction; the transaction that
+ * makes the deployment active then holds only if nothing changed since (law 4), else everything is looked at again. */
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/ids.h"
+#include "domain/semver.h"
+#include "handlers/answer.h"
+#include "handlers/cluster_status.h"
+#include "handlers/deployment.h"
+#include "handlers/handlers.h"
+#include "kube/yaml.h"
+#include "rollout/plan.h"
+#include "rollout/step.h"
+#include "worker/observe.h"
+#include <string.h>
+
+enum { TRIES = 5 };
+
+struct create_in {
+    const char *app, *environment, *version, *strategy, *reason;
+    int64_t scheduled_us;
+    bool queue, dry_run;
+    json_t *params;
+};
+
+static Status create_check(const json_t *body, struct reply *r) {
+    const json_t *params = json_object_get(body, "params"), *wait = json_object_get(params, "wait");
+    struct semver version;
+
+    if (!semver_parse(json_str(body, "version", ""), &version))
+        return reply_field_error(r, "/version", "invalid", "A semantic version, like v1.2.3.");
+    if (strcmp(json_str(body, "strategy", "blue-green"), "blue-green") != 0)
+        return not_supported(r, "/strategy", "Only the strategy blue-green is supported yet.");
+    if (json_is_string(json_object_get(body, "scheduled_at")))
+        return not_supported(r, "/scheduled_at", "Scheduling is not supported yet.");
+    if (json_bool(body, "queue", false))
+        return not_supported(r, "/queue", "Queueing is not supported yet.");
+    if (json_bool(body, "dry_run", false))
+        return not_supported(r, "/dry_run", "Dry runs are not supported yet.");
+    if (strcmp(json_str(params, "promote", "auto"), "auto") != 0)
+        return not_supported(r, "/params/promote", "Only promote auto is supported yet.");
+    if (wait && !json_is_null(wait) && !json_is_false(wait))
+        return not_supported(r, "/params/wait", "Waiting for gates is not supported yet.");
+    return STATUS_OK;
+}
+
+static const struct field params_fields[] = {
+    {.name = "promote", .type = FIELD_ENUM, .offset = FIELD_NOWHERE, .words = "auto|manual"},
+    {.name = "wait", .type = FIELD_ANY, .offset = FIELD_NOWHERE},
+};
+static const struct body_schema params_schema = {
+    .name = "DeploymentParams",
+    .fields = params_fields,
+    .count = sizeof params_fields / sizeof *params_fields,
+};
+
+// clang-format off
+#define AT(member) .offset = offsetof(struct create_in, member)
+static const struct field create_fields[] = {
+    {.name = "app",          .type = FIELD_NAME,   AT(app),         .required = true},
+    {.name = "environment",  .type = FIELD_NAME,   AT(environment), .required = true},
+    {.name = "version",      .type = FIELD_STRING, AT(version),     .required = true, .min = 1, .max = 129},
+    {.name = "strategy",     .type = FIELD_ENUM,   AT(strategy),    .words = "blue-green|rolling|canary"},
+    {.name = "reason",       .type = FIELD_STRING, AT(reason),      .max = 1024},
+    {.name = "scheduled_at", .type = FIELD_TIME,   AT(scheduled_us)},
+    {.name = "queue",        .type = FIELD_BOOL,   AT(queue)},
+    {.name = "dry_run",      .type = FIELD_BOOL,   AT(dry_run)},
+    {.name = "params",       .type = FIELD_OBJECT, AT(params),      .schema = &params_schema},
+};
+#undef AT
+// clang-format on
+const struct body_schema deployment_schema = {
+    .name = "DeploymentInput",
+    .fields = create_fields,
+    .count = sizeof create_fields / sizeof *create_fields,
+    .size = sizeof(struct create_in),
+    .check = create_check,
+};
+
+struct create {
+    struct request *q;
+    struct reply *r;
+    const struct create_in *in;
+    struct deployment_basis basis; /* borrowed from its rows */
+    const char *id, *plan, *steps;
+    const json_t *plan_json;
+};
+
+static Status refuse_busy(struct create *c, const char *active_id) {
+    struct reply *r = c->r;
+
+    r->location = active_id ? deployment_link(r->arena, active_id) : NULL;
+    reply_extra(r, "deployment", active_id ? json_string(active_id) : json_null());
+    if (active_id)
+        reply_extra(r, "links", json_pack("{s:s}", "deployment", r->location));
+    return reply_refuse(r, E_ENVIRONMENT_BUSY, "Deployment %s is active in %s/%s.",
+                        active_id ? active_id : "another", c->in->app, c->in->environment);
+}
+
+static Status refuse_yanked(struct create *c) {
+    return reply_refuse(c->r, E_RELEASE_YANKED, "Release %s of %s was taken out of use.",
+                        c->in->version, c->in->app);
+}
+
+/* What is stored: environment, cluster, release, and that none of it forbids a start. */
+static Status read_basis(struct create *c, const char *version_key, struct db_rows **ret) {
+    const struct create_in *in = c->in;
+    Status s = db_deployment_prepare(context_of(c->q)->pool, in->app, in->environment, version_key,
+                                     ret);
+
+    if (s != STATUS_OK)
+        return s;
+    if (db_rows_count(*ret) == 0)
+        return reply_refuse(c->r, E_NOT_FOUND, "App %s has no environment %s.", in->app,
+                            in->environment);
+    c->basis = deployment_basis(*ret);
+    if (!c->basis.release_id)
+        return reply_refuse(c->r, E_NOT_FOUND, "App %s has no release %s.", in->app, in->version);
+    if (c->basis.yanked)
+        return refuse_yanked(c);
+    return c->basis.active_id ? refuse_busy(c, c->basis.active_id) : STATUS_OK;
+}
+
+static Status observe(struct create *c, const json_t *spec, struct seen *ret) {
+    _cleanup_(kube_cluster_unref) struct kube_cluster *cluster = NULL;
+    const struct deployment_basis *b = &c->basis;
+    Status s = cluster_of(c->q, b->cluster, b->cluster_spec, b->cluster_revision, &cluster, c->r);
+
+    if (s != STATUS_OK)
+        return s;
+    kube_watch(cluster, json_str(spec, "namespace", ""));
+    observe_now(cluster, spec, ret);
+    if (ret->reachable)
+        return STATUS_OK;
+    c->r->retry_after_s = 5;
+    return reply_refuse(c->r, E_CLUSTER_UNAVAILABLE, "Cluster %s does not answer: %s", b->cluster,
+                        ret->error);
+}
+
+static Status parse_manifests(struct create *c, json_t **ret) {
+    const char *text = c->basis.manifests;
+    char line[256] = "";
+
+    if (!text)
+        return STATUS_OK;
+    *ret = kube_yaml_documents(text, strlen(text), line, sizeof line);
+    if (*ret)
+        return STATUS_OK;
+    return reply_field_error(c->r, "/version", "manifests", "The manifests cannot be read: %s",
+                             line);
+}
+
+/* The plan, fixed before the transaction: its text in the arena, the JSON yours. */
+static Status make_plan(struct create *c, const json_t *spec, json_t **ret) {
+    json_auto_t *documents = NULL;
+    _cleanup_free_ char *text = NULL;
+    struct seen seen = {0};
+    const char *why = "";
+    struct plan_request in = {.spec = spec,
+                              .version = c->basis.version,
+                              .image = c->basis.image,
+                              .digest = c->basis.digest,
+                              .seen = &seen};
+    Status s = parse_manifests(c, &documents);
+
+    if (s == STATUS_OK)
+        s = observe(c, spec, &seen);
+    if (s != STATUS_OK)
+        return s;
+    in.documents = documents;
+    s = plan_make(&in, c->q->arena, ret, &why);
+    if (s == E_INVALID_BODY)
+        return reply_field_error(c->r, "/version", "manifests", "%s", why);
+    if (s != STATUS_OK)
+        return s;
+    text = json_text(*ret);
+    c->plan = arena_strdup(c->q->arena, text);
+    c->plan_json = *ret;
+    return STATUS_OK;
+}
+
+static json_t *steps_json(const char *strategy) {
+    json_t *steps = json_array();
+    size_t n = 0;
+    const struct step_row *rows = strategy_steps(strategy, &n);
+
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(steps, json_pack("{s:s, s:s}", "name", rows[i].name, "title",
+                                               rows[i].title));
+    return steps;
+}
+
+static Status create_records(struct db_tx *tx, const struct create *c) {
+    const struct create_in *in = c->in;
+    struct record_about about = {.app = in->app,
+                                 .environment = in->environment,
+                                 .action = "deployment.created",
+                                 .subject = c->id,
+                                 .deployment_id = c->id};
+    json_t *target = json_object_get(c->plan_json, "target");
+    json_t *from = json_object_get(c->plan_json, "from");
+    Status s = record_by_caller(
+        c->q, tx, &about,
+        json_pack("{s:s, s:s, s:s, s:O, s:O, s:s?}", "version", c->basis.version, "strategy",
+                  "blue-green", "kind", "deploy", "from", from, "to", target, "reason", in->reason),
+        "Deployment of %s %s to %s was requested.", in->app, c->basis.version, in->environment);
+
+    if (s != STATUS_OK)
+        return s;
+    about.action = "deployment.started";
+    return record_by_caller(c->q, tx, &about, NULL, "Deployment of %s %s to %s started.", in->app,
+                            c->basis.version, in->environment);
+}
+
+static Status create_tx(struct db_tx *tx, void *ctx) {
+    struct create *c = ctx;
+    const struct create_in *in = c->in;
+    const struct deployment_new new = {.id = c->id,
+                                       .environment_id = c->basis.environment_id,
+                                       .app = in->app,
+                                       .environment = in->environment,
+                                       .release_id = c->basis.release_id,
+                                       .strategy = "blue-green",
+                                       .reason = in->reason,
+                                       .requested_by = c->q->principal->actor_json,
+                                       .plan = c->plan,
+                                       .steps = c->steps};
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    struct deployment_row row;
+    Status s = db_deployment_begin(tx, &c->basis);
+
+    if (s == STATUS_OK)
+        s = db_deployment_insert(tx, &new);
+    if (s == STATUS_OK)
+        s = db_deployment_get_in(tx, c->id, &rows);
+    if (s != STATUS_OK)
+        return s;
+    row = deployment_row(rows, 0);
+    answer(c->r, 202, deployment_json(&row));
+    return create_records(tx, c);
+}
+
+/* Lost against law 1 at the last moment: by whom? */
+static Status busy_after_all(struct create *c) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    Status s = db_deployment_active(context_of(c->q)->pool, c->basis.environment_id, &rows);
+
+    if (s != STATUS_OK)
+        return s;
+    return refuse_busy(c, db_rows_count(rows) ? arena_strdup(c->q->arena, db_text(rows, 0, "id"))
+                                              : NULL);
+}
+
+/* One look and one attempt.  E_PRECONDITION_FAILED: something changed in between. */
+static Status create_once(struct create *c, const char *version_key) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    json_auto_t *spec = NULL;
+    json_auto_t *plan = NULL;
+    Status s = read_basis(c, version_key, &rows);
+
+    if (s != STATUS_OK)
+        return s;
+    spec = json_parse(c->basis.spec);
+    s = make_plan(c, spec, &plan);
+    if (s == STATUS_OK)
+        s = db_tx_run(context_of(c->q)->pool, "deployment_create", DB_READ_COMMITTED, create_tx, c);
+    if (s == E_ENVIRONMENT_BUSY)
+        return busy_after_all(c);
+    if (s == E_RELEASE_YANKED && !c->r->detail)
+        return refuse_yanked(c);
+    if (s != STATUS_OK)
+        return s;
+    bus_publish(context_of(c->q)->bus, c->basis.environment_id);
+    worker_wake(context_of(c->q)->worker, c->basis.environment_id);
+    c->r->location = deployment_link(c->q->arena, c->id);
+    return STATUS_OK;
+}
+
+Status deployment_create(struct request *q, const void *body, struct reply *r) {
+    struct create c = {.q = q, .r = r, .in = body};
+    json_auto_t *steps = steps_json("blue-green");
+    _cleanup_free_ char *steps_text = json_text(steps);
+    struct semver version;
+    char id[UUID_TEXT];
+    Status s = app_allowed(q, c.in->app, r);
+
+    if (s == STATUS_OK)
+        s = no_idempotency_key(q, r);
+    if (s != STATUS_OK)
+        return s;
+    if (!semver_parse(c.in->version, &version))
+        return FAULT_BUG; /* the schema's check saw to it */
+    c.id = uuid_v7(id);
+    c.steps = steps_text;
+    for (int i = 0; i < TRIES; i++) {
+        s = create_once(&c, version.key);
+        if (s != E_PRECONDITION_FAILED)
+            return s;
+    }
+    r->retry_after_s = 1;
+    return reply_refuse(r, E_OVERLOADED, "Environment %s/%s keeps changing: try again.", c.in->app,
+                        c.in->environment);
+}

@@ -1,0 +1,116 @@
+/* handlers/documents.c: the API's own description: the OpenAPI document, and pages that people can read. */
+#include "handlers/documents.h"
+#include "base/cleanup.h"
+#include "base/strbuf.h"
+#include "handlers/answer.h"
+#include "handlers/handlers.h"
+#include "handlers/routes.h"
+#include <string.h>
+
+enum { PAGE_BYTES = 512 * 1024 };
+
+static const char html[] = "text/html; charset=utf-8";
+static const char style[] =
+    "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
+    "code{font-family:ui-monospace,monospace}td,th{text-align:left;padding:.2rem .8rem .2rem 0;"
+    "vertical-align:top}</style>";
+
+static Status answer_raw(struct reply *r, char *text, size_t n, const char *content_type) {
+    r->raw = text;
+    r->raw_len = n;
+    r->content_type = content_type;
+    return STATUS_OK;
+}
+
+Status openapi_get(struct request *q, const void *in, struct reply *r) {
+    size_t n = strlen(openapi_json);
+
+    (void)q;
+    (void)in;
+    return answer_raw(r, xstrndup(openapi_json, n), n, "application/json");
+}
+
+static const char *method_text(HttpMethod m) {
+    static const char *const texts[] = {"GET", "PUT", "POST", "DELETE"};
+
+    return texts[m];
+}
+
+static void page_begin(struct strbuf *out, const char *title) {
+    strbuf_addf(out,
+                "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>%s</title>%s"
+                "<h1>%s</h1>",
+                title, style, title);
+}
+
+/* Where a code is said: what it means, and what to do. */
+static const struct {
+    const char *code, *text;
+} advice[] = {
+#include "handlers/advice.inc"
+};
+
+static const char *advice_for(const char *code) {
+    for (size_t i = 0; i < sizeof advice / sizeof *advice; i++)
+        if (!strcmp(advice[i].code, code))
+            return advice[i].text;
+    return "";
+}
+
+static const struct status_row *row_of(const char *code) {
+    const struct status_row *row;
+
+    for (unsigned i = 0; (row = status_row_at(i)); i++)
+        if (!strcmp(row->code, code))
+            return row;
+    return !strcmp(code, "internal") ? status_row(FAULT_BUG) : NULL;
+}
+
+Status docs_error_get(struct request *q, const void *in, struct reply *r) {
+    _cleanup_(strbuf_done) struct strbuf out = STRBUF(PAGE_BYTES);
+    const struct status_row *row = row_of(request_param(q, "code"));
+
+    (void)in;
+    if (!row)
+        return reply_refuse(r, E_NOT_FOUND, "There is no such error code.");
+    page_begin(&out, row->title);
+    strbuf_addf(&out,
+                "<p>Code <code>%s</code>, HTTP status %u.</p><p>%s</p>"
+                "<p><a href=\"/api/docs\">All operations and codes</a></p>",
+                row->code, row->http, advice_for(row->code));
+    r->raw_len = out.len;
+    return answer_raw(r, strbuf_take(&out), r->raw_len, html);
+}
+
+static void put_operations(struct strbuf *out) {
+    strbuf_adds(out, "<h2>Operations</h2><table><tr><th>Operation<th>Call<th>Scope");
+    for (const struct route *route = routes; route->operation; route++)
+        strbuf_addf(out, "<tr><td>%s<td><code>%s %s</code><td><code>%s</code>", route->operation,
+                    method_text(route->method), route->path, route->scope);
+    strbuf_adds(out, "</table>");
+}
+
+static void put_codes(struct strbuf *out) {
+    const struct status_row *row;
+
+    strbuf_adds(out, "<h2>Error codes</h2><table><tr><th>Status<th>Code<th>Meaning");
+    for (unsigned i = 0; (row = status_row_at(i)); i++)
+        strbuf_addf(out,
+                    "<tr><td>%u<td><a href=\"/api/docs/errors/%s\"><code>%s</code></a><td>%s",
+                    row->http, row->code, row->code, row->title);
+    strbuf_adds(out, "</table>");
+}
+
+Status docs_get(struct request *q, const void *in, struct reply *r) {
+    _cleanup_(strbuf_done) struct strbuf out = STRBUF(PAGE_BYTES);
+
+    (void)q;
+    (void)in;
+    page_begin(&out, "Sluice " SLUICE_VERSION);
+    strbuf_adds(&out, "<p>The whole description is the OpenAPI document at "
+                      "<a href=\"/api/openapi.json\">/api/openapi.json</a>.</p>");
+    put_operations(&out);
+    put_codes(&out);
+    r->raw_len = out.len;
+    return answer_raw(r, strbuf_take(&out), r->raw_len, html);
+}

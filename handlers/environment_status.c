@@ -1,0 +1,69 @@
+#include "handlers/environment_status.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "db/cluster.h"
+#include "worker/observe.h"
+#include <stdio.h>
+
+/* The cluster of an environment; NULL with a line when it cannot be had. */
+static struct kube_cluster *cluster_for(struct server_context *context,
+                                        const struct environment_row *row, char line[256]) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    json_auto_t *spec = NULL;
+    struct kube_cluster *c = NULL;
+    struct cluster_row cluster;
+
+    snprintf(line, 256, "the cluster %s is not known", row->cluster);
+    if (db_cluster_get(context->pool, row->cluster, &rows) != STATUS_OK || !db_rows_count(rows))
+        return NULL;
+    cluster = cluster_row(rows, 0);
+    spec = json_parse(cluster.spec);
+    if (kube_clusters_get(context->clusters, row->cluster, spec, cluster.revision, &c, line, 256) !=
+        STATUS_OK)
+        return NULL;
+    return c;
+}
+
+/* Whether the cache holds every kind, or says why it does not. */
+static bool cache_speaks(struct kube_cluster *c, const char *namespace_) {
+    static const KubeKind kinds[] = {KUBE_SERVICE, KUBE_DEPLOYMENT, KUBE_REPLICA_SET, KUBE_POD,
+                                     KUBE_ENDPOINT_SLICE};
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char why[256] = "";
+
+        if (kube_cached_at(c, kinds[i], namespace_))
+            continue;
+        kube_cached_error(c, kinds[i], namespace_, why, sizeof why);
+        return why[0] != '\0';
+    }
+    return true;
+}
+
+json_t *environment_status(struct server_context *context, const struct environment_row *row,
+                           bool ask) {
+    _cleanup_(kube_cluster_unref) struct kube_cluster *c = NULL;
+    json_auto_t *spec = json_parse(row->spec);
+    struct seen seen = {.now_us = clock_now_us()};
+    json_t *status;
+
+    c = cluster_for(context, row, seen.error);
+    if (c) {
+        kube_watch(c, row->namespace_);
+        if (ask && !cache_speaks(c, row->namespace_))
+            observe_now(c, spec, &seen);
+        else
+            observe_cached(c, spec, &seen);
+    }
+    status = observe_status(spec, &seen);
+    json_set_str(status, "deployment", row->active_id);
+    return status;
+}
+
+void environment_watch(struct server_context *context, const struct environment_row *row) {
+    char line[256];
+    _cleanup_(kube_cluster_unref) struct kube_cluster *c = cluster_for(context, row, line);
+
+    if (c)
+        kube_watch(c, row->namespace_);
+}
