@@ -67,3 +67,19 @@ function(sluice_embed_sql target)
   add_custom_target(sluice_sql DEPENDS "${out}/statements.inc" "${out}/statements.h" "${out}/migrations.inc")
   add_dependencies(${target} sluice_sql)
 endfunction()
+
+# openapi/openapi.yaml as JSON, for the target that serves it.
+function(sluice_embed_openapi target)
+  set(out "${CMAKE_BINARY_DIR}/generated/openapi")
+  file(MAKE_DIRECTORY "${out}")
+  add_executable(embed_openapi "${CMAKE_SOURCE_DIR}/openapi/embed.c")
+  set_target_properties(embed_openapi PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tools")
+  sluice_link(embed_openapi base kube)
+  add_custom_command(
+      OUTPUT "${out}/openapi.inc"
+      COMMAND embed_openapi "${CMAKE_SOURCE_DIR}/openapi/openapi.yaml" "${out}/openapi.inc"
+      DEPENDS "${CMAKE_SOURCE_DIR}/openapi/openapi.yaml" embed_openapi
+      VERBATIM)
+  add_custom_target(sluice_openapi DEPENDS "${out}/openapi.inc")
+  add_dependencies(${target} sluice_openapi)
+endfunction()

@@ -1,4 +1,5 @@
-/* db/app.h: rows of apps.  Rows are the caller's to free; the texts of a struct are borrowed from them. */
+/* db/app.h: rows of apps.  Rows are the caller's to free; the texts of a struct are borrowed from
+ * them. */
 #pragma once
 #include "db/db.h"
 

@@ -1,4 +1,5 @@
-/* db/cluster.h: rows of clusters.  Rows are the caller's to free; the texts of a struct are borrowed from them. */
+/* db/cluster.h: rows of clusters.  Rows are the caller's to free; the texts of a struct are
+ * borrowed from them. */
 #pragma once
 #include "db/db.h"
 

@@ -70,19 +70,19 @@ struct deployment_basis deployment_basis(const struct db_rows *rows) {
 
 Status db_deployment_begin(struct db_tx *tx, const struct deployment_basis *basis) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    Status s = db_query(
-        tx, SQL_ENVIRONMENT_BEGIN, &rows,
-        DB_PARAMS(basis->environment_id, DB_INT(basis->revision), DB_INT(basis->cutover)));
+    Status s =
+        db_query(tx, SQL_ENVIRONMENT_BEGIN, &rows,
+                 DB_PARAMS(basis->environment_id, DB_INT(basis->revision), DB_INT(basis->cutover)));
 
     return s == STATUS_OK && db_rows_count(rows) == 0 ? E_PRECONDITION_FAILED : s;
 }
 
 Status db_deployment_insert(struct db_tx *tx, const struct deployment_new *in) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    Status s = db_query(tx, SQL_DEPLOYMENT_INSERT, &rows,
-                        DB_PARAMS(in->id, in->environment_id, in->app, in->environment,
-                                  in->release_id, in->strategy, in->reason, in->requested_by,
-                                  in->plan, in->steps));
+    Status s =
+        db_query(tx, SQL_DEPLOYMENT_INSERT, &rows,
+                 DB_PARAMS(in->id, in->environment_id, in->app, in->environment, in->release_id,
+                           in->strategy, in->reason, in->requested_by, in->plan, in->steps));
 
     if (s == E_WRONG_STATE && !strcmp(db_tx_constraint(tx), "deployment_one_active"))
         return E_ENVIRONMENT_BUSY;

@@ -1,12 +1,14 @@
-/* db/deployment.h: rows of deployments, as people read them, and the start of one.  The runner's own statements are the
- * worker's.  Rows are the caller's to free; the texts of a struct are borrowed from them. */
+/* db/deployment.h: rows of deployments, as people read them, and the start of one.  The runner's
+ * own statements are the worker's.  Rows are the caller's to free; the texts of a struct are
+ * borrowed from them. */
 #pragma once
 #include "db/db.h"
 
 struct deployment_row {
     const char *id, *environment_id, *app, *environment, *version, *strategy, *kind, *state;
     const char *reason, *current_step, *acceptance, *rolled_back_by, *rollback_of;
-    const char *requested_by, *from, *to, *failure, *steps; /* JSON texts; failure and steps may be NULL */
+    const char *requested_by, *from, *to, *failure,
+        *steps; /* JSON texts; failure and steps may be NULL */
     int64_t confirmed_us, created_us, started_us, ended_us;
 };
 struct deployment_row deployment_row(const struct db_rows *rows, size_t i);
@@ -26,7 +28,8 @@ MUSTCHECK Status db_deployment_list(struct db_pool *p, const struct deployment_f
 
 /* What a create needs to know.  No row: no such environment; release_id NULL: no such release. */
 struct deployment_basis {
-    const char *environment_id, *spec, *manifests; /* manifests: the release's, else the environment's, else NULL */
+    const char *environment_id, *spec,
+        *manifests; /* manifests: the release's, else the environment's, else NULL */
     const char *cluster, *cluster_spec;
     const char *release_id, *version, *image, *digest, *active_id;
     int64_t revision, cutover, cluster_revision;
@@ -40,8 +43,8 @@ struct deployment_new {
     const char *id, *environment_id, *app, *environment, *release_id, *strategy, *reason;
     const char *requested_by, *plan, *steps; /* JSON texts; steps: [{name, title}] */
 };
-/* Law 4, the first statement: E_PRECONDITION_FAILED when the environment changed or a deployment ended since the basis
- * was read. */
+/* Law 4, the first statement: E_PRECONDITION_FAILED when the environment changed or a deployment
+ * ended since the basis was read. */
 MUSTCHECK Status db_deployment_begin(struct db_tx *tx, const struct deployment_basis *basis);
 /* Refuses E_ENVIRONMENT_BUSY (law 1), E_RELEASE_YANKED. */
 MUSTCHECK Status db_deployment_insert(struct db_tx *tx, const struct deployment_new *in);

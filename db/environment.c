@@ -34,8 +34,9 @@ Status db_environment_lock(struct db_tx *tx, const char *app, const char *name,
 
 Status db_environment_insert(struct db_tx *tx, const struct environment_new *in, bool *ret_made) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    Status s = db_query(tx, SQL_ENVIRONMENT_INSERT, &rows,
-                        DB_PARAMS(in->id, in->app, in->name, in->cluster, in->namespace_, in->spec));
+    Status s =
+        db_query(tx, SQL_ENVIRONMENT_INSERT, &rows,
+                 DB_PARAMS(in->id, in->app, in->name, in->cluster, in->namespace_, in->spec));
 
     *ret_made = db_rows_count(rows) > 0;
     return s;

@@ -1,4 +1,5 @@
-/* db/environment.h: rows of environments.  Rows are the caller's to free; the texts of a struct are borrowed from them. */
+/* db/environment.h: rows of environments.  Rows are the caller's to free; the texts of a struct are
+ * borrowed from them. */
 #pragma once
 #include "db/db.h"
 
@@ -20,7 +21,8 @@ MUSTCHECK Status db_environment_lock(struct db_tx *tx, const char *app, const ch
 struct environment_new {
     const char *id, *app, *name, *cluster, *namespace_, *spec;
 };
-/* *ret_made false: somebody else made it meanwhile.  Refuses E_IN_USE when app or cluster do not exist. */
+/* *ret_made false: somebody else made it meanwhile.  Refuses E_IN_USE when app or cluster do not
+ * exist. */
 MUSTCHECK Status db_environment_insert(struct db_tx *tx, const struct environment_new *in,
                                        bool *ret_made);
 MUSTCHECK Status db_environment_update(struct db_tx *tx, const struct environment_new *in);
@@ -28,8 +30,9 @@ MUSTCHECK Status db_environment_delete(struct db_tx *tx, const char *id);
 MUSTCHECK Status db_environment_list(struct db_pool *p, const char *app, const char *after,
                                      int64_t limit, struct db_rows **ret);
 
-/* Law 1: replaces the environment's claims with these objects ([{kind, name}]) of a cluster's namespace.  Rows: those
- * that another environment has: kind, name, app, environment (the last two may be null). */
+/* Law 1: replaces the environment's claims with these objects ([{kind, name}]) of a cluster's
+ * namespace.  Rows: those that another environment has: kind, name, app, environment (the last two
+ * may be null). */
 MUSTCHECK Status db_environment_claim(struct db_tx *tx, const char *id, const char *cluster_uid,
                                       const char *namespace_, const char *objects,
                                       struct db_rows **ret);

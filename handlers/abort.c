@@ -1,5 +1,6 @@
-/* handlers/abort.c: POST /deployments/{id}/abort.  Asked for in one transaction on the reserved connection; answered when
- * the write to the Service was seen (confirmed_at), which the caller waits for without holding a thread. */
+/* handlers/abort.c: POST /deployments/{id}/abort.  Asked for in one transaction on the reserved
+ * connection; answered when the write to the Service was seen (confirmed_at), which the caller
+ * waits for without holding a thread. */
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "handlers/answer.h"
@@ -15,7 +16,10 @@ struct verb_in {
     const char *reason;
 };
 static const struct field verb_fields[] = {
-    {.name = "reason", .type = FIELD_STRING, .offset = offsetof(struct verb_in, reason), .max = 1024},
+    {.name = "reason",
+     .type = FIELD_STRING,
+     .offset = offsetof(struct verb_in, reason),
+     .max = 1024},
 };
 const struct body_schema verb_schema = {
     .name = "Verb",
@@ -93,9 +97,9 @@ static Status refuse_unconfirmed(struct request *q, const struct deployment_row 
     }
     if (!strcmp(row->state, "stuck"))
         return reply_refuse(r, E_NOT_CONFIRMED, "The deployment is stuck: see its failure.");
-    return reply_refuse(r, E_NOT_CONFIRMED,
-                        "The Service was not seen to carry our write within %d s; the work goes on.",
-                        CONFIRM_S);
+    return reply_refuse(
+        r, E_NOT_CONFIRMED,
+        "The Service was not seen to carry our write within %d s; the work goes on.", CONFIRM_S);
 }
 
 Status deployment_abort_verb(struct request *q, const void *in, struct reply *r) {

@@ -1,4 +1,5 @@
-/* handlers/answer.h: what handlers share: names in paths, who may see which app, ETags, the rule of PUT, records. */
+/* handlers/answer.h: what handlers share: names in paths, who may see which app, ETags, the rule of
+ * PUT, records. */
 #pragma once
 #include "db/record.h"
 #include "handlers/context.h"
@@ -24,13 +25,15 @@ const char *etag_of(struct arena *a, int64_t revision, int64_t created_us);
 
 /* The rule of PUT: what to do, given what is there. */
 enum put_what { PUT_MAKE, PUT_REPLACE, PUT_KEEP /* it is equal */ };
-/* etag: of what is there, NULL when nothing is.  Refuses E_PRECONDITION_REQUIRED, E_PRECONDITION_FAILED. */
+/* etag: of what is there, NULL when nothing is.  Refuses E_PRECONDITION_REQUIRED,
+ * E_PRECONDITION_FAILED. */
 MUSTCHECK Status put_rule(const struct request *q, const char *etag, bool equal, enum put_what *ret,
                           struct reply *r);
 /* DELETE takes If-Match, but does not ask for it. */
 MUSTCHECK Status delete_rule(const struct request *q, const char *etag, struct reply *r);
 
-/* Idempotency-Key comes with a later issue; a caller must not believe that it holds.  Refuses E_NOT_SUPPORTED. */
+/* Idempotency-Key comes with a later issue; a caller must not believe that it holds.  Refuses
+ * E_NOT_SUPPORTED. */
 MUSTCHECK Status no_idempotency_key(const struct request *q, struct reply *r);
 /* Adds {field, code not-supported} to the reply's errors and refuses E_NOT_SUPPORTED. */
 Status not_supported(struct reply *r, const char *field, const char *format, ...) PRINTF(3, 4);
@@ -48,7 +51,7 @@ MUSTCHECK Status record_by_caller(const struct request *q, struct db_tx *tx,
                                   const struct record_about *about, json_t *data,
                                   const char *format, ...) PRINTF(5, 6);
 
-/* Lists ask for one row more than the page holds: how many to answer, and the position of the last one (its column
- * `position`, borrowed from the rows) when there are more, else NULL. */
+/* Lists ask for one row more than the page holds: how many to answer, and the position of the last
+ * one (its column `position`, borrowed from the rows) when there are more, else NULL. */
 size_t page_rows(const struct page *page, const struct db_rows *rows);
 const char *page_next(const struct page *page, const struct db_rows *rows, const char *position);

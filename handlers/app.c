@@ -1,6 +1,6 @@
 /* handlers/app.c: apps. */
-#include "base/cleanup.h"
 #include "db/app.h"
+#include "base/cleanup.h"
 #include "domain/release.h"
 #include "handlers/answer.h"
 #include "handlers/handlers.h"
@@ -35,10 +35,7 @@ static const struct field app_fields[] = {
      .offset = offsetof(struct app_in, image),
      .min = 1,
      .max = IMAGE_MAX},
-    {.name = "owners",
-     .type = FIELD_STRINGS,
-     .offset = offsetof(struct app_in, owners),
-     .max = 64},
+    {.name = "owners", .type = FIELD_STRINGS, .offset = offsetof(struct app_in, owners), .max = 64},
 };
 const struct body_schema app_schema = {
     .name = "AppInput",
@@ -137,8 +134,7 @@ static Status app_put_once(struct db_tx *tx, const struct app_write *w, bool *re
     if (s != STATUS_OK || *ret_again)
         return s;
     s = app_answer(w->q, w->r, what == PUT_MAKE ? 201 : 200, rows);
-    return s != STATUS_OK ? s
-                          : app_record(w, tx, "app.put", what == PUT_MAKE ? "made" : "changed");
+    return s != STATUS_OK ? s : app_record(w, tx, "app.put", what == PUT_MAKE ? "made" : "changed");
 }
 
 static Status app_put_tx(struct db_tx *tx, void *ctx) {

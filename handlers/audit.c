@@ -1,5 +1,5 @@
-/* handlers/audit.c: the chains as auditors read them: the stored lines, byte for byte, page by page out of the database
- * and without holding them all in memory. */
+/* handlers/audit.c: the chains as auditors read them: the stored lines, byte for byte, page by page
+ * out of the database and without holding them all in memory. */
 #include "base/cleanup.h"
 #include "base/ids.h"
 #include "base/strbuf.h"
@@ -46,8 +46,7 @@ static const struct stream_source reading_source = {.fill = reading_fill,
 /* system, APP or APP/ENV. */
 static Status chain_allowed(struct request *q, const char *chain, struct reply *r) {
     const char *slash = strchr(chain, '/');
-    const char *app =
-        slash ? arena_strndup(q->arena, chain, (size_t)(slash - chain)) : chain;
+    const char *app = slash ? arena_strndup(q->arena, chain, (size_t)(slash - chain)) : chain;
 
     if (!name_valid(app) || (slash && !name_valid(slash + 1)))
         return reply_query_error(r, "chain", "format", "system, APP or APP/ENVIRONMENT.");

@@ -1,6 +1,6 @@
 /* handlers/cluster.c: clusters: where their kubeconfig is, and whether they answer. */
-#include "base/cleanup.h"
 #include "db/cluster.h"
+#include "base/cleanup.h"
 #include "handlers/answer.h"
 #include "handlers/cluster_status.h"
 #include "handlers/handlers.h"
@@ -78,9 +78,10 @@ static const char *cluster_etag(const struct request *q, const struct db_rows *r
 struct cluster_write {
     struct request *q;
     struct reply *r;
-    const char *name, *uid; /* uid: of the cluster that the spec leads to; NULL: it did not answer */
-    json_t *spec;           /* NULL: delete */
-    struct db_rows *rows;   /* what is there afterwards; owned */
+    const char *name,
+        *uid;             /* uid: of the cluster that the spec leads to; NULL: it did not answer */
+    json_t *spec;         /* NULL: delete */
+    struct db_rows *rows; /* what is there afterwards; owned */
 };
 
 static Status cluster_record(const struct cluster_write *w, struct db_tx *tx, const char *action,
@@ -91,7 +92,8 @@ static Status cluster_record(const struct cluster_write *w, struct db_tx *tx, co
                             "Cluster %s was %s.", w->name, done);
 }
 
-/* Environments hold claims on objects of the cluster that they know: its name may not lead to another one. */
+/* Environments hold claims on objects of the cluster that they know: its name may not lead to
+ * another one. */
 static Status same_cluster(struct db_tx *tx, const struct cluster_write *w,
                            const struct db_rows *there) {
     struct cluster_row row = cluster_row(there, 0);
@@ -102,10 +104,11 @@ static Status same_cluster(struct db_tx *tx, const struct cluster_write *w,
         return s;
     if (!w->uid) {
         w->r->retry_after_s = 10;
-        return reply_refuse(w->r, E_CLUSTER_UNAVAILABLE,
-                            "Environments live in cluster %s, and the new settings lead to one that "
-                            "does not answer: it cannot be told whether it is the same.",
-                            w->name);
+        return reply_refuse(
+            w->r, E_CLUSTER_UNAVAILABLE,
+            "Environments live in cluster %s, and the new settings lead to one that "
+            "does not answer: it cannot be told whether it is the same.",
+            w->name);
     }
     if (row.uid && strcmp(row.uid, w->uid) != 0)
         return reply_refuse(w->r, E_IN_USE,
@@ -127,7 +130,8 @@ static Status cluster_put_once(struct db_tx *tx, struct cluster_write *w, bool *
     if (s != STATUS_OK)
         return s;
     before = db_rows_count(there) ? json_parse(cluster_row(there, 0).spec) : NULL;
-    s = put_rule(w->q, cluster_etag(w->q, there), before && json_equal(before, w->spec), &what, w->r);
+    s = put_rule(w->q, cluster_etag(w->q, there), before && json_equal(before, w->spec), &what,
+                 w->r);
     if (s == STATUS_OK && what == PUT_REPLACE)
         s = same_cluster(tx, w, there);
     if (s != STATUS_OK)
@@ -142,9 +146,9 @@ static Status cluster_put_once(struct db_tx *tx, struct cluster_write *w, bool *
     db_rows_free(w->rows);
     w->rows = what == PUT_KEEP ? TAKE_PTR(there) : TAKE_PTR(rows);
     w->r->status = what == PUT_MAKE ? 201 : 200;
-    return what == PUT_KEEP ? STATUS_OK
-                            : cluster_record(w, tx, "cluster.put",
-                                             what == PUT_MAKE ? "registered" : "changed");
+    return what == PUT_KEEP
+               ? STATUS_OK
+               : cluster_record(w, tx, "cluster.put", what == PUT_MAKE ? "registered" : "changed");
 }
 
 static Status cluster_put_tx(struct db_tx *tx, void *ctx) {
@@ -162,17 +166,19 @@ static Status cluster_answer(const struct request *q, struct reply *r, unsigned 
     struct cluster_row row = cluster_row(rows, 0);
 
     r->etag = cluster_etag(q, rows);
+    r->live = true;
     return answer(r, status, cluster_json(&row, cluster_status(context_of(q), &row, true)));
 }
 
-/* Whether the spec can be used at all, and who answers there.  Under a name that no cluster can have: what is in use
- * stays as it is until the transaction is through. */
+/* Whether the spec can be used at all, and who answers there.  Under a name that no cluster can
+ * have: what is in use stays as it is until the transaction is through. */
 static Status cluster_try(const struct request *q, struct cluster_write *w, struct reply *r) {
     _cleanup_(kube_cluster_unref) struct kube_cluster *c = NULL;
     _cleanup_(kube_result_done) struct kube_result result = {0};
     char line[256] = "";
     const char *field;
-    Status s = kube_clusters_get(context_of(q)->clusters, "~new", w->spec, 0, &c, line, sizeof line);
+    Status s =
+        kube_clusters_get(context_of(q)->clusters, "~new", w->spec, 0, &c, line, sizeof line);
 
     if (s > STATUS_OK) {
         field = json_object_get(w->spec, "in_cluster") ? "/in_cluster"
@@ -271,7 +277,8 @@ Status cluster_list(struct request *q, const void *in, struct reply *r) {
     for (size_t i = 0; i < page_rows(&page, rows); i++) {
         struct cluster_row row = cluster_row(rows, i);
 
-        json_array_append_new(items, cluster_json(&row, cluster_status(context_of(q), &row, false)));
+        json_array_append_new(items,
+                              cluster_json(&row, cluster_status(context_of(q), &row, false)));
     }
     reply_list(r, items, page_next(&page, rows, "name"));
     return STATUS_OK;

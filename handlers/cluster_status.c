@@ -17,8 +17,7 @@ static json_t *status_kept(const struct cluster_row *cluster, bool any_age) {
     kept = json_object_get(answers, cluster->name);
     if (kept && json_int(kept, "revision", 0) == cluster->revision &&
         json_int(kept, "created", 0) == cluster->created_us &&
-        (any_age ||
-         clock_monotonic_us() - json_int(kept, "at", 0) < STATUS_AGE_S * US_PER_S))
+        (any_age || clock_monotonic_us() - json_int(kept, "at", 0) < STATUS_AGE_S * US_PER_S))
         status = json_deep_copy(json_object_get(kept, "status"));
     pthread_mutex_unlock(&lock);
     return status;
@@ -111,7 +110,8 @@ static json_t *status_asked(struct server_context *context, const struct cluster
     return status;
 }
 
-json_t *cluster_status(struct server_context *context, const struct cluster_row *cluster, bool ask) {
+json_t *cluster_status(struct server_context *context, const struct cluster_row *cluster,
+                       bool ask) {
     json_t *status = status_kept(cluster, !ask);
 
     if (status || !ask)
@@ -125,8 +125,8 @@ Status cluster_of(const struct request *q, const char *name, const char *spec, i
                   struct kube_cluster **ret, struct reply *r) {
     json_auto_t *parsed = json_parse(spec);
     char line[256] = "";
-    Status s = kube_clusters_get(context_of(q)->clusters, name, parsed, revision, ret, line,
-                                 sizeof line);
+    Status s =
+        kube_clusters_get(context_of(q)->clusters, name, parsed, revision, ret, line, sizeof line);
 
     if (s <= STATUS_OK)
         return s;

@@ -7,9 +7,9 @@
 #include "handlers/handlers.h"
 #include <string.h>
 
-static const char *const states[] = {"scheduled", "queued",    "blocked", "running",
-                                     "paused",    "undoing",   "stuck",   "succeeded",
-                                     "failed",    "aborted",   "rolled_back", "canceled"};
+static const char *const states[] = {"scheduled", "queued",  "blocked",     "running",
+                                     "paused",    "undoing", "stuck",       "succeeded",
+                                     "failed",    "aborted", "rolled_back", "canceled"};
 
 bool deployment_final(const char *state) {
     for (size_t i = 7; i < sizeof states / sizeof *states; i++)

@@ -1,11 +1,12 @@
-/* handlers/deployment.h: a deployment as api.md shows it; shared by create, get, list and the verbs. */
+/* handlers/deployment.h: a deployment as api.md shows it; shared by create, get, list and the
+ * verbs. */
 #pragma once
 #include "db/deployment.h"
 #include "handlers/context.h"
 
-json_t *deployment_json(const struct deployment_row *row); /* yours */
+json_t *deployment_json(const struct deployment_row *row);    /* yours */
 const char *deployment_link(struct arena *a, const char *id); /* "/api/v1/deployments/ID" */
-/* {id} of the path: a deployment that the principal may see; *ret is yours.  Refuses E_INVALID_PATH, E_NOT_FOUND,
- * E_FORBIDDEN. */
+/* {id} of the path: a deployment that the principal may see; *ret is yours.  Refuses
+ * E_INVALID_PATH, E_NOT_FOUND, E_FORBIDDEN. */
 MUSTCHECK Status path_deployment(const struct request *q, struct db_rows **ret, struct reply *r);
 bool deployment_final(const char *state); /* never left */

@@ -1,5 +1,6 @@
-/* handlers/deployment_create.c: POST /deployments.  The cluster is observed outside any transaction; the transaction that
- * makes the deployment active then holds only if nothing changed since (law 4), else everything is looked at again. */
+/* handlers/deployment_create.c: POST /deployments.  The cluster is observed outside any
+ * transaction; the transaction that makes the deployment active then holds only if nothing changed
+ * since (law 4), else everything is looked at again. */
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/ids.h"
@@ -105,8 +106,8 @@ static Status refuse_yanked(struct create *c) {
 /* What is stored: environment, cluster, release, and that none of it forbids a start. */
 static Status read_basis(struct create *c, const char *version_key, struct db_rows **ret) {
     const struct create_in *in = c->in;
-    Status s = db_deployment_prepare(context_of(c->q)->pool, in->app, in->environment, version_key,
-                                     ret);
+    Status s =
+        db_deployment_prepare(context_of(c->q)->pool, in->app, in->environment, version_key, ret);
 
     if (s != STATUS_OK)
         return s;
@@ -185,8 +186,8 @@ static json_t *steps_json(const char *strategy) {
     const struct step_row *rows = strategy_steps(strategy, &n);
 
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(steps, json_pack("{s:s, s:s}", "name", rows[i].name, "title",
-                                               rows[i].title));
+        json_array_append_new(
+            steps, json_pack("{s:s, s:s}", "name", rows[i].name, "title", rows[i].title));
     return steps;
 }
 

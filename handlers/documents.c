@@ -1,4 +1,5 @@
-/* handlers/documents.c: the API's own description: the OpenAPI document, and pages that people can read. */
+/* handlers/documents.c: the API's own description: the OpenAPI document, and pages that people can
+ * read. */
 #include "handlers/documents.h"
 #include "base/cleanup.h"
 #include "base/strbuf.h"
@@ -7,11 +8,16 @@
 #include "handlers/routes.h"
 #include <string.h>
 
+const char openapi_json[] = {
+#include "openapi/openapi.inc"
+};
+
 enum { PAGE_BYTES = 512 * 1024 };
 
 static const char html[] = "text/html; charset=utf-8";
 static const char style[] =
-    "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
+    "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 "
+    "1rem}"
     "code{font-family:ui-monospace,monospace}td,th{text-align:left;padding:.2rem .8rem .2rem 0;"
     "vertical-align:top}</style>";
 
@@ -95,8 +101,7 @@ static void put_codes(struct strbuf *out) {
 
     strbuf_adds(out, "<h2>Error codes</h2><table><tr><th>Status<th>Code<th>Meaning");
     for (unsigned i = 0; (row = status_row_at(i)); i++)
-        strbuf_addf(out,
-                    "<tr><td>%u<td><a href=\"/api/docs/errors/%s\"><code>%s</code></a><td>%s",
+        strbuf_addf(out, "<tr><td>%u<td><a href=\"/api/docs/errors/%s\"><code>%s</code></a><td>%s",
                     row->http, row->code, row->code, row->title);
     strbuf_adds(out, "</table>");
 }

@@ -1,4 +1,5 @@
-/* handlers/dump.c: the table of routes as JSON, for the test that compares it with openapi/openapi.yaml. */
+/* handlers/dump.c: the table of routes as JSON, for the test that compares it with
+ * openapi/openapi.yaml. */
 #include "base/cleanup.h"
 #include "handlers/routes.h"
 #include <string.h>

@@ -1,9 +1,9 @@
 /* handlers/environment.c: environments: where an app lives, and how it is deployed there. */
+#include "db/environment.h"
 #include "base/cleanup.h"
 #include "base/ids.h"
 #include "db/app.h"
 #include "db/cluster.h"
-#include "db/environment.h"
 #include "domain/environment.h"
 #include "handlers/answer.h"
 #include "handlers/cluster_status.h"
@@ -63,7 +63,8 @@ static Status environment_missing(struct reply *r, const char *app, const char *
 static Status refuse_busy(struct reply *r, const char *active_id, const char *what) {
     reply_extra(r, "deployment", json_string(active_id));
     r->location = arena_printf(r->arena, "/api/v1/deployments/%s", active_id);
-    return reply_refuse(r, E_ENVIRONMENT_BUSY, "%s while deployment %s is active.", what, active_id);
+    return reply_refuse(r, E_ENVIRONMENT_BUSY, "%s while deployment %s is active.", what,
+                        active_id);
 }
 
 /* Law 1: two environments never name the same object of one cluster. */
@@ -72,8 +73,8 @@ static Status claim(struct db_tx *tx, const struct environment_write *w, const c
     json_auto_t *objects = environment_objects(w->spec);
     _cleanup_free_ char *text = json_text(objects);
     const char *kind, *name, *app;
-    Status s = db_environment_claim(tx, id, w->cluster_uid, json_str(w->spec, "namespace", ""), text,
-                                    &taken);
+    Status s = db_environment_claim(tx, id, w->cluster_uid, json_str(w->spec, "namespace", ""),
+                                    text, &taken);
 
     if (s != STATUS_OK || db_rows_count(taken) == 0)
         return s;
@@ -97,8 +98,8 @@ static Status lock_surroundings(struct db_tx *tx, const struct environment_write
         return reply_refuse(w->r, s, "There is no app %s.", w->app);
     if (s == STATUS_OK)
         s = db_cluster_lock(tx, w->cluster, &cluster);
-    if (s == STATUS_OK && (db_rows_count(cluster) == 0 ||
-                           cluster_row(cluster, 0).revision != w->cluster_revision))
+    if (s == STATUS_OK &&
+        (db_rows_count(cluster) == 0 || cluster_row(cluster, 0).revision != w->cluster_revision))
         return reply_refuse(w->r, E_IN_USE, "Cluster %s was changed just now: try again.",
                             w->cluster);
     return s;
@@ -130,8 +131,9 @@ static Status environment_replace(struct db_tx *tx, const struct environment_wri
     Status s;
 
     if (moved && there->active_id)
-        return refuse_busy(w->r, there->active_id,
-                           "Cluster, namespace, Services, workloads and selector key cannot change");
+        return refuse_busy(
+            w->r, there->active_id,
+            "Cluster, namespace, Services, workloads and selector key cannot change");
     s = db_environment_update(tx, &new);
     return s == STATUS_OK && moved ? claim(tx, w, there->id) : s;
 }
@@ -188,7 +190,8 @@ static Status find_cluster(struct environment_write *w) {
     if (s != STATUS_OK)
         return s;
     if (db_rows_count(rows) == 0)
-        return reply_field_error(w->r, "/cluster", "unknown", "There is no cluster %s.", w->cluster);
+        return reply_field_error(w->r, "/cluster", "unknown", "There is no cluster %s.",
+                                 w->cluster);
     row = cluster_row(rows, 0);
     w->cluster_revision = row.revision;
     return cluster_uid(w->q, &row, &w->cluster_uid, w->r);
@@ -241,6 +244,7 @@ Status environment_get(struct request *q, const void *in, struct reply *r) {
         return environment_missing(r, app, name);
     row = environment_row(rows, 0);
     r->etag = environment_etag(q, rows);
+    r->live = true;
     return answer(r, 200, environment_json(&row, environment_status(context_of(q), &row, true)));
 }
 

@@ -1,5 +1,5 @@
-/* handlers/environment_schema.c: the body of an environment, as types and ranges.  What those cannot say is
- * domain/environment.c's. */
+/* handlers/environment_schema.c: the body of an environment, as types and ranges.  What those
+ * cannot say is domain/environment.c's. */
 #include "base/cleanup.h"
 #include "domain/environment.h"
 #include "handlers/answer.h"

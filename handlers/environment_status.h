@@ -3,8 +3,8 @@
 #include "db/environment.h"
 #include "handlers/context.h"
 
-/* The `status` of api.md, from the watchers' cache; where nobody watched yet the cluster is asked (`ask`), which takes at
- * most a few seconds.  Yours. */
+/* The `status` of api.md, from the watchers' cache; where nobody watched yet the cluster is asked
+ * (`ask`), which takes at most a few seconds.  Yours. */
 json_t *environment_status(struct server_context *context, const struct environment_row *row,
                            bool ask);
 /* Begins to watch, so that the next status is in the cache. */

@@ -1,4 +1,5 @@
-/* handlers/handlers.h: every handler and body schema, for the table in routes.c; one block per file. */
+/* handlers/handlers.h: every handler and body schema, for the table in routes.c; one block per
+ * file. */
 #pragma once
 #include "http/http.h"
 

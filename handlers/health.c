@@ -30,7 +30,7 @@ static json_t *clusters_json(struct server_context *context) {
         json_auto_t *status = cluster_status(context, &row, false);
 
         json_object_set_new(out, row.name,
-                            json_string(!status                                     ? "unknown"
+                            json_string(!status                                 ? "unknown"
                                         : json_bool(status, "reachable", false) ? "reachable"
                                                                                 : "unreachable"));
     }

@@ -40,10 +40,8 @@ static Status check(const struct manifests_write *w, const char *spec_text) {
 }
 
 static Status manifests_record(const struct manifests_write *w, struct db_tx *tx) {
-    const struct record_about about = {.app = w->app,
-                                       .environment = w->name,
-                                       .action = "manifests.put",
-                                       .subject = w->name};
+    const struct record_about about = {
+        .app = w->app, .environment = w->name, .action = "manifests.put", .subject = w->name};
     char digest[SHA256_HEX];
 
     return record_by_caller(
@@ -122,7 +120,8 @@ Status manifests_get(struct request *q, const void *in, struct reply *r) {
         return manifests_missing(&w);
     row = manifests_row(rows, 0);
     if (!row.manifests)
-        return reply_refuse(r, E_NOT_FOUND, "Environment %s of %s has no manifests.", w.app, w.name);
+        return reply_refuse(r, E_NOT_FOUND, "Environment %s of %s has no manifests.", w.app,
+                            w.name);
     r->etag = manifests_etag(q, &row);
     return answer_yaml(r, 200, row.manifests);
 }

@@ -1,5 +1,5 @@
-/* handlers/metrics.c: GET /metrics, Prometheus' text format.  Numbers of the process always; numbers of the database when
- * it answers. */
+/* handlers/metrics.c: GET /metrics, Prometheus' text format.  Numbers of the process always;
+ * numbers of the database when it answers. */
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/strbuf.h"

@@ -1,5 +1,5 @@
-/* handlers/records.c: the record as clients read it: JSON pages, oldest first, or the same as an event stream, which
- * begins where a page would and then goes on with what happens. */
+/* handlers/records.c: the record as clients read it: JSON pages, oldest first, or the same as an
+ * event stream, which begins where a page would and then goes on with what happens. */
 #include "base/cleanup.h"
 #include "base/ids.h"
 #include "base/strbuf.h"
@@ -72,7 +72,8 @@ static const char *feed_topic(void *ctx) {
 }
 
 static const struct stream_source feed_source = {.fill = feed_fill, .topic = feed_topic};
-/* Over several chains a record is delivered when no older transaction is open, which nobody announces. */
+/* Over several chains a record is delivered when no older transaction is open, which nobody
+ * announces. */
 static const struct stream_source feed_of_all_source = {.fill = feed_fill, .poll_ms = 1000};
 
 /* Last-Event-ID, which is a cursor, else ?cursor=. */
@@ -133,7 +134,8 @@ static Status feed_answer(struct request *q, struct feed *feed, bool final, stru
     if (s != STATUS_OK)
         return s;
     if (!request_accepts(q, "text/event-stream")) {
-        s = record_page(feed->pool, &feed->query, feed->after[0] ? feed->after : NULL, limit, &page);
+        s = record_page(feed->pool, &feed->query, feed->after[0] ? feed->after : NULL, limit,
+                        &page);
         return s == STATUS_OK ? page_answer(feed, &page, r)
                : s == E_INVALID_QUERY
                    ? reply_query_error(r, "cursor", "format", "Not a next_cursor of this list.")
@@ -152,9 +154,9 @@ static Status feed_answer(struct request *q, struct feed *feed, bool final, stru
         r->status = 204;
         return STATUS_OK;
     }
-    return reply_stream(r, feed->query.chain || feed->query.deployment_id ? &feed_source
-                                                                          : &feed_of_all_source,
-                        feed);
+    return reply_stream(
+        r, feed->query.chain || feed->query.deployment_id ? &feed_source : &feed_of_all_source,
+        feed);
 }
 
 static struct feed *feed_new(struct request *q) {
@@ -180,7 +182,8 @@ Status records_of_deployment(struct request *q, const void *in, struct reply *r)
     return feed_answer(q, feed, deployment_final(row.state), r);
 }
 
-/* Records outlive the environment: its chain is read whether it is there or not, unless there never was one. */
+/* Records outlive the environment: its chain is read whether it is there or not, unless there never
+ * was one. */
 Status records_of_environment(struct request *q, const void *in, struct reply *r) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     struct feed *feed = feed_new(q);

@@ -1,7 +1,7 @@
 /* handlers/release.c: releases: made once, never changed, taken out of use by a yank. */
+#include "db/release.h"
 #include "base/cleanup.h"
 #include "db/app.h"
-#include "db/release.h"
 #include "domain/release.h"
 #include "handlers/answer.h"
 #include "handlers/handlers.h"
@@ -121,7 +121,12 @@ static const struct body_schema migration_schema = {
 #define AT(member) .offset = offsetof(struct release_in, member)
 static const struct field release_fields[] = {
     {.name = "version", .type = FIELD_STRING, AT(version), .required = true, .min = 1, .max = 129},
-    {.name = "image", .type = FIELD_STRING, AT(image), .required = true, .min = 1, .max = IMAGE_MAX},
+    {.name = "image",
+     .type = FIELD_STRING,
+     AT(image),
+     .required = true,
+     .min = 1,
+     .max = IMAGE_MAX},
     {.name = "digest", .type = FIELD_STRING, AT(digest), .min = 71, .max = 71},
     {.name = "commit", .type = FIELD_STRING, AT(commit), .min = 7, .max = 64},
     {.name = "notes", .type = FIELD_STRING, AT(notes), .max = 65536},
@@ -268,8 +273,10 @@ static Status release_store(struct release_write *w, const struct release_in *in
                             const json_t *flags) {
     static const char empty[] = "[]";
     struct request *q = w->q;
-    struct release_content content = {
-        .commit = in->commit, .manifests = in->manifests, .migrations = in->migrations, .flags = flags};
+    struct release_content content = {.commit = in->commit,
+                                      .manifests = in->manifests,
+                                      .migrations = in->migrations,
+                                      .flags = flags};
     _cleanup_free_ char *migrations = in->migrations ? json_text(in->migrations) : NULL;
     _cleanup_free_ char *flags_text = json_text(flags);
     _cleanup_free_ char *source = in->source ? json_text(in->source) : NULL;

@@ -1,4 +1,5 @@
-/* handlers/routes.c: the one table of routes: what can be called, with which scope and body, and who answers. */
+/* handlers/routes.c: the one table of routes: what can be called, with which scope and body, and
+ * who answers. */
 #include "handlers/routes.h"
 #include "handlers/handlers.h"
 

@@ -14,7 +14,7 @@ static bool request_text(const char *s) {
 }
 
 static bool url_valid(const char *url) {
-    const char *host = !strncmp(url, "https://", 8) ? url + 8
+    const char *host = !strncmp(url, "https://", 8)  ? url + 8
                        : !strncmp(url, "http://", 7) ? url + 7
                                                      : NULL;
     size_t n;
@@ -57,8 +57,8 @@ static bool value_from_valid(const json_t *value) {
 
 static void check_header(const char *field, const char *name, const json_t *value, json_t *errors) {
     static const char *const secret[] = {"Authorization", "Cookie", NULL};
-    static const char *const ours[] = {"Connection", "Content-Length", "Transfer-Encoding",
-                                       "Upgrade",    "TE",             NULL};
+    static const char *const ours[] = {
+        "Connection", "Content-Length", "Transfer-Encoding", "Upgrade", "TE", NULL};
     _cleanup_free_ char *at = field_below(field, name);
 
     if (!token_valid(name))
@@ -69,12 +69,14 @@ static void check_header(const char *field, const char *name, const json_t *valu
         field_error(errors, at, "invalid",
                     "A text, or {\"value_from\": {\"secret\": name, \"key\": key}}.");
     else if (!json_is_object(value) && in_list(name, secret))
-        field_error(errors, at, "secret",
-                    "Only as {\"value_from\": {\"secret\": name, \"key\": key}}: no secret is kept here.");
+        field_error(
+            errors, at, "secret",
+            "Only as {\"value_from\": {\"secret\": name, \"key\": key}}: no secret is kept here.");
     else if (!json_is_object(value) &&
              (!json_is_string(value) || json_string_length(value) > 1024 ||
               !header_value_valid(json_string_value(value))))
-        field_error(errors, at, "invalid", "A text of at most 1024 bytes without control characters.");
+        field_error(errors, at, "invalid",
+                    "A text of at most 1024 bytes without control characters.");
 }
 
 static void check_target(const json_t *check, const char *field, json_t *errors) {

@@ -2,7 +2,8 @@
 #pragma once
 #include "base/json.h"
 
-/* Adds what is wrong with a list of checks ("health", "smoke", "production"); NULL: an absent list. */
+/* Adds what is wrong with a list of checks ("health", "smoke", "production"); NULL: an absent list.
+ */
 void checks_check(const json_t *checks, const char *list, json_t *errors);
 /* The check with its defaults, in the order of api.md; yours. */
 json_t *check_spec(const json_t *check);

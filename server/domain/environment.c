@@ -118,7 +118,8 @@ static json_t *blue_green_spec(const json_t *bg) {
     json_object_set_new(out, "colors", pair);
     json_set_str(out, "promote", json_str(bg, "promote", "auto"));
     json_set_str(out, "idle_rollout", json_str(bg, "idle_rollout", "at-once"));
-    json_object_set_new(out, "keep_previous_s", json_integer(json_int(bg, "keep_previous_s", 86400)));
+    json_object_set_new(out, "keep_previous_s",
+                        json_integer(json_int(bg, "keep_previous_s", 86400)));
     return out;
 }
 
@@ -159,9 +160,9 @@ json_t *environment_spec(const json_t *body) {
 json_t *environment_objects(const json_t *spec) {
     json_t *out = json_array();
 
-    json_array_append_new(
-        out, json_pack("{s:s, s:s}", "kind", "Service", "name",
-                       json_str(json_object_get(spec, "blue_green"), "service", "")));
+    json_array_append_new(out,
+                          json_pack("{s:s, s:s}", "kind", "Service", "name",
+                                    json_str(json_object_get(spec, "blue_green"), "service", "")));
     for (int i = 0; i < 2; i++) {
         json_array_append_new(out, json_pack("{s:s, s:s}", "kind", "Deployment", "name",
                                              color_member(spec, i, "deployment")));
@@ -172,11 +173,8 @@ json_t *environment_objects(const json_t *spec) {
 }
 
 bool environment_moved(const json_t *before, const json_t *after) {
-    static const char *const places[] = {"/cluster",
-                                         "/namespace",
-                                         "/blue_green/service",
-                                         "/blue_green/selector_key",
-                                         "/blue_green/colors"};
+    static const char *const places[] = {"/cluster", "/namespace", "/blue_green/service",
+                                         "/blue_green/selector_key", "/blue_green/colors"};
 
     for (size_t i = 0; i < sizeof places / sizeof *places; i++)
         if (!json_equal(json_pointer(before, places[i]), json_pointer(after, places[i])))

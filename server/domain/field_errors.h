@@ -1,4 +1,5 @@
-/* domain/field_errors.h: what a rule says about a body: [{field, code, detail}], as answers carry it. */
+/* domain/field_errors.h: what a rule says about a body: [{field, code, detail}], as answers carry
+ * it. */
 #pragma once
 #include "base/json.h"
 #include "base/status.h"

@@ -22,10 +22,10 @@ bool image_reference_valid(const char *image, const char **ret_digest);
 bool image_digest_valid(const char *digest); /* sha256: and 64 lower-case hex digits */
 bool commit_valid(const char *commit);       /* 7 to 64 lower-case hex digits */
 
-/* The lower-case hex SHA-256 over the canonical text of a release: the line "sluice release 1", then
- * for each of version, image, digest, commit, manifests, migrations and flags, in this order, a line
- * "NAME BYTES" and the value with a newline behind it.  The version is without its v, an absent value
- * is empty, lists are compact JSON with sorted keys.  Returns `text`. */
+/* The lower-case hex SHA-256 over the canonical text of a release: the line "sluice release 1",
+ * then for each of version, image, digest, commit, manifests, migrations and flags, in this order,
+ * a line "NAME BYTES" and the value with a newline behind it.  The version is without its v, an
+ * absent value is empty, lists are compact JSON with sorted keys.  Returns `text`. */
 char *release_content_digest(const struct release_content *in, char text[SHA256_HEX]);
 /* That text itself; yours. */
 char *release_canonical_text(const struct release_content *in);

@@ -1,10 +1,10 @@
 /* domain/semver.c: releases are listed newest first by precedence, which the database has to do
  * page by page; so precedence is turned into bytes that sort by themselves.
  *
- *   number      its count of digits (one byte), then the digits: no leading zeros, so longer is more
- *   identifier  1 and a number, or 2, the text and a 0: numeric before alphanumeric
- *   version     three numbers, then the identifiers of the pre-release and a 0, or a 3 for none:
- *               fewer identifiers before more, any pre-release before the release */
+ *   number      its count of digits (one byte), then the digits: no leading zeros, so longer is
+ * more identifier  1 and a number, or 2, the text and a 0: numeric before alphanumeric version
+ * three numbers, then the identifiers of the pre-release and a 0, or a 3 for none: fewer
+ * identifiers before more, any pre-release before the release */
 #include "domain/semver.h"
 #include <string.h>
 

@@ -9,7 +9,8 @@ enum {
 };
 
 struct semver {
-    char key[SEMVER_TEXT]; /* without the v: v1.2.3 and 1.2.3 are one release.  Build metadata stays */
+    char key[SEMVER_TEXT]; /* without the v: v1.2.3 and 1.2.3 are one release.  Build metadata stays
+                            */
     /* Bytes whose order (memcmp, the shorter first) is the order of precedence; build metadata does
      * not count (semver.org §10, §11). */
     unsigned char precedence[SEMVER_PRECEDENCE];

@@ -73,7 +73,7 @@ static void render_problem(struct exchange *x) {
 }
 
 static bool not_modified(struct exchange *x) {
-    const char *given = x->r.etag && x->q.method == HTTP_GET && x->http_status == 200
+    const char *given = x->r.etag && !x->r.live && x->q.method == HTTP_GET && x->http_status == 200
                             ? request_header(&x->q, "If-None-Match")
                             : NULL;
 
@@ -82,10 +82,7 @@ static bool not_modified(struct exchange *x) {
 
 static void render_reply(struct exchange *x) {
     struct reply *r = &x->r;
-    const char *type = x->stream ? "text/event-stream"
-                       : r->json ? "application/json"
-                       : r->raw  ? r->content_type
-                                 : NULL;
+    const char *type = x->stream || r->raw ? r->content_type : r->json ? "application/json" : NULL;
 
     x->http_status = r->status ? r->status : type ? 200 : 204;
     if (x->q.method == HTTP_GET && type && !accepts_type(request_header(&x->q, "Accept"), type)) {

@@ -136,6 +136,7 @@ struct reply {
     void *stream_ctx;
     struct arena *arena;
     const char *cache_control; /* NULL: no-store */
+    bool live;                 /* holds more than its etag stands for (a status): never 304 */
 };
 
 /* Refuses: return reply_refuse(r, E_NOT_FOUND, "No app is called %s.", name).  Returns its status.
@@ -170,6 +171,10 @@ struct stream_source {
     void (*free)(void *ctx);
     const char *(*topic)(void *ctx); /* NULL, or returning NULL: any topic wakes it */
     int poll_ms;                     /* 0: 5000 */
+    /* NULL: Server-Sent Events.  Another type is a body that comes in pieces and has an end: no
+     * heartbeats, no polls, and a fill that fails cuts the connection, so that nobody takes half
+     * for the whole. */
+    const char *content_type;
 };
 Status reply_stream(struct reply *r, const struct stream_source *source, void *ctx); /* takes ctx */
 

@@ -254,8 +254,9 @@ static Turn handled(struct exchange *x) {
     const struct stream_source *source = x->r.stream;
     Status s = STATUS_OK;
 
+    if (source)
+        x->r.content_type = source->content_type ? source->content_type : "text/event-stream";
     if (source && !strcmp(x->method_name, "HEAD")) {
-        x->r.content_type = "text/event-stream";
         x->r.raw = xstrdup("");
     } else if (source) {
         x->r.stream = NULL; /* ctx is the stream's now */

@@ -49,6 +49,7 @@ struct stream {
     bool hungry;    /* not filled since the reader is behind */
     bool suspended; /* its connection is */
     bool ended, closed;
+    bool cut; /* a body that did not come to its end */
     int64_t poll_us, said_us;
 };
 
@@ -92,7 +93,8 @@ static void stream_wake(struct stream *s) {
 
     pthread_mutex_lock(&set->lock);
     pthread_mutex_lock(&s->lock);
-    if (s->suspended && now_us - set->last_wake_us[s->io] >= WAKE_GAP_MS * US_PER_MS) {
+    if (s->suspended &&
+        (s->source->content_type || now_us - set->last_wake_us[s->io] >= WAKE_GAP_MS * US_PER_MS)) {
         set->last_wake_us[s->io] = now_us;
         resume(s);
     } else if (s->suspended) {
@@ -138,6 +140,8 @@ static void take_piece(struct stream *s, struct strbuf *piece, Status status, St
 
     if (piece->len)
         say(s, piece->data, piece->len, now_us);
+    if (s->source->content_type && !s->ended)
+        s->cut = status != STATUS_OK || s->out.overflowed || piece->overflowed;
     s->ended = s->ended || status != STATUS_OK || state == STREAM_END || s->out.overflowed ||
                piece->overflowed;
     s->fill = FILL_IDLE;
@@ -184,12 +188,13 @@ static void stream_run(struct job *j) {
 
 static ssize_t stream_read(void *cls, uint64_t pos, char *buf, size_t max) {
     struct stream *s = cls;
-    bool ended;
+    bool ended, cut;
     size_t n;
 
     (void)pos;
     pthread_mutex_lock(&s->lock);
     ended = s->ended;
+    cut = s->cut;
     n = unread(s) < max ? unread(s) : max;
     if (n > 0) {
         memcpy(buf, s->out.data + s->sent, n);
@@ -210,7 +215,9 @@ static ssize_t stream_read(void *cls, uint64_t pos, char *buf, size_t max) {
     pthread_mutex_unlock(&s->lock);
     if (n > 0)
         return (ssize_t)n;
-    return ended ? MHD_CONTENT_READER_END_OF_STREAM : 0;
+    if (!ended)
+        return 0;
+    return cut ? MHD_CONTENT_READER_END_WITH_ERROR : MHD_CONTENT_READER_END_OF_STREAM;
 }
 
 static void stream_close(struct stream *s) {
@@ -275,6 +282,7 @@ Status stream_open(struct streams *set, struct exchange *x, const struct stream_
     x->stream = s;
     pthread_mutex_lock(&set->lock);
     s->ended = set->ending;
+    s->cut = s->ended && source->content_type;
     s->listed = true;
     s->next = set->head;
     if (set->head)
@@ -320,7 +328,7 @@ void streams_publish(struct streams *set, const char *topic) {
 static void stream_tick(struct stream *s, int64_t now_us) {
     static const char heartbeat[] = ": ping\n\n";
 
-    if (s->ended || s->closed)
+    if (s->ended || s->closed || s->source->content_type)
         return;
     if (s->poll_us <= now_us)
         ask(s);
@@ -356,6 +364,7 @@ void streams_end(struct streams *set) {
     set->ending = true;
     for (struct stream *s = set->head; s; s = s->next) {
         pthread_mutex_lock(&s->lock);
+        s->cut = s->cut || (s->source->content_type && !s->ended);
         s->ended = true;
         resume(s);
         pthread_mutex_unlock(&s->lock);
