@@ -168,7 +168,7 @@ typedef enum StreamState {
 } StreamState;
 struct stream_source {
     Status (*fill)(void *ctx, struct strbuf *out, StreamState *ret);
-    void (*free)(void *ctx);
+    void (*free)(void *ctx);         /* any thread; must not block */
     const char *(*topic)(void *ctx); /* NULL, or returning NULL: any topic wakes it */
     int poll_ms;                     /* 0: 5000 */
     /* NULL: Server-Sent Events.  Another type is a body that comes in pieces and has an end: no
@@ -188,6 +188,7 @@ struct http_settings {
     int max_connections,
         queue_max; /* queue_max: requests waiting for a handler thread; more: 503 overloaded */
     int header_timeout_ms, idle_timeout_s;
+    int heartbeat_ms; /* of event streams; 0: 15000 */
     bool log_requests;
     const struct route *routes; /* ended by a NULL operation */
     struct auth *auth;          /* borrowed */

@@ -237,7 +237,7 @@ static void server_init(struct http_server *s) {
     s->router = router_new(s->in.routes);
     s->queue = queue_new(s->in.handler_threads, s->in.queue_max);
     parking_init(&s->parking, s->queue);
-    streams_init(&s->streams, s->queue, ticker_nudge, s);
+    streams_init(&s->streams, s->queue, s->in.heartbeat_ms, ticker_nudge, s);
     reaper_init(&s->reaper, s->in.header_timeout_ms, s->in.idle_timeout_s);
     ticker_start(s);
 }

@@ -22,7 +22,7 @@ enum {
     HIGH = 128 * 1024,      /* unread bytes above which the source is not asked */
     POLL_MS = 5000,
     WAKE_GAP_MS = 50,
-    HEARTBEAT_S = 15,
+    HEARTBEAT_MS = 15000,
     BLOCK = 512,
 };
 
@@ -298,8 +298,9 @@ Status stream_open(struct streams *set, struct exchange *x, const struct stream_
     return STATUS_OK;
 }
 
-void streams_init(struct streams *set, struct queue *queue, void (*nudge)(void *),
+void streams_init(struct streams *set, struct queue *queue, int heartbeat_ms, void (*nudge)(void *),
                   void *nudge_ctx) {
+    set->heartbeat_us = (heartbeat_ms > 0 ? heartbeat_ms : HEARTBEAT_MS) * US_PER_MS;
     pthread_mutex_init(&set->lock, NULL);
     set->queue = queue;
     set->nudge = nudge;
@@ -332,7 +333,7 @@ static void stream_tick(struct stream *s, int64_t now_us) {
         return;
     if (s->poll_us <= now_us)
         ask(s);
-    if (now_us - s->said_us >= HEARTBEAT_S * US_PER_S && unread(s) == 0) {
+    if (now_us - s->said_us >= s->set->heartbeat_us && unread(s) == 0) {
         say(s, heartbeat, sizeof heartbeat - 1, now_us);
         s->ready = s->suspended;
     }

@@ -13,11 +13,13 @@ struct streams {
     void (*nudge)(void *ctx); /* asks for a streams_tick soon */
     void *nudge_ctx;
     int64_t last_wake_us[STREAM_IO_SLOTS]; /* by I/O thread */
+    int64_t heartbeat_us;
     size_t count;
     bool ending;
 };
 
-void streams_init(struct streams *set, struct queue *queue, void (*nudge)(void *), void *nudge_ctx);
+void streams_init(struct streams *set, struct queue *queue, int heartbeat_ms, void (*nudge)(void *),
+                  void *nudge_ctx);
 void streams_done(struct streams *set);
 /* Takes ctx and puts the stream into x->stream.  On a handler thread it fills for the first time:
  * what that returns comes back and may still be answered as a problem. */
