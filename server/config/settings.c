@@ -86,5 +86,9 @@ const struct setting settings[] = {
 _Static_assert(sizeof settings / sizeof *settings <= CONFIG_SETTINGS_MAX,
                "config.source is too short");
 
-const char *const foreign_names[] = {"SLUICE_URL",        "SLUICE_URLS",    "SLUICE_TOKEN",
-                                     "SLUICE_TOKEN_FILE", "SLUICE_CA_FILE", NULL};
+const char *const foreign_names[] = {
+    "SLUICE_URL",  "SLUICE_TOKEN", "SLUICE_TOKEN_FILE", "SLUICE_CA_FILE", /* the command line's */
+    "SLUICE_URLS",                                                        /* scripts/stack's */
+    "SLUICE_BIN",  "SLUICE_LOAD",                                         /* the tests' */
+    NULL,
+};

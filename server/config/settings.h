@@ -28,7 +28,8 @@ struct setting {
 };
 
 extern const struct setting settings[]; /* ends with a NULL name */
-/* Names that start with SLUICE_ and belong to the command line or to scripts/stack; ends with NULL.
+/* Names that start with SLUICE_ and belong to the command line, scripts/stack or tests; ends with
+ * NULL.
  */
 extern const char *const foreign_names[];
 

@@ -10,9 +10,14 @@ static const struct command {
     const char *name;
     command_fn *run;
 } commands[] = {
+    {"serve", command_serve},
     {"migrate", command_migrate},
+    {"check", command_check},
     {"token", command_token},
     {"dump-settings", command_dump_settings},
+    {"dump-routes", command_dump_routes},
+    {"dump-steps", command_dump_steps},
+    {"dump-states", command_dump_states},
 };
 
 static const char usage[] =

@@ -1,0 +1,92 @@
+/* main/check.c: `sluiced check`: what would be in effect, and whether what it names can be reached.
+ */
+#include "base/cleanup.h"
+#include "config/config.h"
+#include "db/cluster.h"
+#include "db/migrate.h"
+#include "kube/kube.h"
+#include "main/commands.h"
+#include "main/server.h"
+#include "net/net.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { LINE = 512, CLUSTERS_MAX = 1000, CALL_MS = 5000 };
+
+static bool say(const char *what, const char *name, bool good, const char *line) {
+    printf("%s%s%s: %s%s%s\n", what, name ? " " : "", name ? name : "", good ? "ok" : "failed",
+           *line ? ": " : "", line);
+    return good;
+}
+
+static bool check_outbound(const struct config *c) {
+    const char *bad = c->outbound_allow ? net_policy_bad(c->outbound_allow) : NULL;
+    _cleanup_free_ char *line = NULL;
+
+    if (!bad)
+        return true;
+    line = xasprintf("\"%.*s\" is no CIDR", (int)strcspn(bad, ","), bad);
+    return say("SLUICE_OUTBOUND_ALLOW", NULL, false, line);
+}
+
+static bool check_cluster(struct kube_clusters *all, const struct cluster_row *row) {
+    _cleanup_(kube_cluster_unref) struct kube_cluster *cluster = NULL;
+    _cleanup_(kube_result_done) struct kube_result seen = {0};
+    json_auto_t *spec = json_parse(row->spec);
+    char line[LINE] = "";
+
+    if (kube_clusters_get(all, row->name, spec, row->revision, &cluster, line, sizeof line) !=
+        STATUS_OK)
+        return say("cluster", row->name, false, line);
+    kube_probe(cluster, &seen);
+    if (seen.outcome != KUBE_DONE)
+        return say("cluster", row->name, false, seen.message);
+    if (row->uid && strcmp(row->uid, json_str(seen.object, "uid", "")) != 0)
+        return say("cluster", row->name, false,
+                   "another cluster answers there than when it was registered");
+    return say("cluster", row->name, true, json_str(seen.object, "version", ""));
+}
+
+static bool check_clusters(const struct config *c) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    _cleanup_free_ char *kubeconfig_dir = server_kubeconfig_dir(c);
+    struct db_pool *pool = db_pool_new(&(struct db_settings){
+        .url = c->database_url, .size = 1, .wait_ms = CALL_MS, .app_name = "sluiced-check"});
+    Status s = db_cluster_list(pool, NULL, CLUSTERS_MAX, &rows);
+    bool good = s == STATUS_OK;
+
+    if (!good)
+        say("clusters", NULL, false, "the database did not list them");
+    if (good) {
+        struct kube_clusters *all = kube_clusters_new(kubeconfig_dir, NULL, NULL);
+
+        for (size_t i = 0; i < db_rows_count(rows); i++) {
+            struct cluster_row row = cluster_row(rows, i);
+
+            good = check_cluster(all, &row) && good;
+        }
+        kube_clusters_free(all);
+    }
+    db_pool_free(pool);
+    return good;
+}
+
+int command_check(int argc, char **argv) {
+    _cleanup_(config_done) struct config config = {0};
+    char line[LINE] = "";
+    bool good;
+
+    if (no_words(argc, argv) != EXIT_DONE)
+        return EXIT_USAGE;
+    if (!config_load(&config, line, sizeof line))
+        return failure("%s", line);
+    config_print(&config);
+    net_setup();
+    good = check_outbound(&config);
+    if (say("database", NULL, db_schema_check(config.database_url, line, sizeof line) == STATUS_OK,
+            line))
+        good = check_clusters(&config) && good;
+    else
+        good = false;
+    return good ? EXIT_DONE : EXIT_FAILED;
+}

@@ -1,0 +1,184 @@
+/* main/serve.c: `sluiced serve`: start, watch over the schema, end on a signal.
+ *
+ * The listener comes first; the schema is looked at by a thread of its own, because the database
+ * may be away for as long as it likes: the server then answers 503 and goes on by itself. */
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "db/migrate.h"
+#include "main/commands.h"
+#include "main/server.h"
+#include "net/net.h"
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LINE = 512, SCHEMA_AGAIN_MS = 500 };
+
+/* Looks at the schema until it is right, or wrong for good. */
+struct schema {
+    const struct config *config;
+    bool migrate;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool stop; /* under lock */
+    bool bad;  /* set before SIGTERM is raised, read after the thread was joined */
+    char line[LINE];
+};
+
+static Status schema_try(struct schema *s) {
+    int applied = 0;
+    Status status;
+
+    if (!s->migrate)
+        return db_schema_check(s->config->database_url, s->line, sizeof s->line);
+    status = db_migrate(s->config->database_url, &applied, s->line, sizeof s->line);
+    if (status == STATUS_OK)
+        log_event(LOG_INFO, "migrated", "applied", log_int(applied, (char[24]){0}), NULL);
+    return status;
+}
+
+/* false: the server is ending. */
+static bool schema_pause(struct schema *s) {
+    int64_t until = clock_monotonic_us() + SCHEMA_AGAIN_MS * US_PER_MS;
+    struct timespec at = {until / US_PER_S, until % US_PER_S * 1000};
+    bool stop;
+
+    pthread_mutex_lock(&s->lock);
+    while (!s->stop && pthread_cond_timedwait(&s->changed, &s->lock, &at) == 0)
+        ;
+    stop = s->stop;
+    pthread_mutex_unlock(&s->lock);
+    return !stop;
+}
+
+static void *schema_run(void *ctx) {
+    struct schema *s = ctx;
+    Status status;
+
+    do
+        status = schema_try(s);
+    while (status == FAULT_DB_DOWN && schema_pause(s));
+    if (status != STATUS_OK && status != FAULT_DB_DOWN) {
+        s->bad = true;
+        kill(getpid(), SIGTERM);
+    }
+    return NULL;
+}
+
+static void schema_watch(struct schema *s) {
+    pthread_condattr_t attributes;
+
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&s->lock, NULL);
+    if (pthread_create(&s->thread, NULL, schema_run, s) != 0)
+        die("cannot start a thread");
+}
+
+/* Whether the schema was never found to be wrong. */
+static bool schema_done(struct schema *s) {
+    pthread_mutex_lock(&s->lock);
+    s->stop = true;
+    pthread_cond_signal(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    pthread_join(s->thread, NULL);
+    pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->changed);
+    return !s->bad;
+}
+
+static void at_once(int number) {
+    _exit(128 + number);
+}
+
+static sigset_t ending_signals(void) {
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    return set;
+}
+
+/* Blocked before other threads exist, so that only the main thread ever sees them. */
+static void signals_hold(void) {
+    sigset_t set = ending_signals();
+
+    signal(SIGPIPE, SIG_IGN);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+/* Waits for the first; from then on another one ends the program at once. */
+static int signals_wait(void) {
+    sigset_t set = ending_signals();
+    int number;
+
+    while (sigwait(&set, &number) != 0)
+        ;
+    sigaction(SIGTERM, &(struct sigaction){.sa_handler = at_once}, NULL);
+    sigaction(SIGINT, &(struct sigaction){.sa_handler = at_once}, NULL);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    return number;
+}
+
+static LogLevel log_level(const char *name) {
+    static const char *const names[] = {[LOG_DEBUG] = "debug",
+                                        [LOG_INFO] = "info",
+                                        [LOG_WARNING] = "warning",
+                                        [LOG_ERROR] = "error"};
+
+    for (int level = LOG_DEBUG; level <= LOG_ERROR; level++)
+        if (!strcmp(names[level], name))
+            return (LogLevel)level;
+    return LOG_INFO;
+}
+
+static int run(const struct config *config, bool migrate) {
+    struct schema schema = {.config = config, .migrate = migrate};
+    struct server server = {0};
+    char line[LINE] = "";
+    int number;
+
+    signals_hold();
+    net_setup();
+    if (!server_start(&server, config, line, sizeof line))
+        return failure("%s", line);
+    log_event(LOG_INFO, "listening", "version", SLUICE_VERSION, "address", config->listen, "port",
+              log_int(http_port(server.context.http), (char[24]){0}), NULL);
+    schema_watch(&schema);
+    number = signals_wait();
+    log_event(LOG_INFO, "stopping", "signal", number == SIGINT ? "INT" : "TERM", NULL);
+    server_stop(&server);
+    if (!schema_done(&schema))
+        return failure("%s", schema.line);
+    log_event(LOG_INFO, "stopped", NULL);
+    return EXIT_DONE;
+}
+
+int command_serve(int argc, char **argv) {
+    _cleanup_(config_done) struct config config = {0};
+    const char *bad_cidr;
+    char line[LINE] = "";
+    bool migrate = false;
+
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--migrate") != 0)
+            return usage_error("serve: unknown word \"%s\"", argv[i]);
+        migrate = true;
+    }
+    if (!config_load(&config, line, sizeof line))
+        return failure("%s", line);
+    bad_cidr = config.outbound_allow ? net_policy_bad(config.outbound_allow) : NULL;
+    if (bad_cidr)
+        return failure("SLUICE_OUTBOUND_ALLOW: \"%.*s\" is no CIDR", (int)strcspn(bad_cidr, ","),
+                       bad_cidr);
+    log_setup(log_level(config.log_level),
+              !strcmp(config.log_format, "json") ? LOG_JSON : LOG_KEY_VALUE);
+    return run(&config, migrate);
+}

@@ -1,0 +1,117 @@
+/* main/server.c: construction in the order of dependence, destruction in the reverse. */
+#include "main/server.h"
+#include "auth/auth.h"
+#include "base/clock.h"
+#include "handlers/routes.h"
+#include <libgen.h>
+#include <stdlib.h>
+
+enum { RESERVED_CONNECTIONS = 2, WORKER_EXTRA_CONNECTIONS = 2, LAST_MS = 1000 };
+
+char *server_kubeconfig_dir(const struct config *config) {
+    char *copy, *dir;
+
+    if (config->kubeconfig_dir || !config->kubeconfig)
+        return xstrdup(config->kubeconfig_dir);
+    copy = xstrdup(config->kubeconfig);
+    dir = xstrdup(dirname(copy));
+    free(copy);
+    return dir;
+}
+
+static struct db_pool *pool_of(const struct config *c, const char *name, int64_t size,
+                               int64_t idle_in_tx_ms) {
+    return db_pool_new(&(struct db_settings){.url = c->database_url,
+                                             .size = (int)size,
+                                             .wait_ms = (int)c->db_wait_ms,
+                                             .statement_ms = (int)c->db_statement_ms,
+                                             .idle_in_tx_ms = (int)idle_in_tx_ms,
+                                             .app_name = name});
+}
+
+static void object_changed(void *ctx, const char *cluster, KubeKind kind, const char *namespace_,
+                           const char *name) {
+    struct server *s = ctx;
+    struct worker *worker = atomic_load(&s->watched_by);
+
+    if (worker) /* before that nobody waits for anything */
+        worker_object_changed(worker, cluster, kind, namespace_, name);
+}
+
+static void make_parts(struct server *s, const struct config *c) {
+    char *kubeconfig_dir = server_kubeconfig_dir(c);
+
+    s->auth = auth_new(c->jwt_secret);
+    s->context.config = c;
+    s->context.started_us = clock_now_us();
+    s->context.pool = pool_of(c, "sluiced", c->handler_threads, 0);
+    s->context.reserved_pool =
+        pool_of(c, "sluiced-reserved", RESERVED_CONNECTIONS, c->db_idle_in_tx_ms);
+    s->worker_pool = pool_of(c, "sluiced-worker", c->worker_threads + WORKER_EXTRA_CONNECTIONS,
+                             c->db_idle_in_tx_ms);
+    s->context.bus = bus_new(c->database_url);
+    s->context.clusters = kube_clusters_new(kubeconfig_dir, object_changed, s);
+    s->replica = db_replica_open(c->database_url, NULL, NULL);
+    s->context.worker =
+        worker_new(&(struct worker_settings){.pool = s->worker_pool,
+                                             .reserved_pool = s->context.reserved_pool,
+                                             .replica = s->replica,
+                                             .bus = s->context.bus,
+                                             .clusters = s->context.clusters,
+                                             .threads = (int)c->worker_threads,
+                                             .lease_ms = c->lease_ms,
+                                             .renew_ms = c->lease_renew_ms,
+                                             .scan_ms = c->scan_ms,
+                                             .outbound_allow = c->outbound_allow});
+    atomic_store(&s->watched_by, s->context.worker);
+    free(kubeconfig_dir);
+}
+
+static struct http_server *listen_on(struct server *s, const struct config *c, char *reterr,
+                                     size_t n) {
+    return http_start(&(struct http_settings){.address = c->listen,
+                                              .port = (int)c->port,
+                                              .io_threads = (int)c->io_threads,
+                                              .handler_threads = (int)c->handler_threads,
+                                              .max_connections = (int)c->max_connections,
+                                              .queue_max = (int)c->queue_max,
+                                              .header_timeout_ms = (int)c->header_timeout_ms,
+                                              .idle_timeout_s = (int)c->idle_timeout_s,
+                                              .log_requests = c->enable_request_logging,
+                                              .routes = routes,
+                                              .auth = s->auth,
+                                              .bus = s->context.bus,
+                                              .context = &s->context},
+                      reterr, n);
+}
+
+/* Workers last: a request that waits for one (an abort's confirmation) may still get its answer. */
+static void end_parts(struct server *s, int worker_ms) {
+    atomic_store(&s->watched_by, NULL);
+    worker_free(s->context.worker, worker_ms);
+    db_replica_close(s->replica);
+    kube_clusters_free(s->context.clusters);
+    bus_free(s->context.bus);
+    db_pool_free(s->worker_pool);
+    db_pool_free(s->context.reserved_pool);
+    db_pool_free(s->context.pool);
+    auth_free(s->auth);
+}
+
+bool server_start(struct server *s, const struct config *config, char *reterr, size_t n) {
+    make_parts(s, config);
+    s->context.http = listen_on(s, config, reterr, n);
+    if (!s->context.http)
+        end_parts(s, 0);
+    return s->context.http != NULL;
+}
+
+void server_stop(struct server *s) {
+    int64_t deadline = clock_monotonic_us() + s->context.config->drain_timeout_s * US_PER_S,
+            left_ms;
+
+    http_drain(s->context.http);
+    http_stop(s->context.http, (int)(s->context.config->drain_timeout_s * 1000));
+    left_ms = (deadline - clock_monotonic_us()) / US_PER_MS;
+    end_parts(s, left_ms > LAST_MS ? (int)left_ms : LAST_MS);
+}
