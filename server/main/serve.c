@@ -11,6 +11,7 @@
 #include "net/net.h"
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,8 +25,8 @@ struct schema {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    bool stop; /* under lock */
-    bool bad;  /* set before SIGTERM is raised, read after the thread was joined */
+    bool stop;       /* under lock */
+    atomic_bool bad; /* wrong for good: set before SIGTERM is raised */
     char line[LINE];
 };
 
@@ -81,8 +82,7 @@ static void schema_watch(struct schema *s) {
         die("cannot start a thread");
 }
 
-/* Whether the schema was never found to be wrong. */
-static bool schema_done(struct schema *s) {
+static void schema_done(struct schema *s) {
     pthread_mutex_lock(&s->lock);
     s->stop = true;
     pthread_cond_signal(&s->changed);
@@ -90,7 +90,6 @@ static bool schema_done(struct schema *s) {
     pthread_join(s->thread, NULL);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->changed);
-    return !s->bad;
 }
 
 static void at_once(int number) {
@@ -153,9 +152,14 @@ static int run(const struct config *config, bool migrate) {
               log_int(http_port(server.context.http), (char[24]){0}), NULL);
     schema_watch(&schema);
     number = signals_wait();
-    log_event(LOG_INFO, "stopping", "signal", number == SIGINT ? "INT" : "TERM", NULL);
+    log_event(LOG_INFO, "stopping", "why",
+              schema.bad         ? "schema"
+              : number == SIGINT ? "SIGINT"
+                                 : "SIGTERM",
+              NULL);
     server_stop(&server);
-    if (!schema_done(&schema))
+    schema_done(&schema);
+    if (schema.bad)
         return failure("%s", schema.line);
     log_event(LOG_INFO, "stopped", NULL);
     return EXIT_DONE;

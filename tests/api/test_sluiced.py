@@ -215,3 +215,56 @@ def test_a_port_in_use_is_one_clear_line():
     last = err.splitlines()[-1]
     assert (status, out) == (1, "") and last.startswith("sluiced: ")
     assert str(port) in last and "in use" in last.lower()
+
+
+BODY = b'{"name": "inopnc"}'
+
+
+def half_a_write(server):
+    """A PUT whose body is not complete yet: it counts as under way."""
+    token = run("token", "--sub", "a", "--role", "admin")[1].strip()
+    s = socket.create_connection(("127.0.0.1", server.port), 5)
+    s.sendall(f"PUT /api/v1/apps/inopnc HTTP/1.1\r\nHost: sluice\r\nAuthorization: Bearer {token}\r\n"
+              f"Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n".encode() + BODY[:1])
+    assert server.get("/api/health")[0] == 200
+    return s
+
+
+def refuses_connections(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+        return False
+    except OSError:
+        return True
+
+
+def until(true, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_request_under_way_gets_its_answer_at_the_end():
+    with Server() as server, half_a_write(server) as s:
+        port = server.port
+        server.process.send_signal(signal.SIGTERM)
+        until(lambda: refuses_connections(port))
+        s.sendall(BODY[1:])
+        answer = s.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 503 ") and b"database-unavailable" in answer
+        assert server.process.wait(15) == 0
+
+
+def test_the_drain_has_an_end():
+    with Server(SLUICE_DRAIN_TIMEOUT_S="1") as server, half_a_write(server):
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(8) == 0
+
+
+def test_a_second_signal_ends_it_at_once():
+    with Server(SLUICE_DRAIN_TIMEOUT_S="60") as server, half_a_write(server):
+        server.process.send_signal(signal.SIGTERM)
+        server.line("stopping")
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(2) == 128 + signal.SIGTERM
