@@ -194,6 +194,7 @@ struct http_settings {
     struct auth *auth;          /* borrowed */
     struct bus *bus;            /* borrowed; NULL: parks and streams only poll */
     void *context;              /* request->context */
+    struct http_server **self;  /* set before the first request can come; NULL: not wanted */
 };
 struct http_server;
 /* Checks the table (http_routes_check) and starts.  NULL with a line in reterr when it cannot. */

@@ -277,6 +277,8 @@ struct http_server *http_start(const struct http_settings *in, char *reterr, siz
         return NULL;
     s = xcalloc(1, sizeof *s);
     s->in = *in;
+    if (in->self)
+        *in->self = s;
     s->listen_fd = fd;
     s->port = listen_port(fd);
     sigfillset(&all);
@@ -290,6 +292,8 @@ struct http_server *http_start(const struct http_settings *in, char *reterr, siz
         ticker_stop(s);
         queue_close(s->queue);
         server_free(s);
+        if (in->self)
+            *in->self = NULL;
         return NULL;
     }
     server_listen_to_bus(s);

@@ -67,8 +67,7 @@ static void make_parts(struct server *s, const struct config *c) {
     free(kubeconfig_dir);
 }
 
-static struct http_server *listen_on(struct server *s, const struct config *c, char *reterr,
-                                     size_t n) {
+static bool listen_on(struct server *s, const struct config *c, char *reterr, size_t n) {
     return http_start(&(struct http_settings){.address = c->listen,
                                               .port = (int)c->port,
                                               .io_threads = (int)c->io_threads,
@@ -81,8 +80,9 @@ static struct http_server *listen_on(struct server *s, const struct config *c, c
                                               .routes = routes,
                                               .auth = s->auth,
                                               .bus = s->context.bus,
-                                              .context = &s->context},
-                      reterr, n);
+                                              .context = &s->context,
+                                              .self = &s->context.http},
+                      reterr, n) != NULL;
 }
 
 /* Workers last: a request that waits for one (an abort's confirmation) may still get its answer. */
@@ -100,10 +100,10 @@ static void end_parts(struct server *s, int worker_ms) {
 
 bool server_start(struct server *s, const struct config *config, char *reterr, size_t n) {
     make_parts(s, config);
-    s->context.http = listen_on(s, config, reterr, n);
-    if (!s->context.http)
-        end_parts(s, 0);
-    return s->context.http != NULL;
+    if (listen_on(s, config, reterr, n))
+        return true;
+    end_parts(s, 0);
+    return false;
 }
 
 void server_stop(struct server *s) {
