@@ -73,7 +73,7 @@ const struct command commands[] = {
      OPTIONS({"reason", OPTION_TEXT, "TEXT", "goes on the record"}), NULL, run_abort},
     {"events", "APP|DEPLOYMENT [ENV]", "the records of an environment or a deployment",
      OPTIONS({"follow", OPTION_FLAG, NULL, "go on with those to come"},
-             {"since-id", OPTION_TEXT, "ID", "with --follow: only those after this id of the event stream"}),
+             {"since-id", OPTION_TEXT, "ID", "only those after this id of the event stream"}),
      NULL, run_events},
 
     {"audit verify", "FILE", "check an exported chain; needs no server",

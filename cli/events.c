@@ -86,16 +86,18 @@ static ExitCode follow_records(struct session *s, const char *path, const char *
 ExitCode run_events(struct session *s, const struct args *a) {
     const char *first = arg_operand(a, 0), *second = arg_operand(a, 1);
     const char *since = arg_text(a, "since-id");
-    _cleanup_free_ char *path = NULL;
+    _cleanup_free_ char *path = NULL, *cursor = NULL, *since_path = NULL;
     size_t printed;
 
     if (!second && !uuid_valid(first))
         return usage_error("events wants APP ENV, or the id of a deployment");
-    if (since && !arg_flag(a, "follow"))
-        return usage_error("--since-id belongs to --follow");
     path = second ? api_path("/apps/%s/environments/%s/records", first, second)
                   : api_path("/deployments/%s/records", first);
     if (arg_flag(a, "follow"))
         return follow_records(s, path, since);
-    return print_pages(s, path, 0, &printed);
+    if (since) { /* the ids of the stream are cursors of its pages */
+        cursor = api_path("?cursor=%s", since);
+        since_path = xasprintf("%s%s", path, cursor + strlen("/api/v1"));
+    }
+    return print_pages(s, since ? since_path : path, 0, &printed);
 }

@@ -189,7 +189,6 @@ def expect(result, code, out="", err=""):
     (["env", "create", "a", "b"], "--file"),
     (["env", "create", "a", "b", "--file", "/does/not/exist"], "No such file"),
     (["events", "inopnc"], "APP ENV"),
-    (["events", "inopnc", "production", "--since-id", "7"], "--follow"),
     (["audit", "verify", "/does/not/exist"], "No such file"),
     (["status", "--url", "ftp://x"], "http://"),
 ])
@@ -571,6 +570,8 @@ def test_events_pages_and_stream(api):
     path = "/apps/inopnc/environments/production/records"
     api.on("GET", path, {"items": [record(1, "environment.put", "Created")], "next_cursor": None})
     expect(run(api.url, "events", "inopnc", "production"), 0, out="12:00:01 environment.put by github: Created")
+    run(api.url, "events", "inopnc", "production", "--since-id", "a&b")
+    assert api.requests[-1]["path"] == f"/api/v1{path}?cursor=a%26b&limit=200"
     api.streams += [(200, [("7", record(2, "deployment.created"))])]
     out = expect(run(api.url, "events", "inopnc", "production", "--follow", "--since-id", "6", "--json"), 0).stdout
     assert json.loads(out)["action"] == "deployment.created"
@@ -670,6 +671,6 @@ def test_audit_export_takes_all_pages_and_verifies(api, tmp_path):
     file = tmp_path / "chain"
     expect(run(api.url, "audit", "export", "inopnc/production", "--out", str(file)), 0)
     assert file.read_text() == "".join(x + "\n" for x in lines)
-    assert api.requests[1]["path"] == "/api/v1/audit?chain=inopnc%2Fproduction&from_seq=7"
+    assert api.requests[1]["path"] == "/api/v1/audit?chain=inopnc%2Fproduction&from_seq=7&to_seq=5006"
     expect(run(api.url, "audit", "verify", str(file), "--head", head), 0)
     expect(run(api.url, "audit", "chains"), 0, out=head)
