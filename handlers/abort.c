@@ -77,7 +77,7 @@ static Status begin(struct request *q, const struct verb_in *in, struct reply *r
                                  .until_us = clock_monotonic_us() + CONFIRM_S * US_PER_S};
     q->state = waiting;
     bus_publish(context_of(q)->bus, row.environment_id);
-    worker_wake(context_of(q)->worker, row.environment_id);
+    worker_wake_undo(context_of(q)->worker, row.environment_id);
     return STATUS_OK;
 }
 
