@@ -104,13 +104,25 @@ static void collect_garbage(struct sim *sim, const struct slot *owner, KindId de
     }
 }
 
-static void enqueue_owner(struct sim *sim, const struct slot *slot, KindId kind) {
+/* The controller of `slot`, queued; NULL when there is none of that kind. */
+static struct slot *enqueue_owner(struct sim *sim, const struct slot *slot, KindId kind) {
     const json_t *owner = object_controller(slot->now->body);
     struct slot *found =
         owner ? store_find(sim->store, kind, slot->ns, json_str(owner, "name", "")) : NULL;
 
-    if (found && !strcmp(found->uid, json_str(owner, "uid", "")))
-        ctl_enqueue(sim, found);
+    if (!found || strcmp(found->uid, json_str(owner, "uid", "")))
+        return NULL;
+    ctl_enqueue(sim, found);
+    return found;
+}
+
+static void on_pod(struct sim *sim, const struct slot *slot, const struct event *e) {
+    const struct slot *set = enqueue_owner(sim, slot, KIND_REPLICASET);
+
+    if (set && e->deleted)
+        enqueue_owner(sim, set, KIND_DEPLOYMENT); /* Recreate waits for the last old pod */
+    service_ctl_pod(sim, slot->ns, e->before ? e->before->body : NULL,
+                    e->deleted ? NULL : e->after->body);
 }
 
 static void on_service(struct sim *sim, const struct slot *slot, const struct event *e) {
@@ -126,9 +138,7 @@ void controllers_on_event(void *ctx, struct slot *slot, const struct event *e) {
 
     watchers_wake(sim->watchers, slot, e);
     if (slot->kind->id == KIND_POD) {
-        enqueue_owner(sim, slot, KIND_REPLICASET);
-        service_ctl_pod(sim, slot->ns, e->before ? e->before->body : NULL,
-                        e->deleted ? NULL : e->after->body);
+        on_pod(sim, slot, e);
     } else if (slot->kind->id == KIND_REPLICASET) {
         enqueue_owner(sim, slot, KIND_DEPLOYMENT);
     } else if (slot->kind->id == KIND_SERVICE) {

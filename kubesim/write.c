@@ -181,18 +181,22 @@ static void name_generate(json_t *metadata) {
 
 /* Kind, version and namespace of a body must be those of the URL. */
 static json_t *body_check(const struct write *w, const json_t *body) {
-    const char *kind = json_str(body, "kind", w->kind->kind), *ns = object_ns(body);
-    const char *name = object_name(body);
+    bool scale = !strcmp(w->sub, "scale");
+    const char *wanted = scale ? "Scale" : w->kind->kind, *kind = json_str(body, "kind", wanted);
+    const char *name = object_name(body), *ns = object_ns(body), *given;
     char version[64];
 
     kind_api_version(w->kind, version);
+    if (scale)
+        snprintf(version, sizeof version, "autoscaling/v1");
+    given = json_str(body, "apiVersion", version);
     if (!json_is_object(body))
         return kstatus(400, "BadRequest", "the body is not an object");
-    if (strcmp(kind, w->kind->kind) || strcmp(json_str(body, "apiVersion", version), version))
-        return kstatus(
-            400, "BadRequest",
-            "the API version in the data (%s, %s) does not match the expected one (%s, %s)",
-            json_str(body, "apiVersion", version), kind, version, w->kind->kind);
+    if (strcmp(kind, wanted) || strcmp(given, version))
+        return kstatus(400, "BadRequest",
+                       "the API version in the data (%s, %s) does not match the expected one (%s, "
+                       "%s)",
+                       given, kind, version, wanted);
     if (*ns && strcmp(ns, w->ns))
         return kstatus(400, "BadRequest",
                        "the namespace of the provided object does not match the namespace sent on "
