@@ -1,6 +1,7 @@
 /* main/check.c: `sluiced check`: what would be in effect, and whether what it names can be reached.
  */
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "config/config.h"
 #include "db/cluster.h"
 #include "db/migrate.h"
@@ -80,6 +81,7 @@ int command_check(int argc, char **argv) {
         return EXIT_USAGE;
     if (!config_load(&config, line, sizeof line))
         return failure("%s", line);
+    log_setup(LOG_ERROR, LOG_KEY_VALUE); /* what is said is on stdout, once */
     config_print(&config);
     net_setup();
     good = check_outbound(&config);
