@@ -70,10 +70,13 @@ const char *etag_of(struct arena *a, int64_t revision, int64_t created_us) {
 
 Status put_rule(const struct request *q, const char *etag, bool equal, enum put_what *ret,
                 struct reply *r) {
+    const char *given = request_header(q, "If-Match");
+
     *ret = !etag ? PUT_MAKE : equal ? PUT_KEEP : PUT_REPLACE;
     if (*ret == PUT_REPLACE)
         return request_if_match(q, etag, r);
-    if (*ret == PUT_MAKE && request_header(q, "If-Match"))
+    if (*ret == PUT_MAKE && given &&
+        strcmp(given, "*") != 0) /* "*": whatever is there, or nothing */
         return reply_refuse(r, E_PRECONDITION_FAILED,
                             "If-Match was given, but there is nothing yet.");
     return STATUS_OK;

@@ -1,5 +1,5 @@
-/* openapi/embed.c: a build tool: openapi.yaml as compact JSON, as the bytes of a C array.  A document that is no YAML
- * fails the build. */
+/* openapi/embed.c: a build tool: openapi.yaml as compact JSON, as the bytes of a C array.  A
+ * document that is no YAML fails the build. */
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "kube/yaml.h"
