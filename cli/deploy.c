@@ -66,16 +66,12 @@ ExitCode run_deploy(struct session *s, const struct args *a) {
 
 static void say_aborted(const json_t *deployment) {
     _cleanup_(strbuf_done) struct strbuf b = STRBUF(DRAW_MOST);
-    const char *state = json_str(deployment, "state", "?");
     struct look look = screen_look();
 
-    if (state_is_over(state)) {
+    if (state_is_over(json_str(deployment, "state", "?")))
         draw_outcome(&b, deployment, &look);
-    } else {
-        strbuf_adds(&b, "confirmed; the deployment is ");
-        text_add_clean(&b, state);
-        strbuf_adds(&b, "\n");
-    }
+    else
+        draw_confirmed(&b, deployment);
     fputs(b.data, stdout);
 }
 

@@ -229,6 +229,15 @@ static void add_undone(struct strbuf *b, const json_t *d, const struct look *loo
     free(text);
 }
 
+void draw_confirmed(struct strbuf *b, const json_t *d) {
+    const json_t *from = json_object_get(d, "from");
+    char *text = json_is_object(from) ? serves_text(d, from, "the version before") : NULL;
+
+    strbuf_addf(b, "confirmed: %s; the rest is being undone\n",
+                text ? text : "nothing of it serves");
+    free(text);
+}
+
 void draw_outcome(struct strbuf *b, const json_t *d, const struct look *look) {
     bool good = strcmp(json_str(d, "state", "?"), "succeeded") == 0;
     const json_t *failure = json_object_get(d, "failure");
@@ -332,6 +341,7 @@ void draw_changes(struct strbuf *b, const json_t *before, const json_t *now) {
     const char *state = json_str(now, "state", "?"), *was = json_str(before, "state", "");
     const json_t *step;
     char text[DURATION_TEXT];
+    int64_t at;
     size_t i;
     const struct look plain = {.width = SIZE_MAX / 2};
 
@@ -346,7 +356,8 @@ void draw_changes(struct strbuf *b, const json_t *before, const json_t *now) {
     }
     if (strcmp(state, was) == 0 || (!before && strcmp(state, "running") == 0))
         return;
-    strbuf_addf(b, "%s deployment ", text_clock(text_time(json_str(now, "ended_at", NULL)), text));
+    at = text_time(json_str(now, "ended_at", NULL));
+    strbuf_addf(b, "%s deployment ", text_clock(at ? at : clock_now_us(), text));
     if (state_is_over(state)) {
         draw_outcome(b, now, &plain);
     } else {

@@ -24,5 +24,7 @@ void draw_changes(struct strbuf *b, const json_t *before, const json_t *now);
 /* Appends how a deployment that is over ended, in sentences: what serves, or the reason and the
  * hint. */
 void draw_outcome(struct strbuf *b, const json_t *deployment, const struct look *look);
+/* Appends what a confirmed abort says while the rest of the deployment is still being undone. */
+void draw_confirmed(struct strbuf *b, const json_t *deployment);
 /* Appends one record as a line. */
 void draw_record(struct strbuf *b, const json_t *record);

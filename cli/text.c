@@ -118,7 +118,9 @@ char *text_duration(int64_t us, char text[DURATION_TEXT]) {
 
     if (us < 0)
         us = s = 0;
-    if (s < 60)
+    if (us < US_PER_S / 10)
+        snprintf(text, DURATION_TEXT, "%lld ms", (long long)(us / US_PER_MS));
+    else if (s < 60)
         snprintf(text, DURATION_TEXT, "%lld.%lld s", (long long)s,
                  (long long)(us % US_PER_S / (US_PER_S / 10)));
     else if (s < 3600)

@@ -19,7 +19,7 @@ void text_add_fitted(struct strbuf *b, const char *text, size_t columns, bool pa
 void text_setup(void);
 bool text_is_utf8(void);
 
-/* "0.4 s", "3 min 05 s", "2 h 10 min", "3 d 4 h".  Returns `text`. */
+/* "12 ms", "0.4 s", "3 min 05 s", "2 h 10 min", "3 d 4 h".  Returns `text`. */
 char *text_duration(int64_t us, char text[DURATION_TEXT]);
 /* Local time of day "12:00:01"; "--:--:--" for 0.  Returns `text`. */
 char *text_clock(int64_t us, char text[DURATION_TEXT]);

@@ -457,6 +457,8 @@ def test_abort_says_what_serves(api):
     api.on("POST", f"/deployments/{ID}/abort", deployment("aborted", ended=5))
     expect(run(api.url, "abort", ID, "--reason", "errors"), 0, out="v1.2.2 (blue) serves inopnc/production")
     assert json.loads(api.requests[0]["body"]) == {"reason": "errors"}
+    api.on("POST", f"/deployments/{ID}/abort", deployment("undoing"))
+    expect(run(api.url, "abort", ID), 0, out="confirmed: v1.2.2 (blue) serves inopnc/production; the rest")
     api.on("POST", f"/deployments/{ID}/abort",
            problem(409, "wrong-state", "Not possible in this state", state="succeeded", allowed=["rollback"]))
     expect(run(api.url, "abort", ID), 3, err="it is succeeded; possible now: rollback")

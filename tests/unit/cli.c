@@ -34,7 +34,8 @@ START_TEST(cli__durations_are_written) {
     static const struct {
         int64_t us;
         const char *text;
-    } cases[] = {{-5, "0.0 s"},
+    } cases[] = {{-5, "0 ms"},
+                 {99 * US_PER_MS, "99 ms"},
                  {400 * US_PER_MS, "0.4 s"},
                  {59999 * US_PER_MS, "59.9 s"},
                  {60 * US_PER_S, "1 min 00 s"},
