@@ -5,14 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { RECORD_SPEC_MAX = 32 * 1024 };
+
 Status invalid_path(struct reply *r, const char *name, const char *why) {
     reply_extra(r, "parameter", json_string(name));
     return reply_refuse(r, E_INVALID_PATH, "{%s} in the path %s.", name, why);
-}
-
-Status invalid_query(struct reply *r, const char *name, const char *why) {
-    reply_extra(r, "parameter", json_string(name));
-    return reply_refuse(r, E_INVALID_QUERY, "%s in the query %s.", name, why);
 }
 
 Status path_name(const struct request *q, const char *name, const char **ret, struct reply *r) {
@@ -55,6 +52,13 @@ const char *caller_apps(const struct request *q) {
     if (caller_sees_all(q))
         return NULL;
     return db_text_array(q->arena, q->principal->apps ? q->principal->apps : none);
+}
+
+json_t *actor_value(const char *text) {
+    json_auto_t *actor = json_parse(text);
+
+    return json_pack("{s:s?, s:s?, s:s?}", "kind", json_str(actor, "kind", NULL), "subject",
+                     json_str(actor, "subject", NULL), "issuer", json_str(actor, "issuer", NULL));
 }
 
 Status answer(struct reply *r, unsigned status, json_t *body) {
@@ -118,6 +122,16 @@ Status refuse_errors(struct reply *r, const json_t *errors) {
         reply_field_error(r, json_str(e, "field", ""), json_str(e, "code", "invalid"), "%s",
                           json_str(e, "detail", ""));
     return json_array_size(errors) ? E_INVALID_BODY : STATUS_OK;
+}
+
+json_t *record_of_spec(json_t *spec) {
+    _cleanup_free_ char *text = json_text(spec);
+    char digest[SHA256_HEX];
+    size_t n = strlen(text);
+
+    if (n <= RECORD_SPEC_MAX)
+        return json_pack("{s:O}", "spec", spec);
+    return json_pack("{s:s}", "spec_sha256", sha256_hex(text, n, digest));
 }
 
 Status record_by_caller(const struct request *q, struct db_tx *tx, const struct record_about *about,

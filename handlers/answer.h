@@ -12,12 +12,13 @@ MUSTCHECK Status path_app(const struct request *q, const char **ret, struct repl
 /* Refuses E_FORBIDDEN when the principal's apps do not hold this one. */
 MUSTCHECK Status app_allowed(const struct request *q, const char *app, struct reply *r);
 Status invalid_path(struct reply *r, const char *name, const char *why);
-Status invalid_query(struct reply *r, const char *name, const char *why);
 
 bool caller_sees_all(const struct request *q);
 /* The principal's apps as text[] for a list's query; NULL when it may see all. */
 const char *caller_apps(const struct request *q);
 
+/* {kind, subject, issuer} of a stored principal in this order (jsonb has its own); yours. */
+json_t *actor_value(const char *text);
 /* Replaces what the reply holds (a transaction may run twice); takes body. */
 Status answer(struct reply *r, unsigned status, json_t *body);
 /* Of a row: changes with each write, and when a name is deleted and made again. */
@@ -43,6 +44,9 @@ MUSTCHECK Status body_name(const char *in_body, const char *in_path, struct repl
 /* Copies errors of the domain into the reply.  Refuses E_INVALID_BODY when there are any. */
 MUSTCHECK Status refuse_errors(struct reply *r, const json_t *errors);
 
+/* For a record's data: {spec}, or its SHA-256 where it would make a line too long for a stream;
+ * yours. */
+json_t *record_of_spec(json_t *spec);
 /* A record by the caller.  message is a printf format; data (taken) may be NULL. */
 struct record_about {
     const char *app, *environment, *action, *subject, *deployment_id;

@@ -102,7 +102,7 @@ static Status app_record(const struct app_write *w, struct db_tx *tx, const char
                          const char *done) {
     const struct record_about about = {.app = w->name, .action = action, .subject = w->name};
 
-    return record_by_caller(w->q, tx, &about, w->spec ? json_pack("{s:O}", "spec", w->spec) : NULL,
+    return record_by_caller(w->q, tx, &about, w->spec ? record_of_spec(w->spec) : NULL,
                             "App %s was %s.", w->name, done);
 }
 
@@ -153,6 +153,8 @@ Status app_put(struct request *q, const void *body, struct reply *r) {
     json_auto_t *spec = app_spec(in);
     Status s = path_app(q, &w.name, r);
 
+    if (s == STATUS_OK && !strcmp(w.name, "system"))
+        s = invalid_path(r, "app", "is reserved: the chain of that name is the server's own");
     if (s == STATUS_OK)
         s = body_name(in->name, w.name, r);
     if (s != STATUS_OK)

@@ -88,7 +88,7 @@ static Status cluster_record(const struct cluster_write *w, struct db_tx *tx, co
                              const char *done) {
     const struct record_about about = {.action = action, .subject = w->name};
 
-    return record_by_caller(w->q, tx, &about, w->spec ? json_pack("{s:O}", "spec", w->spec) : NULL,
+    return record_by_caller(w->q, tx, &about, w->spec ? record_of_spec(w->spec) : NULL,
                             "Cluster %s was %s.", w->name, done);
 }
 

@@ -64,7 +64,7 @@ json_t *deployment_json(const struct deployment_row *row) {
     json_set_str(out, "kind", row->kind);
     json_set_str(out, "state", row->state);
     json_set_str(out, "reason", row->reason);
-    json_object_set_new(out, "requested_by", json_parse(row->requested_by));
+    json_object_set_new(out, "requested_by", actor_value(row->requested_by));
     json_set_time(out, "created_at", row->created_us);
     json_set_time(out, "started_at", row->started_us);
     json_set_time(out, "ended_at", row->ended_us);

@@ -52,7 +52,7 @@ static Status environment_record(const struct environment_write *w, struct db_tx
     const struct record_about about = {
         .app = w->app, .environment = w->name, .action = action, .subject = w->name};
 
-    return record_by_caller(w->q, tx, &about, w->spec ? json_pack("{s:O}", "spec", w->spec) : NULL,
+    return record_by_caller(w->q, tx, &about, w->spec ? record_of_spec(w->spec) : NULL,
                             "Environment %s of %s was %s.", w->name, w->app, done);
 }
 

@@ -181,7 +181,7 @@ static json_t *release_json(const struct release_row *row, bool whole) {
     json_object_set_new(out, "flags", json_parse(row->flags));
     json_object_set_new(out, "source", source ? source : json_null());
     json_set_str(out, "content_digest", row->content_digest);
-    json_object_set_new(out, "created_by", json_parse(row->created_by));
+    json_object_set_new(out, "created_by", actor_value(row->created_by));
     json_set_time(out, "created_at", row->created_us);
     json_set_time(out, "yanked_at", row->yanked_us);
     json_set_str(out, "yank_reason", row->yank_reason);
@@ -393,7 +393,7 @@ static Status release_page(struct request *q, const char *app, const struct page
     if (!page->after)
         return db_release_list(context_of(q)->pool, app, NULL, 0, NULL, page->limit + 1, ret);
     if (!semver_parse(page->after, &after))
-        return invalid_query(r, "cursor", "is not one that a list gave");
+        return reply_query_error(r, "cursor", "format", "Not a next_cursor of this list.");
     return db_release_list(context_of(q)->pool, app, after.precedence, after.precedence_len,
                            after.key, page->limit + 1, ret);
 }
