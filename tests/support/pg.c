@@ -135,6 +135,7 @@ static void start_guardian(const char *const *settings) {
         _cleanup_free_ char *path = xasprintf("%s/log", pg.directory);
 
         setpgid(0, 0); /* Ctrl-C is for the program; its end is for us */
+        signal(SIGPIPE, SIG_IGN);
         log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
         if (log < 0 || dup2(open("/dev/null", O_RDONLY), 0) < 0 || dup2(log, 1) < 0 ||
             dup2(log, 2) < 0)
