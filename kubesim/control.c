@@ -70,6 +70,7 @@ static void put(struct sim *sim, struct call *call) {
 static void traffic(struct sim *sim, struct call *call, const char *ns, const char *name) {
     const char *since = call_arg(call, "since");
     _cleanup_free_ char *key = xasprintf("%s/%s", ns, name);
+    _cleanup_free_ char *address = service_ctl_address(sim, ns, name);
     int64_t since_us = 0;
     json_t *body;
 
@@ -78,6 +79,7 @@ static void traffic(struct sim *sim, struct call *call, const char *ns, const ch
         return;
     }
     body = dataplane_traffic(sim->plane, key, since_us);
+    json_set_str(body, "address", address);
     json_object_set_new(body, "switches", switches_list(sim->switches, ns, name, since_us));
     reply(call, 200, body);
 }

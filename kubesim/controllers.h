@@ -51,7 +51,6 @@ void deployment_ctl_sync(struct sim *sim, struct slot *slot);
 void deployment_ctl_gone(struct sim *sim, struct slot *slot);
 void replicaset_ctl_sync(struct sim *sim, struct slot *slot);
 void replicaset_ctl_gone(struct sim *sim, struct slot *slot);
-/* Creates the ReplicaSet's next pods or terminates spare ones; false when creation failed. */
 void kubelet_sync(struct sim *sim, struct slot *slot);
 void kubelet_gone(struct sim *sim, struct slot *slot);
 /* Starts the termination of a pod; true when it is gone at once. */
@@ -65,3 +64,5 @@ void service_ctl_gone(struct sim *sim, struct slot *slot);
 json_t *service_ctl_admit(struct sim *sim, json_t *body);
 /* A pod of the namespace changed (either may be NULL). */
 void service_ctl_pod(struct sim *sim, const char *ns, const json_t *before, const json_t *after);
+/* "IP:PORT" that a Service really listens on, yours; NULL when it does not. */
+char *service_ctl_address(struct sim *sim, const char *ns, const char *name);

@@ -83,10 +83,10 @@ static bool older(const struct slot *a, const struct slot *b) {
 static void find_sets(struct sim *sim, const struct slot *slot, const char *hash,
                       struct rollout *r) {
     struct bucket *b = store_bucket(sim->store, KIND_REPLICASET, slot->ns);
+    size_t i, end, at;
 
-    for (size_t i = 0; b && i < b->n; i++) {
+    for (bucket_named_after(b, slot->name, &i, &end); i < end; i++) {
         struct slot *rs = b->slots[i];
-        size_t at;
 
         if (!ctl_owned_by(rs, slot) || ctl_terminating(rs))
             continue;
@@ -116,7 +116,7 @@ static void create_set(struct sim *sim, struct slot *slot, struct rollout *r, co
     const json_t *spec = json_object_get(slot->now->body, "spec");
     json_t *template = json_deep_copy(json_object_get(spec, "template"));
     json_t *selector = json_deep_copy(json_object_get(spec, "selector")), *labels, *body;
-    _cleanup_free_ char *name = xasprintf("%.200s-%s", slot->name, hash);
+    _cleanup_free_ char *name = xasprintf("%s-%s", slot->name, hash);
 
     if (!json_object_get(selector, "matchLabels"))
         json_object_set_new(selector, "matchLabels", json_object());

@@ -37,8 +37,9 @@ static void on_retry(void *ctx) {
 static struct pods active_pods(struct sim *sim, const struct slot *rs) {
     struct bucket *b = store_bucket(sim->store, KIND_POD, rs->ns);
     struct pods pods = {0};
+    size_t i, end;
 
-    for (size_t i = 0; b && i < b->n; i++) {
+    for (bucket_named_after(b, rs->name, &i, &end); i < end; i++) {
         if (!ctl_owned_by(b->slots[i], rs) || ctl_terminating(b->slots[i]))
             continue;
         pods.slots = xrealloc(pods.slots, (pods.n + 1) * sizeof(struct slot *));

@@ -78,9 +78,10 @@ static void recreate(struct sim *sim, struct rollout *r) {
 
     for (size_t i = 0; i < r->n_old; i++) {
         struct bucket *pods = store_bucket(sim->store, KIND_POD, r->old_sets[i]->ns);
+        size_t p, end;
 
         set_scale(sim, r, r->old_sets[i], 0);
-        for (size_t p = 0; pods && p < pods->n; p++)
+        for (bucket_named_after(pods, r->old_sets[i]->name, &p, &end); p < end; p++)
             running = running || ctl_owned_by(pods->slots[p], r->old_sets[i]);
     }
     if (!running)

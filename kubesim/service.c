@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { UNPRIVILEGED = 8000 }; /* is added to a port that only root may have */
+
 struct service_run {
     struct sim *sim;
     struct slot *slot;
@@ -20,7 +22,8 @@ struct service_run {
     char *key;   /* "namespace/name" */
     char *slice; /* the name of its EndpointSlice */
     char ip[16];
-    int port; /* that it listens on; 0: none */
+    int port;      /* that it has; 0: it does not listen */
+    int listening; /* that it listens on: another one where the port is privileged and we are not */
 };
 
 json_t *service_ctl_admit(struct sim *sim, json_t *body) {
@@ -178,16 +181,32 @@ static void open_socket(struct service_run *run) {
     const json_t *spec = json_object_get(run->slot->now->body, "spec");
     int port = (int)json_int(json_array_get(json_object_get(spec, "ports"), 0), "port", 0);
     const char *ip = json_str(spec, "clusterIP", "");
+    bool open;
 
     if (run->port == port || !port || strncmp(ip, "127.", 4))
         return;
     close_socket(run);
     snprintf(run->ip, sizeof run->ip, "%s", ip);
-    if (dataplane_service_open(run->sim->plane, run->key, ip, port))
+    run->listening = port;
+    open = dataplane_service_open(run->sim->plane, run->key, ip, port);
+    if (!open && errno == EACCES) {
+        run->listening = port + UNPRIVILEGED;
+        open = dataplane_service_open(run->sim->plane, run->key, ip, run->listening);
+        log_event(LOG_INFO, "service listens on another port: its own needs privileges", "service",
+                  run->key, "ip", ip, "port", log_int(run->listening, (char[24]){0}), NULL);
+    }
+    if (open)
         run->port = port;
     else
         log_event(LOG_WARNING, "service cannot listen", "service", run->key, "ip", ip, "port",
-                  log_int(port, (char[24]){0}), "error", strerror(errno), NULL);
+                  log_int(run->listening, (char[24]){0}), "error", strerror(errno), NULL);
+}
+
+char *service_ctl_address(struct sim *sim, const char *ns, const char *name) {
+    const struct slot *slot = store_find(sim->store, KIND_SERVICE, ns, name);
+    const struct service_run *run = slot ? slot->attached : NULL;
+
+    return run && run->port ? xasprintf("%s:%d", run->ip, run->listening) : NULL;
 }
 
 void service_ctl_sync(struct sim *sim, struct slot *slot) {

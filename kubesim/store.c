@@ -1,4 +1,5 @@
 #include "kubesim/store.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include <inttypes.h>
@@ -120,6 +121,17 @@ static size_t bucket_place(const struct bucket *b, const char *name, bool *ret_f
             high = middle;
     }
     return low;
+}
+
+void bucket_named_after(const struct bucket *b, const char *owner, size_t *ret_first,
+                        size_t *ret_end) {
+    _cleanup_free_ char *prefix = xasprintf("%s-", owner);
+    size_t n = strlen(prefix);
+    bool found;
+
+    *ret_first = *ret_end = b ? bucket_place(b, prefix, &found) : 0;
+    while (b && *ret_end < b->n && !strncmp(b->slots[*ret_end]->name, prefix, n))
+        ++*ret_end;
 }
 
 struct slot *store_find(struct store *s, KindId kind, const char *ns, const char *name) {

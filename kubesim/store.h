@@ -49,6 +49,10 @@ int64_t store_version(const struct store *s); /* the newest resourceVersion */
 
 struct bucket *store_buckets(struct store *s, KindId kind);                /* first, or NULL */
 struct bucket *store_bucket(struct store *s, KindId kind, const char *ns); /* NULL: none */
+/* The objects of a bucket (NULL: none) named "OWNER-…", [*first, *end): a workload's sets, a set's
+ * pods are among them, without a look at all others. */
+void bucket_named_after(const struct bucket *b, const char *owner, size_t *ret_first,
+                        size_t *ret_end);
 struct slot *store_find(struct store *s, KindId kind, const char *ns, const char *name);
 
 /* Stores `body` (taken) under metadata.namespace and .name with a new resourceVersion; uid and
