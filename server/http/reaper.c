@@ -102,6 +102,7 @@ static int64_t transfer_us(uint64_t bytes) {
 void reaper_reading_headers(const struct reaper *r, struct conn *c) {
     int64_t headers_by = clock_monotonic_us() + r->header_us;
 
+    atomic_store(&c->asked, true);
     /* a first request has had its deadline since the connection began; a later one gets it with its
      * first line */
     if (atomic_load(&c->deadline_us) > headers_by)
@@ -193,6 +194,16 @@ size_t reaper_count(struct reaper *r) {
 
     pthread_mutex_lock(&r->lock);
     n = r->count;
+    pthread_mutex_unlock(&r->lock);
+    return n;
+}
+
+size_t reaper_newcomers(struct reaper *r) {
+    size_t n = 0;
+
+    pthread_mutex_lock(&r->lock);
+    for (struct conn *c = r->head; c; c = c->next)
+        n += !atomic_load(&c->asked);
     pthread_mutex_unlock(&r->lock);
     return n;
 }

@@ -12,6 +12,7 @@ struct conn {
     struct conn *prev, *next;
     int fd;
     _Atomic int64_t deadline_us; /* monotonic; 0: none.  Set by the connection's I/O thread */
+    _Atomic bool asked;          /* a request began on it */
     bool reaped;                 /* under the reaper's lock */
     char remote[INET6_ADDRSTRLEN];
 };
@@ -45,3 +46,5 @@ void reaper_linger(struct reaper *r, int fd);
 /* Shuts what is late; true while something lingers (call again soon). */
 bool reaper_tick(struct reaper *r, int64_t now_us);
 size_t reaper_count(struct reaper *r);
+/* Connections on which no request has begun yet. */
+size_t reaper_newcomers(struct reaper *r);

@@ -1,230 +1,14 @@
-/* http/server.c: libmicrohttpd's callbacks around an exchange, and the life of the server.
- *
- * Threads: callbacks run on the I/O threads (an epoll pool).  A request for a handler thread is
- * suspended before it is queued; the handler thread builds the response and resumes; the I/O
- * thread, called again, queues the response: nothing but the resume crosses threads. */
+/* http/server.c: the life of the server: started in order, drained, stopped in the other order. */
 #include "http/server.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/ids.h"
-#include "base/log.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
-
-enum {
-    POOL_BYTES =
-        16 *
-        1024, /* per connection: 10,000 idle ones cost 170 MB at 16 KiB, 330 MB at the default */
-    DISCARD_MAX = 1024 * 1024,
-    RESERVED_FDS = 64, /* for the database, the cluster, files */
-};
-
-/* ---- an exchange begins and ends ---- */
-
-static void exchange_job(struct job *j) {
-    struct exchange *x = job_exchange(j);
-
-    if (exchange_run(x, false))
-        MHD_resume_connection(x->connection); /* from here on x is the I/O thread's again */
-}
-
-static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *connection) {
-    struct http_server *s = cls;
-    const union MHD_ConnectionInfo *socket =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    struct exchange *x = xcalloc(1, sizeof *x);
-
-    x->server = s;
-    x->connection = connection;
-    x->conn = socket->socket_context;
-    x->began_us = clock_monotonic_us();
-    x->raw_uri = arena_strdup(&x->arena, uri ? uri : "");
-    x->r.arena = x->q.arena = &x->arena;
-    x->q.path = "";
-    x->q.remote = x->conn->remote;
-    x->q.context = s->in.context;
-    x->job.run = exchange_job;
-    reaper_reading_headers(&s->reaper, x->conn);
-    atomic_fetch_add(&s->requests, 1);
-    pthread_mutex_lock(&s->active_lock);
-    s->active++;
-    pthread_mutex_unlock(&s->active_lock);
-    return x;
-}
-
-static void log_request(const struct exchange *x, bool complete) {
-    const struct principal *p = x->q.principal;
-    char status[24], took[24];
-
-    log_event(LOG_INFO, "request", "id", x->q.id, "method", x->method_name, "path", x->q.path,
-              "status", log_int(x->http_status, status), "took_ms",
-              log_int((clock_monotonic_us() - x->began_us) / US_PER_MS, took), "principal",
-              p ? p->subject : NULL, "remote", x->q.remote, "cut", complete ? NULL : "true", NULL);
-}
-
-static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
-                         enum MHD_RequestTerminationCode how) {
-    struct http_server *s = cls;
-    struct exchange *x = *con_cls;
-
-    (void)connection;
-    if (!x)
-        return;
-    *con_cls = NULL;
-    if (s->in.log_requests && x->method_name)
-        log_request(x, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
-    reaper_idle(&s->reaper, x->conn);
-    if (x->response)
-        MHD_destroy_response(x->response);
-    stream_release(x);
-    reply_reset(&x->r);
-    json_decref(x->q.json);
-    strbuf_done(&x->body);
-    arena_done(&x->arena);
-    free(x);
-    pthread_mutex_lock(&s->active_lock);
-    if (--s->active == 0)
-        pthread_cond_signal(&s->active_none);
-    pthread_mutex_unlock(&s->active_lock);
-}
-
-/* ---- a request, call by call ---- */
-
-static void exchange_headers_complete(struct exchange *x, const char *method, const char *version) {
-    char id[UUID_TEXT];
-
-    x->method_name = arena_strdup(&x->arena, method);
-    x->version = arena_strdup(&x->arena, version);
-    x->q.id = arena_strdup(&x->arena, uuid_v7(id)); /* unless the caller's own is good */
-    reaper_no_deadline(x->conn);
-}
-
-/* false: more than can be thrown away politely. */
-static bool exchange_take_body(struct exchange *x, const char *bytes, size_t n) {
-    if (!x->body_over && n <= x->body.max - x->body.len) {
-        strbuf_add(&x->body, bytes, n);
-        return true;
-    }
-    x->body_over = true;
-    x->discarded += n;
-    return x->discarded <= DISCARD_MAX;
-}
-
-static enum MHD_Result exchange_answer(struct exchange *x, bool early) {
-    struct http_server *s = x->server;
-    struct MHD_Response *response = TAKE_PTR(x->response);
-    enum MHD_Result queued;
-
-    if (x->http_status >= 100 && x->http_status < 600)
-        atomic_fetch_add(&s->answers[x->http_status / 100], 1);
-    if (x->stream)
-        reaper_no_deadline(x->conn);
-    else
-        reaper_answering(&s->reaper, x->conn, x->answer_size);
-    if (early)
-        reaper_linger(&s->reaper, x->conn->fd);
-    queued = MHD_queue_response(x->connection, x->http_status, response);
-    MHD_destroy_response(response);
-    return queued;
-}
-
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
-                                  const char *method, const char *version, const char *upload,
-                                  size_t *upload_n, void **con_cls) {
-    struct exchange *x = *con_cls;
-    bool first = x && !x->method_name;
-
-    (void)cls, (void)connection, (void)url;
-    if (!x)
-        return MHD_NO;
-    if (x->response) /* a handler thread is done */
-        return exchange_answer(x, false);
-    if (first) {
-        exchange_headers_complete(x, method, version);
-    } else if (*upload_n) {
-        bool taken = exchange_take_body(x, upload, *upload_n);
-
-        *upload_n = 0;
-        return taken ? MHD_YES : MHD_NO;
-    } else {
-        x->body_complete = true;
-    }
-    if (!exchange_run(x, first))
-        return MHD_YES;
-    return exchange_answer(x, first);
-}
-
-/* ---- connections ---- */
-
-static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
-                          enum MHD_ConnectionNotificationCode code) {
-    struct http_server *s = cls;
-
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        const struct sockaddr *remote =
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
-
-        *socket_context = reaper_opened(&s->reaper, fd, remote);
-    } else if (*socket_context) {
-        reaper_closed(&s->reaper, *socket_context);
-        *socket_context = NULL;
-    }
-}
-
-__attribute__((format(printf, 2, 0))) static void on_library_message(void *cls, const char *format,
-                                                                     va_list args) {
-    char text[256];
-
-    (void)cls;
-    vsnprintf(text, sizeof text, format, args);
-    text[strcspn(text, "\n")] = '\0';
-    log_event(LOG_DEBUG, "libmicrohttpd", "message", text, NULL);
-}
-
-/* ---- the server's life ---- */
-
-/* As many connections as the process may have descriptors for, beside its own. */
-static unsigned connection_limit(int wanted) {
-    struct rlimit files;
-
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-        return (unsigned)wanted;
-    if (files.rlim_cur < files.rlim_max && files.rlim_cur < (rlim_t)wanted + RESERVED_FDS) {
-        files.rlim_cur = files.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &files) != 0 || getrlimit(RLIMIT_NOFILE, &files) != 0)
-            return (unsigned)wanted;
-    }
-    if ((rlim_t)wanted + RESERVED_FDS <= files.rlim_cur)
-        return (unsigned)wanted;
-    return files.rlim_cur > 2 * RESERVED_FDS ? (unsigned)files.rlim_cur - RESERVED_FDS
-                                             : (unsigned)files.rlim_cur / 2 + 1;
-}
-
-static struct MHD_Daemon *daemon_start(struct http_server *s) {
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    unsigned threads = s->in.io_threads > 0 ? (unsigned)s->in.io_threads
-                       : cores > 0          ? (unsigned)cores
-                                            : 2;
-
-    if (threads < 2)
-        threads = 2;
-    return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_message, NULL,
-        MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_THREAD_POOL_SIZE, threads,
-        MHD_OPTION_CONNECTION_LIMIT,
-        connection_limit(s->in.max_connections > 0 ? s->in.max_connections : 1024),
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)s->in.idle_timeout_s,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_URI_LOG_CALLBACK, on_request_line, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-        s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_END);
-}
 
 static void server_init(struct http_server *s) {
     pthread_condattr_t attr;
@@ -284,7 +68,7 @@ struct http_server *http_start(const struct http_settings *in, char *reterr, siz
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
     server_init(s);
-    s->daemon = daemon_start(s);
+    s->daemon = calls_start(s);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (!s->daemon) {
         snprintf(reterr, n, "the HTTP server did not start: %s", strerrordesc_np(errno));
@@ -327,6 +111,28 @@ static bool wait_for_requests(struct http_server *s, int timeout_ms) {
     return none;
 }
 
+static void pause_ms(int ms) {
+    nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL);
+}
+
+/* Requests that are still on their way: on connections accepted a moment ago, and on those whose
+ * callers have not yet read an answer with "Connection: close".  Both come within moments or not at
+ * all. */
+static void wait_for_stragglers(struct http_server *s) {
+    enum { STRAGGLERS_MS = 250, QUIET_MS = 50, LOOK_MS = 5 };
+    uint64_t seen = atomic_load(&s->requests);
+
+    for (int ms = 0, quiet = 0; ms < STRAGGLERS_MS; ms += LOOK_MS) {
+        uint64_t now = atomic_load(&s->requests);
+
+        quiet = now == seen ? quiet + LOOK_MS : 0;
+        seen = now;
+        if (quiet >= QUIET_MS && reaper_newcomers(&s->reaper) == 0)
+            return;
+        pause_ms(LOOK_MS);
+    }
+}
+
 void http_stop(struct http_server *s, int timeout_ms) {
     enum { LAST_ANSWERS_MS = 1000 };
 
@@ -335,6 +141,7 @@ void http_stop(struct http_server *s, int timeout_ms) {
     http_drain(s);
     listen_mute(s->listen_fd);
     streams_end(&s->streams);
+    wait_for_stragglers(s);
     if (!wait_for_requests(s, timeout_ms)) {
         parking_close(&s->parking);
         wait_for_requests(s, LAST_ANSWERS_MS);

@@ -27,6 +27,8 @@ struct http_server {
     struct http_server *next;                          /* of the running servers (bus.c) */
 };
 
+/* calls.c: the pool of I/O threads; NULL with errno set. */
+struct MHD_Daemon *calls_start(struct http_server *s);
 /* bus.c: the bus has no way to unsubscribe, so that it must never hold a pointer to a server. */
 void server_listen_to_bus(struct http_server *s);
 void server_ignore_bus(struct http_server *s);
