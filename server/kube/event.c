@@ -1,21 +1,8 @@
 /* kube/event.c: what the lines of a watch do to the cache. */
 #include "base/clock.h"
-#include "kube/kind.h"
 #include "kube/watch.h"
 #include <stdio.h>
 #include <string.h>
-
-/* Items of a list come without their kind; who wrote which field is half of an object's size and
- * nobody here asks for it. */
-void kube_object_trim(json_t *object, KubeKind kind) {
-    const struct kube_kind *row = kube_kind_row(kind);
-
-    if (!json_object_get(object, "kind")) {
-        json_set_str(object, "apiVersion", row->api_version);
-        json_set_str(object, "kind", row->name);
-    }
-    json_object_del(json_object_get(object, "metadata"), "managedFields");
-}
 
 static bool broken(struct kube_watching *w, const char *why) {
     w->verdict = WATCH_BROKEN;
@@ -68,7 +55,7 @@ static void live(struct kube_watching *w) {
 }
 
 bool kube_watching_event(struct kube_watching *w, const char *line, size_t n) {
-    json_auto_t *event = json_loadb(line, n, 0, NULL);
+    json_auto_t *event = json_loadb(line, n, JSON_ALLOW_NUL, NULL);
     json_t *object = json_object_get(event, "object");
     const char *type = json_str(event, "type", "");
     bool deleted = strcmp(type, "DELETED") == 0, bookmark = strcmp(type, "BOOKMARK") == 0;

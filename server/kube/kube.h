@@ -115,7 +115,8 @@ void kube_probe(struct kube_cluster *c, struct kube_result *ret);
 
 /* ---- the watch cache ---- */
 /* Keeps Services, Deployments, ReplicaSets, Pods and EndpointSlices of a namespace in memory from
- * now on. */
+ * now on: without metadata.managedFields, and of a Pod's and a ReplicaSet's containers only name,
+ * image and ports (kube/trim.c); kube_get reads objects whole. */
 void kube_watch(struct kube_cluster *c, const char *namespace_);
 /* What the watch last saw; a new reference to an object that nobody changes; NULL when there is
  * none.  */

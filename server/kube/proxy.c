@@ -5,8 +5,6 @@
 #include <string.h>
 #include <strings.h>
 
-enum { HEADERS_MOST = 32 };
-
 struct proxied {
     struct kube_cluster *cluster; /* owned: a reference */
     net_done_fn *done;
@@ -21,8 +19,8 @@ static void proxied_done(void *ctx, struct net_response *response) {
     free(p);
 }
 
-/* The path of a check is a user's: it may not climb out of the proxy, and its headers may not
- * replace ours.  Our own Authorization ends at the API server. */
+/* Whether a segment is "." or "..", escaped or not.  The path of a check is a user's: it may not
+ * climb out of the proxy. */
 static bool climbs(const char *path) {
     size_t n;
 
@@ -53,25 +51,36 @@ static void refused(void *ctx, bool canceled) {
     proxied_done(ctx, &response);
 }
 
+/* Theirs and our Authorization, which ends at the API server; the list is yours. */
+static const char **with_authorization(const char *const *theirs, const char *authorization) {
+    const char **lines;
+    size_t n = 0;
+
+    while (theirs && theirs[n])
+        n++;
+    lines = xcalloc(n + 2, sizeof(*lines));
+    n = 0;
+    if (authorization)
+        lines[n++] = authorization;
+    for (; theirs && *theirs; theirs++)
+        if (strncasecmp(*theirs, "authorization:", 14) != 0)
+            lines[n++] = *theirs;
+    return lines;
+}
+
 uint64_t kube_service_call(struct kube_cluster *c, const char *namespace_, const char *service,
                            int port, const struct net_request *in, net_done_fn *done, void *ctx) {
-    _cleanup_free_ char *path = NULL, *url = NULL, *name = NULL;
-    _cleanup_(kube_headers_done) struct kube_headers own = {0};
-    const char *lines[HEADERS_MOST + 3];
+    _cleanup_free_ char *path = NULL, *url = NULL, *name = NULL, *authorization = NULL;
+    _cleanup_free_ const char **lines = NULL;
     struct proxied *p = xcalloc(1, sizeof(*p));
     struct net_request request = *in;
-    size_t n = 0;
+    uint64_t id;
 
     *p = (struct proxied){.cluster = kube_cluster_ref(c), .done = done, .ctx = ctx};
     if (in->url[0] != '/' || climbs(in->url))
         return net_loop_after(c->set->loop, 0, refused, p);
-    kube_headers_set(&own, c, NULL);
-    if (own.authorization)
-        lines[n++] = own.authorization;
-    for (const char *const *h = in->headers; h && *h && n < HEADERS_MOST; h++)
-        if (strncasecmp(*h, "authorization:", 14) != 0)
-            lines[n++] = *h;
-    lines[n] = NULL;
+    authorization = kube_authorization(c);
+    lines = with_authorization(in->headers, authorization);
     name = kube_escape(service);
     path = kube_kind_path(KUBE_SERVICE, namespace_, NULL);
     url = xasprintf("%s%s/http:%s:%d/proxy%s", c->config.server, path, name, port, in->url);
@@ -80,5 +89,8 @@ uint64_t kube_service_call(struct kube_cluster *c, const char *namespace_, const
     request.headers = lines;
     request.tls = &c->tls;
     request.policy = NULL;
-    return net_loop_start(c->set->loop, &request, NULL, proxied_done, p);
+    id = net_loop_start(c->set->loop, &request, NULL, proxied_done, p);
+    if (authorization)
+        explicit_bzero(authorization, strlen(authorization));
+    return id;
 }

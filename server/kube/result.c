@@ -79,7 +79,7 @@ void kube_result_read(const struct net_response *response, struct kube_result *r
     }
     ret->code = response->status;
     if (response->body)
-        body = json_loadb(response->body, response->body_len, 0, NULL);
+        body = json_loadb(response->body, response->body_len, JSON_ALLOW_NUL, NULL);
     if (response->status < 200 || response->status > 299) {
         read_refusal(response, body, ret);
     } else if (json_is_object(body)) {

@@ -48,5 +48,5 @@ bool kube_watching_event(struct kube_watching *w, const char *line, size_t n);
 void kube_watching_healthy(struct kube_watching *w);
 /* Tells who asked for changes; name NULL: anything. */
 void kube_watching_changed(const struct kube_watching *w, const char *name);
-/* Makes an object that was read fit for the cache. */
+/* kube/trim.c: makes an object that was read fit for the cache. */
 void kube_object_trim(json_t *object, KubeKind kind);

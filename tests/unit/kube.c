@@ -4,6 +4,7 @@
 #include "kube/cluster.h"
 #include "kube/kind.h"
 #include "kube/lines.h"
+#include "kube/watch.h"
 #include "tests/support/suite.h"
 #include <stdio.h>
 #include <string.h>
@@ -292,10 +293,56 @@ START_TEST(kube_cache__finds_by_name_and_owner) {
 }
 END_TEST
 
+START_TEST(kube_cache__objects_are_trimmed) {
+    static const struct {
+        KubeKind kind;
+        const char *object, *trimmed;
+    } cases[] = {
+        {KUBE_SERVICE,
+         "{\"metadata\":{\"name\":\"s\",\"managedFields\":[{}]},\"spec\":{\"selector\":{\"a\":"
+         "\"b\"}}}",
+         "{\"metadata\":{\"name\":\"s\"},\"spec\":{\"selector\":{\"a\":\"b\"}},\"apiVersion\":"
+         "\"v1\","
+         "\"kind\":\"Service\"}"},
+        {KUBE_POD,
+         "{\"kind\":\"Pod\",\"metadata\":{},\"spec\":{\"volumes\":[],\"nodeName\":\"n\","
+         "\"containers\":[{"
+         "\"name\":\"app\",\"image\":\"i\",\"env\":[{\"name\":\"SECRET\",\"value\":\"x\"}]}]},"
+         "\"status\":"
+         "{\"qosClass\":\"x\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\","
+         "\"lastProbeTime\":null}],\"containerStatuses\":[{\"name\":\"app\",\"containerID\":\"x\","
+         "\"state\":{\"waiting\":{\"reason\":\"r\"}}}]}}",
+         "{\"kind\":\"Pod\",\"metadata\":{},\"spec\":{\"nodeName\":\"n\",\"containers\":[{\"name\":"
+         "\"app\","
+         "\"image\":\"i\"}]},\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}],"
+         "\"containerStatuses\":[{\"name\":\"app\",\"state\":{\"waiting\":{\"reason\":\"r\"}}}]}}"},
+        {KUBE_DEPLOYMENT,
+         "{\"kind\":\"Deployment\",\"spec\":{\"template\":{\"spec\":{\"volumes\":[]}}}}",
+         "{\"kind\":\"Deployment\",\"spec\":{\"template\":{\"spec\":{\"volumes\":[]}}}}"},
+        {KUBE_REPLICA_SET,
+         "{\"kind\":\"ReplicaSet\",\"spec\":{\"template\":{\"spec\":{\"volumes\":[]}}}}",
+         "{\"kind\":\"ReplicaSet\",\"spec\":{\"template\":{\"spec\":{}}}}"},
+        {KUBE_POD, "{\"kind\":\"Pod\",\"spec\":7,\"status\":[],\"metadata\":null}",
+         "{\"kind\":\"Pod\",\"spec\":7,\"status\":[],\"metadata\":null}"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        json_auto_t *object = json_parse(cases[i].object);
+        _cleanup_free_ char *text = NULL;
+
+        ck_assert_ptr_nonnull(object);
+        kube_object_trim(object, cases[i].kind);
+        text = json_text(object);
+        ck_assert_str_eq(text, cases[i].trimmed);
+    }
+}
+END_TEST
+
 int main(void) {
     return RUN_SUITE("kube", 30, kube__outcome_follows_from_the_answer,
                      kube__wait_is_read_from_the_status, kube__message_is_one_line_of_utf8,
                      kube__kinds_have_their_paths, kube__selector_matches_by_equality,
                      kube__readers_take_anything, kube_lines__split_anywhere,
-                     kube_lines__end_when_told_or_too_long, kube_cache__finds_by_name_and_owner);
+                     kube_lines__end_when_told_or_too_long, kube_cache__finds_by_name_and_owner,
+                     kube_cache__objects_are_trimmed);
 }

@@ -194,6 +194,23 @@ START_TEST(kube_watch__cache_follows_list_and_events) {
 }
 END_TEST
 
+/* Nobody keeps a NUL out of an annotation: it must not end the watch of all others. */
+START_TEST(kube_watch__nul_in_an_object_is_no_trouble) {
+    struct bench *b = bench_new();
+
+    json_rule(b, PODS, 200, LIST("5", "{\"metadata\":{\"name\":\"a\",\"x\":\"\\u0000\"}}"), 1);
+    watch_rule(b, PODS_WATCH,
+               "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":\"b\",\"resourceVersion\":"
+               "\"6\",\"x\":\"\\u0000\"}}}\n",
+               SCRIPT_HOLD);
+    quiet(b);
+    kube_watch(b->cluster, "production");
+    changes_are(b, "* b ");
+    error_is(b, "");
+    bench_free(b);
+}
+END_TEST
+
 START_TEST(kube_watch__long_list_comes_in_pages) {
     struct bench *b = bench_new();
 
@@ -458,11 +475,11 @@ int main(void) {
     log_setup(LOG_ERROR, LOG_KEY_VALUE);
     return RUN_SUITE(
         "kube_watch", 30, kube_watch__cache_follows_list_and_events,
-        kube_watch__long_list_comes_in_pages, kube_watch__cut_goes_on_where_it_was,
-        kube_watch__ended_in_good_order_goes_on, kube_watch__every_trouble_ends_in_a_fresh_list,
-        kube_watch__failed_list_is_tried_again, kube_watch__error_says_why_it_is_not_live,
-        kube_watch__waits_as_the_server_asks, kube_watch__silence_brings_a_list,
-        kube_watch__refused_token_is_read_again, kube_watch__many_events_at_once,
-        kube_watch__goes_on_with_the_cluster_made_again,
+        kube_watch__nul_in_an_object_is_no_trouble, kube_watch__long_list_comes_in_pages,
+        kube_watch__cut_goes_on_where_it_was, kube_watch__ended_in_good_order_goes_on,
+        kube_watch__every_trouble_ends_in_a_fresh_list, kube_watch__failed_list_is_tried_again,
+        kube_watch__error_says_why_it_is_not_live, kube_watch__waits_as_the_server_asks,
+        kube_watch__silence_brings_a_list, kube_watch__refused_token_is_read_again,
+        kube_watch__many_events_at_once, kube_watch__goes_on_with_the_cluster_made_again,
         kube_watch__readers_and_events_do_not_disturb_each_other);
 }

@@ -1,0 +1,76 @@
+/* kube/trim.c: what of an object is not worth its memory in the cache.
+ *
+ * A pod as jansson holds it takes eight times its text, and thousands of them may be watched.  Who
+ * wrote which field (metadata.managedFields), and of a pod's specification all but what names it,
+ * is asked for by nobody; environment variables may be secrets besides. */
+#include "kube/kind.h"
+#include "kube/watch.h"
+#include <string.h>
+
+static const char *const pod_spec_kept[] = {"containers", "initContainers", "nodeName", NULL};
+static const char *const container_kept[] = {"name", "image", "ports", NULL};
+static const char *const pod_status_dropped[] = {"podIPs",   "hostIP",    "hostIPs",
+                                                 "qosClass", "startTime", NULL};
+static const char *const condition_dropped[] = {"lastProbeTime", "observedGeneration", NULL};
+static const char *const container_status_dropped[] = {
+    "containerID", "started", "volumeMounts", "allocatedResources", "resources", "user", NULL};
+
+static bool among(const char *const *names, const char *name) {
+    for (; *names; names++)
+        if (strcmp(*names, name) == 0)
+            return true;
+    return false;
+}
+
+static void keep(json_t *object, const char *const *names) {
+    const char *key;
+    json_t *v;
+    void *next;
+
+    json_object_foreach_safe(object, next, key, v) {
+        if (!among(names, key))
+            json_object_del(object, key);
+    }
+}
+
+static void drop(json_t *object, const char *const *names) {
+    for (; *names; names++)
+        json_object_del(object, *names);
+}
+
+static void each(json_t *list, void (*fn)(json_t *, const char *const *),
+                 const char *const *names) {
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item) fn(item, names);
+}
+
+static void pod_spec_trim(json_t *spec) {
+    keep(spec, pod_spec_kept);
+    each(json_object_get(spec, "containers"), keep, container_kept);
+    each(json_object_get(spec, "initContainers"), keep, container_kept);
+}
+
+static void pod_status_trim(json_t *status) {
+    drop(status, pod_status_dropped);
+    each(json_object_get(status, "conditions"), drop, condition_dropped);
+    each(json_object_get(status, "containerStatuses"), drop, container_status_dropped);
+    each(json_object_get(status, "initContainerStatuses"), drop, container_status_dropped);
+}
+
+void kube_object_trim(json_t *object, KubeKind kind) {
+    const struct kube_kind *row = kube_kind_row(kind);
+
+    if (!json_object_get(object, "kind")) { /* an item of a list */
+        json_set_str(object, "apiVersion", row->api_version);
+        json_set_str(object, "kind", row->name);
+    }
+    json_object_del(json_object_get(object, "metadata"), "managedFields");
+    if (kind == KUBE_POD) {
+        pod_spec_trim(json_object_get(object, "spec"));
+        pod_status_trim(json_object_get(object, "status"));
+    } else if (kind == KUBE_REPLICA_SET) {
+        pod_spec_trim(json_at(object, "spec", "template", "spec", NULL));
+    }
+}
