@@ -189,7 +189,7 @@ START_TEST(kube_watch__cache_follows_list_and_events) {
     ck_assert_int_eq(script_count(b->script, PODS), 1);
     ck_assert_int_eq(script_count(b->script, PODS_WATCH), 1);
     ck_assert_int_eq(script_count(b->script, "&resourceVersion=5 "), 1);
-    ck_assert(script_wait(b->script, "allowWatchBookmarks=true&timeoutSeconds=2", 5));
+    ck_assert(script_wait(b->script, "allowWatchBookmarks=true&timeoutSeconds=", 5));
     bench_free(b);
 }
 END_TEST
