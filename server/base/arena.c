@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BLOCK = 4000 };
+/* The first block is small, because ten thousand open event streams each keep one; later ones
+ * double. */
+enum { BLOCK_MIN = 1000, BLOCK_MAX = 16000 };
 
 struct arena_block {
     struct arena_block *next;
@@ -19,8 +21,10 @@ void *arena_alloc(struct arena *a, size_t n) {
 
     n = (n + sizeof(max_align_t) - 1) & ~(sizeof(max_align_t) - 1);
     if (!b || b->size - b->used < n) {
-        size_t size = n > BLOCK ? n : BLOCK;
+        size_t size = !b ? BLOCK_MIN : b->size < BLOCK_MAX / 2 ? b->size * 2 : BLOCK_MAX;
 
+        if (size < n)
+            size = n;
         b = xcalloc(1, sizeof *b + size);
         b->size = size;
         b->next = a->head;

@@ -31,7 +31,7 @@ struct exchange {
     /* the request, as read */
     const char *raw_uri, *method_name, *version;
     struct uri uri;
-    struct uri_query query;
+    const struct uri_query *query; /* NULL before it is decoded, and without one */
     struct router_match match;
     struct strbuf body;
     bool body_expected, body_complete, body_over;

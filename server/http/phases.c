@@ -213,18 +213,24 @@ static bool query_allowed(const struct route *route, const char *name) {
 }
 
 static Status decode_query(struct exchange *x) {
+    struct uri_query *query;
     const char *name, *why;
-    Status s = uri_query(&x->arena, x->uri.query, &x->query, &name, &why);
+    Status s;
 
+    if (!x->uri.query)
+        return STATUS_OK;
+    query = arena_alloc(&x->arena, sizeof *query);
+    x->query = query;
+    s = uri_query(&x->arena, x->uri.query, query, &name, &why);
     if (s != STATUS_OK)
         return reply_query_error(&x->r, name, "format", "%s", why);
-    for (size_t i = 0; i < x->query.n; i++) {
-        const struct uri_pair *p = &x->query.pair[i];
+    for (size_t i = 0; i < query->n; i++) {
+        const struct uri_pair *p = &query->pair[i];
 
         if (!query_allowed(x->q.route, p->name))
             s = reply_query_error(&x->r, p->name, "unknown", "There is no such name here.");
         for (size_t k = 0; k < i; k++)
-            if (!strcmp(x->query.pair[k].name, p->name))
+            if (!strcmp(query->pair[k].name, p->name))
                 s = reply_query_error(&x->r, p->name, "duplicate", "It may be there once.");
     }
     return s;

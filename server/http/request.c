@@ -17,9 +17,9 @@ const char *request_param(const struct request *q, const char *name) {
 const char *request_query(const struct request *q, const char *name) {
     const struct exchange *x = request_exchange(q);
 
-    for (size_t i = 0; i < x->query.n; i++)
-        if (!strcmp(x->query.pair[i].name, name))
-            return x->query.pair[i].value;
+    for (size_t i = 0; x->query && i < x->query->n; i++)
+        if (!strcmp(x->query->pair[i].name, name))
+            return x->query->pair[i].value;
     return NULL;
 }
 

@@ -23,7 +23,8 @@ enum {
     POLL_MS = 5000,
     WAKE_GAP_MS = 50,
     HEARTBEAT_MS = 15000,
-    BLOCK = 512,
+    BLOCK =
+        256, /* read at a time for HTTP/1.0; chunks are as large as the connection's pool allows */
 };
 
 typedef enum FillState { FILL_IDLE, FILL_QUEUED, FILL_RUNNING } FillState;

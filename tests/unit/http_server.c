@@ -451,7 +451,7 @@ START_TEST(server__large_heads_are_answered) {
         memset(request + n, 'x', (size_t)size);
         memcpy(request + n + size, "\r\n\r\n", 5);
         status = raw_exchange(http_port(s), request, strlen(request), &a, NULL);
-        ck_assert_msg(status == 200 || (status == 431 && size > 10000) || (!status && size > 15000),
+        ck_assert_msg(status == 200 || (status == 431 && size > 10000) || (!status && size > 11000),
                       "%d bytes: %d %s", size, status, a.head);
     }
     stop(s);
