@@ -1,57 +1,78 @@
 """kill -9 before and after every commit and every write of a deployment: one switch, and the record equals the cluster.
 
-The server is a build with crash points (build/dev): SLUICE_CRASH_POINT=NAME:N ends it at the N-th pass of a point.
+The server is a build with crash points (server/worker/crash.h): SLUICE_CRASH_POINT=NAME:N ends it at the N-th pass of a
+point.  Each test deploys again and again, killed at the 1st, 2nd, 3rd … pass, until a run goes through unharmed, so that
+every point of a deployment was one to die at.
 """
 
 import os
 
 import pytest
 
-from tests.support.stack import ROOT, Stack, until
+from tests.support.stack import FINAL, ROOT, Stack, ended, until
 
+BUILD = ROOT / os.environ.get("SLUICE_CRASH_BUILD", "build/dev") / "bin"
 POINTS = ("before-commit", "after-commit", "before-write", "after-write")
-DEV = ROOT / "build" / "dev" / "bin"
 
 
-def ended(pid):
-    try:
-        return open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
-
-
-def switches(stack, id):
-    return [r for r in stack.chain() if r["subject"] == id and r["action"] == "traffic.switched"]
-
-
-def crash_through(stack, point, expect, make):
-    """Deploys again and again, with the server killed at the 1st, 2nd, … pass of the point, until a run survives."""
-    for n in range(1, 60):
-        before = stack.status()["active"]
-        stack.stop_servers()
-        stack.up(SLUICE_CRASH_POINT=f"{point}:{n}")
-        id, load_ok = make(stack, n)
-        died = until(lambda: ended(stack.pids[0]) or stack.deployment(id)["state"] in ("succeeded", "failed") and "no",
-                     60, what="killed or done")
-        if died != "no":
-            stack.up()
-        done = stack.wait(id, expect, seconds=60)
-        moved = switches(stack, id)
-        assert len(moved) == (1 if expect == "succeeded" else len(moved)) and len(moved) <= 1, (point, n, moved)
-        want = done["to"] if expect == "succeeded" else before
-        assert stack.selector() == want["color"], (point, n)
-        kube_switches = stack.traffic()["switches"]
-        assert [s["selector"].get("environment") for s in kube_switches][-1:] in ([want["color"]], []), kube_switches
-        if died == "no":
-            return n - 1
-    raise AssertionError("the runs never survive")
-
-
-@pytest.mark.skipif(not DEV.joinpath("sluiced").exists(), reason="needs the build with crash points: scripts/build dev")
-@pytest.mark.parametrize("point", POINTS)
-def test_law5_killed_at_every_point_one_switch(point):
-    with Stack(bin_dir=DEV) as stack:
+@pytest.fixture(scope="module", params=POINTS)
+def stack(request):
+    if not (BUILD / "sluiced").exists():
+        pytest.skip("needs the build with crash points: scripts/build dev")
+    with Stack(bin_dir=BUILD) as stack:
+        stack.point = request.param
         stack.inopnc(checks={"health": [{"name": "health", "path": "/api/health"}], "production": []})
         stack.wait(stack.deploy("v1.0.0"), "succeeded")
-        passes = crash_through(stack, point, "succeeded", lambda s, n: (s.deploy(f"v1.1.{n}"), True))
-        assert passes >= 6, passes
+        yield stack
+
+
+def selectors(stack):
+    """The colors that traffic was given to, one after the other."""
+    colors = []
+    for switch in stack.traffic()["switches"]:
+        color = switch["selector"]["environment"]
+        if colors[-1:] != [color]:
+            colors.append(color)
+    return colors
+
+
+def run_once(stack, n, version, final):
+    """One deployment, with the server killed at the n-th pass.  Whether it was."""
+    before, moved_before = stack.status()["active"], selectors(stack)
+    stack.stop_servers()
+    stack.up(SLUICE_CRASH_POINT=f"{stack.point}:{n}")
+    id = stack.deploy(version)
+
+    def over():
+        try:
+            return ended(stack.pids[0]) and "killed" or stack.deployment(id)["state"] in FINAL and "final"
+        except OSError:
+            return None
+    how = until(over, 60, what="killed, or final")
+    if how == "killed":
+        stack.up()
+    done = stack.wait(id, final)
+    records = [r["action"] for r in stack.chain() if r["subject"] == id]
+    forward = 1 if final == "succeeded" else records.count("traffic.switched")
+    serving = done["to"]["color"] if final == "succeeded" else before["color"]
+    assert records.count("traffic.switched") == forward <= 1, (n, records)
+    assert records.count("deployment." + final) == 1 and records[-1] == "deployment." + final
+    assert stack.selector() == serving
+    moved = selectors(stack)[len(moved_before):]
+    assert moved == ([serving] if final == "succeeded" else [done["to"]["color"], serving][:len(moved)]), (n, moved)
+    assert stack.sql(f"SELECT count(*) FROM intent WHERE deployment_id = '{id}' AND result IS NULL AND job = "
+                     f"(SELECT job FROM deployment WHERE id = '{id}')") == "0"
+    until(lambda: stack.status()["active"]["color"] == serving, what="the status equals the record")
+    return how == "killed"
+
+
+def until_unharmed(stack, prefix, final):
+    for n in range(1, 80):
+        if not run_once(stack, n, f"{prefix}.{n}", final):
+            return n - 1
+    raise AssertionError("no run goes through")
+
+
+def test_law5_one_switch_wherever_it_is_killed(stack):
+    killed = until_unharmed(stack, "v1.1", "succeeded")
+    assert killed >= 8, f"only {killed} passes of {stack.point} in a whole deployment"

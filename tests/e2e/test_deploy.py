@@ -83,13 +83,9 @@ def test_law8_the_record_tells_it_and_verifies(stack):
 
 
 def test_law10_a_server_that_starts_anew_writes_nothing(stack):
-    import os
-    import signal
     before = stack.requests()["items"] if isinstance(stack.requests(), dict) else stack.requests()
     last = before[-1]["n"]
-    os.kill(stack.pids[0], signal.SIGTERM)
-    until(lambda: not os.path.exists(f"/proc/{stack.pids[0]}") or
-          open(f"/proc/{stack.pids[0]}/stat").read().split()[2] == "Z", what="the server has ended")
+    stack.stop_servers()
     stack.up()
     until(lambda: stack.status()["active"], what="it serves the status again")
     after = stack.requests(last)

@@ -74,6 +74,14 @@ def until(fact, seconds=20, every=0.02, what=None):
     raise AssertionError(f"not within {seconds} s: {what or getattr(fact, '__doc__', None) or fact}; last: {last!r}")
 
 
+def ended(pid):
+    """Whether the process is gone, or only waits for its parent."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
 class Stack:
     def __init__(self, replicas=1, env=None, bin_dir=None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sluice-stack-"))
@@ -118,6 +126,14 @@ class Stack:
         self.token = self.env["SLUICE_TOKEN"]
         self.kubesim_url = self.env["KUBESIM_URL"]
         return self
+
+    def stop_servers(self):
+        """Ends the servers, as a person would; the rest goes on."""
+        for pid in self.pids:
+            if not ended(pid):
+                os.kill(pid, signal.SIGTERM)
+        for pid in self.pids:
+            until(lambda: ended(pid), what=f"server {pid} has ended")
 
     # ---- callers ----
     def api(self, method, path, body=None, replica=0, token=None, headers=None, timeout=30):
