@@ -21,7 +21,9 @@ typedef enum EntryState { ENTRY_WAITING, ENTRY_QUEUED, ENTRY_RUNNING } EntryStat
 struct entry {
     struct entry *next;
     char environment_id[40], cluster[64];
-    bool urgent, again; /* again: woken while it ran */
+    bool urgent;
+    bool again; /* woken while it ran */
+    bool doubt; /* woken by somebody who may have taken the lease: asks before it goes on */
     EntryState state;
     uint64_t turn;  /* order in the queue */
     int64_t due_us; /* when waiting: monotonic */
@@ -63,6 +65,11 @@ static void enqueue(struct worker *w, struct entry *e) {
         e->turn = w->turns++;
         pthread_cond_broadcast(&w->work);
     }
+}
+
+static void enqueue_in_doubt(struct worker *w, struct entry *e) {
+    e->doubt = true;
+    enqueue(w, e);
 }
 
 static struct entry *add_entry(struct worker *w, const char *environment_id, bool urgent) {
@@ -116,22 +123,27 @@ void worker_wake(struct worker *w, const char *environment_id) {
     pthread_mutex_lock(&w->lock);
     plain = find_entry(w, environment_id, false);
     urgent = find_entry(w, environment_id, true);
+    if (!plain && !urgent && w->in.threads > 0)
+        plain = add_entry(w, environment_id, false);
     if (urgent)
-        enqueue(w, urgent);
+        enqueue_in_doubt(w, urgent);
     if (plain)
-        enqueue(w, plain);
-    else if (!urgent && w->in.threads > 0)
-        enqueue(w, add_entry(w, environment_id, false));
+        enqueue_in_doubt(w, plain);
     pthread_mutex_unlock(&w->lock);
 }
 
 void worker_wake_undo(struct worker *w, const char *environment_id) {
-    struct entry *e;
+    struct entry *plain, *urgent;
 
     pthread_mutex_lock(&w->lock);
-    e = find_entry(w, environment_id, true);
-    if (w->in.threads > 0)
-        enqueue(w, e ? e : add_entry(w, environment_id, true));
+    plain = find_entry(w, environment_id, false);
+    urgent = find_entry(w, environment_id, true);
+    if (!urgent && w->in.threads > 0)
+        urgent = add_entry(w, environment_id, true);
+    if (urgent)
+        enqueue_in_doubt(w, urgent);
+    if (plain) /* its lease is gone: it finds out and ends */
+        enqueue_in_doubt(w, plain);
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -176,6 +188,30 @@ static bool had_begun(const struct job *j) {
     return j->journal.count > 0;
 }
 
+/* Whether the lease of a job in memory is gone. */
+static bool lost(struct worker *w, const struct job *j, struct db_pool *pool) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+
+    if (j->holder != db_replica_number(w->in.replica))
+        return true; /* our number is another: what we held is free for anybody */
+    return !db_once(pool, SQL_LEASE_CHECK, &rows,
+                    DB_PARAMS(j->environment_id, DB_INT(j->epoch), DB_INT(j->holder))) &&
+           !db_bool(rows, 0, "held");
+}
+
+/* Whether another entry of ours carries the environment.  An undo may take it from a deploy, never
+ * the reverse. */
+static bool carried_elsewhere(struct worker *w, const struct entry *e) {
+    const struct entry *other;
+    bool carried;
+
+    pthread_mutex_lock(&w->lock);
+    other = e->urgent ? NULL : find_entry(w, e->environment_id, true);
+    carried = other && (other->job || other->state != ENTRY_WAITING);
+    pthread_mutex_unlock(&w->lock);
+    return carried;
+}
+
 /* Takes the lease and loads the job.  false: nothing to do here now; *ret_keep: try again soon. */
 static bool claim(struct worker *w, struct entry *e, struct db_pool *pool, bool *ret_keep) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
@@ -183,6 +219,9 @@ static bool claim(struct worker *w, struct entry *e, struct db_pool *pool, bool 
     char why[SEEN_TEXT] = "";
     Status s;
 
+    *ret_keep = false;
+    if (carried_elsewhere(w, e))
+        return false;
     *ret_keep = true;
     if (holder == 0)
         return false;
@@ -219,13 +258,14 @@ static bool claim(struct worker *w, struct entry *e, struct db_pool *pool, bool 
 
 /* Runs an entry until it waits.  Returns when it wants to run again (monotonic µs), 0: it is over.
  */
-static int64_t run_entry(struct worker *w, struct entry *e, const struct run_settings *run) {
+static int64_t run_entry(struct worker *w, struct entry *e, bool doubt,
+                         const struct run_settings *run) {
     int64_t until_us = 0, retry = clock_monotonic_us() + RETRY_MS * US_PER_MS, wait;
     bool keep = false;
     RunEnd end;
 
-    if (e->job && e->job->holder != db_replica_number(w->in.replica)) {
-        job_free(e->job); /* our number is another: what we held is free for anybody */
+    if (e->job && doubt && lost(w, e->job, run->pool)) {
+        job_free(e->job);
         e->job = NULL;
     }
     if (!e->job && !claim(w, e, run->pool, &keep))
@@ -254,15 +294,17 @@ static void *worker_thread(void *arg) {
     while (!w->stopping) {
         struct entry *e = next_entry(w, start.reserved);
         int64_t due;
+        bool doubt;
 
         if (!e) {
             pthread_cond_wait(&w->work, &w->lock);
             continue;
         }
         e->state = ENTRY_RUNNING;
-        e->again = false;
+        doubt = e->doubt || (e->job && e->job->holder != db_replica_number(w->in.replica));
+        e->again = e->doubt = false;
         pthread_mutex_unlock(&w->lock);
-        due = run_entry(w, e, start.reserved ? &w->run_reserved : &w->run);
+        due = run_entry(w, e, doubt, start.reserved ? &w->run_reserved : &w->run);
         pthread_mutex_lock(&w->lock);
         e->state = ENTRY_WAITING;
         e->due_us = due;
@@ -360,7 +402,14 @@ static void on_changed(void *ctx, const char *environment_id) {
 }
 
 static void on_check(void *ctx, const char *environment_id) {
-    worker_wake(ctx, environment_id);
+    struct worker *w = ctx;
+    struct entry *e;
+
+    pthread_mutex_lock(&w->lock);
+    for (int urgent = 0; urgent < 2; urgent++)
+        if ((e = find_entry(w, environment_id, urgent)))
+            enqueue(w, e);
+    pthread_mutex_unlock(&w->lock);
 }
 
 static void start_thread(pthread_t *ret, void *(*fn)(void *), void *arg) {
