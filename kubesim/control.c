@@ -119,6 +119,8 @@ void control_call(void *ctx, struct call *call) {
         requests(sim, call);
     } else if (!strcmp(call->path, "/health")) {
         reply(call, 200, json_pack("{s:s}", "status", "ok"));
+    } else if (sscanf(call->path, "/pods/%127[^/]%n", ns, &end) == 1 && !call->path[end]) {
+        reply(call, 200, kubelet_list(sim, ns));
     } else if (sscanf(call->path, "/services/%127[^/]/%253[^/]/traffic%n", ns, name, &end) == 2 &&
                end && !call->path[end]) {
         traffic(sim, call, ns, name);

@@ -57,6 +57,9 @@ void kubelet_gone(struct sim *sim, struct slot *slot);
 bool kubelet_terminate(struct sim *sim, struct slot *slot, int grace_s);
 /* Behaviors were set: every pod looks again. */
 void kubelet_behave(struct sim *sim);
+/* {"items": [{name, image, ready, ready_at}]} of a namespace; ready_at, to the microsecond, is when
+ * the pod last became ready, null before; yours. */
+json_t *kubelet_list(struct sim *sim, const char *ns);
 bool pod_ready(const json_t *body);
 void service_ctl_sync(struct sim *sim, struct slot *slot);
 void service_ctl_gone(struct sim *sim, struct slot *slot);

@@ -1,6 +1,7 @@
 /* The node's part: pods are placed, started, become ready, crash, restart, terminate, each by
  * timers of the one loop. */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "kubesim/addresses.h"
@@ -81,6 +82,7 @@ static void on_ready(void *ctx) {
     open_server(run);
     run->stage = POD_READY;
     kube_time(run->ready_at);
+    run->ready_us = clock_now_us();
     write_status(run);
 }
 
@@ -330,4 +332,22 @@ void kubelet_behave(struct sim *sim) {
                 look_again(b->slots[i]->attached);
         }
     }
+}
+
+json_t *kubelet_list(struct sim *sim, const char *ns) {
+    const struct bucket *b = store_bucket(sim->store, KIND_POD, ns);
+    json_t *items = json_array();
+    char at[40];
+
+    for (size_t i = 0; b && i < b->n; i++) {
+        const struct pod_run *run = b->slots[i]->attached;
+
+        if (!run)
+            continue;
+        json_array_append_new(
+            items, json_pack("{s:s, s:s, s:b, s:s?}", "name", run->slot->name, "image",
+                             podrun_image(run->slot), "ready", run->stage == POD_READY, "ready_at",
+                             run->ready_us ? kube_micro_time(run->ready_us, at) : NULL));
+    }
+    return json_pack("{s:o, s:n}", "items", items, "next_cursor");
 }

@@ -26,6 +26,7 @@ struct pod_run {
     bool open; /* its server is */
     int restarts, exits;
     char scheduled_at[32], started_at[32], ready_at[32]; /* of the latest change */
+    int64_t ready_us;                                    /* when it last became ready; 0: never */
     char last_started_at[32], last_finished_at[32];      /* of the run before */
     char pull_message[300];
 };

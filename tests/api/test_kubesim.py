@@ -1,4 +1,5 @@
 """kubesim, held to the behaviour of a real API server and its controllers, and its control API."""
+import datetime
 import http.client
 import json
 import os
@@ -935,6 +936,21 @@ def test_requests_are_listed(cluster):
     assert (second["verb"], second["code"]) == ("GET", 404) and "body" not in second
     assert cluster.control("GET", f"/requests?since={second['n']}")["items"] == []
     assert len(cluster.control("GET", f"/requests?since={first['at']}")["items"]) == 2
+
+
+def test_pods_say_when_they_became_ready(cluster):
+    assert cluster.control("GET", "/pods/production")["items"] == []
+    cluster.image("v1.2.2", never_ready=True)
+    cluster.deploy(replicas=1, wait=False)
+    listed = until(lambda: cluster.control("GET", "/pods/production")["items"], "a pod")[0]
+    assert (listed["ready"], listed["ready_at"], listed["image"]) == (False, None, f"{IMAGE}:v1.2.2")
+    before = time.time()
+    cluster.image("v1.2.2", ready_after_ms=0)
+    cluster.rolled_out()
+    listed = cluster.control("GET", "/pods/production")["items"][0]
+    assert listed["ready"] and listed["name"] == cluster.pods("blue")[0]["metadata"]["name"]
+    at = datetime.datetime.fromisoformat(listed["ready_at"].replace("Z", "+00:00")).timestamp()
+    assert before <= at <= time.time()
 
 
 def test_fault_answers_a_status(cluster):
