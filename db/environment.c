@@ -97,3 +97,13 @@ Status db_manifests_put(struct db_tx *tx, const char *id, const char *manifests,
         *ret_revision = db_int(rows, 0, "manifests_revision");
     return s;
 }
+
+Status db_environment_serving_since(struct db_pool *p, const char *id, const char *selector_key,
+                                    const char *color, int64_t *ret_us) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    Status s = db_once(p, SQL_ENVIRONMENT_SERVING_SINCE, &rows, DB_PARAMS(id, selector_key, color));
+
+    if (!s)
+        *ret_us = db_time(rows, 0, "since");
+    return s;
+}

@@ -40,6 +40,18 @@ static bool cache_speaks(struct kube_cluster *c, const char *namespace_) {
     return true;
 }
 
+/* The cluster does not tell since when its selector is what it is; our journal does. */
+static void add_since(struct server_context *context, const struct environment_row *row,
+                      const json_t *spec, json_t *active) {
+    const char *key = json_str(json_object_get(spec, "blue_green"), "selector_key", "");
+    int64_t since = 0;
+
+    if (json_is_object(active) &&
+        db_environment_serving_since(context->pool, row->id, key, json_str(active, "color", ""),
+                                     &since) == STATUS_OK)
+        json_set_time(active, "since", since);
+}
+
 json_t *environment_status(struct server_context *context, const struct environment_row *row,
                            bool ask) {
     _cleanup_(kube_cluster_unref) struct kube_cluster *c = NULL;
@@ -56,6 +68,7 @@ json_t *environment_status(struct server_context *context, const struct environm
             observe_cached(c, spec, &seen);
     }
     status = observe_status(spec, &seen);
+    add_since(context, row, spec, json_object_get(status, "active"));
     json_set_str(status, "deployment", row->active_id);
     return status;
 }

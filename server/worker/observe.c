@@ -137,14 +137,14 @@ void observe_fresh(struct kube_cluster *c, const json_t *spec, const struct jour
     observe_now(c, spec, ret);
 }
 
-static json_t *status_of(const struct seen_workload *w, Color color, const char *since) {
+static json_t *status_of(const struct seen_workload *w, Color color) {
     const char *digest = strchr(w->image, '@');
 
     if (!w->exists || (w->replicas == 0 && w->pods == 0))
         return json_null();
-    return json_pack("{s:s, s:s, s:s, s:s?, s:i, s:s?}", "color", color_names[color], "version",
+    return json_pack("{s:s, s:s, s:s, s:s?, s:i, s:n}", "color", color_names[color], "version",
                      w->version, "image", w->image, "digest", digest ? digest + 1 : NULL, "ready",
-                     w->pods_ready, "since", since);
+                     w->pods_ready, "since");
 }
 
 json_t *observe_status(const json_t *spec, const struct seen *seen) {
@@ -153,10 +153,10 @@ json_t *observe_status(const json_t *spec, const struct seen *seen) {
 
     (void)spec;
     if (seen->reachable && s->exists && s->color_known) {
-        json_object_set_new(status, "active", status_of(&seen->workload[s->color], s->color, NULL));
+        json_object_set_new(status, "active", status_of(&seen->workload[s->color], s->color));
         json_object_set_new(
             status, "previous",
-            status_of(&seen->workload[color_other(s->color)], color_other(s->color), NULL));
+            status_of(&seen->workload[color_other(s->color)], color_other(s->color)));
     }
     json_set_time(status, "observed_at", seen->now_us);
     if (!seen->reachable)

@@ -228,7 +228,8 @@ class Stack:
         self.control("PUT", "/faults", list(faults))
 
     def requests(self, since=0):
-        return self.control("GET", f"/requests?since={since}")
+        answer = self.control("GET", f"/requests?since={since}")
+        return answer["items"] if isinstance(answer, dict) else answer
 
     def traffic(self, service="inopnc-prod"):
         return self.control("GET", f"/services/production/{service}/traffic")
