@@ -184,13 +184,16 @@ static bool send_statement(struct db_conn *c, enum db_statement s, const char *c
                            size_t n, bool *ret_prepares) {
     const struct statement *st = &statements[s];
     Oid types[STATEMENT_PARAMS];
-    size_t want = statement_types(s, types);
 
-    if (want != n)
-        die("db/sql/%s.sql takes %zu parameters, not %zu", st->name, want, n);
     *ret_prepares = !c->prepared[s];
-    if (*ret_prepares && PQsendPrepare(c->pg, st->name, st->text, (int)n, types) != 1)
-        return false;
+    if (*ret_prepares) {
+        size_t want = statement_types(s, types);
+
+        if (want != n)
+            die("db/sql/%s.sql takes %zu parameters, not %zu", st->name, want, n);
+        if (PQsendPrepare(c->pg, st->name, st->text, (int)n, types) != 1)
+            return false;
+    }
     return PQsendQueryPrepared(c->pg, st->name, (int)n, params, NULL, NULL, 0) == 1;
 }
 

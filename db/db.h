@@ -23,8 +23,8 @@ struct db_settings {
 struct db_pool;
 struct db_pool *db_pool_new(const struct db_settings *in); /* connects nothing yet */
 void db_pool_free(struct db_pool *p);                      /* waits for lent connections */
-/* Whether the database answers and carries the schema of this program.  Cached for a second.  Any
- * thread. */
+/* Whether the database answers and carries the schema of this program (a newer one too).  Cached
+ * for a second; while one caller looks, the others get the answer before.  Any thread. */
 Status db_pool_ready(struct db_pool *p);
 
 struct db_tx;

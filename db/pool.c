@@ -26,9 +26,10 @@ struct db_pool {
     bool down, probing; /* the last attempt failed; somebody is at the next one */
     bool seen;          /* it was up once: for the log */
     int64_t down_since_us, retry_at_us, pause_us;
-    char why[256]; /* why it is down */
-    pthread_mutex_t ready_lock;
-    int64_t ready_at_us;
+    char why[256];   /* why it is down */
+    int64_t good_us; /* when a connection was last given back in order */
+    bool looking;    /* db_pool_ready is at it */
+    int64_t looked_us;
     Status ready;
 };
 
@@ -40,7 +41,7 @@ struct db_pool *db_pool_new(const struct db_settings *in) {
     p->size = in->size > 0 ? in->size : 1;
     p->wait_us = (in->wait_ms > 0 ? in->wait_ms : 2000) * US_PER_MS;
     pthread_mutex_init(&p->lock, NULL);
-    pthread_mutex_init(&p->ready_lock, NULL);
+    p->ready = FAULT_DB_DOWN;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&p->changed, &attributes);
@@ -68,7 +69,6 @@ void db_pool_free(struct db_pool *p) {
     pthread_mutex_unlock(&p->lock);
     pthread_cond_destroy(&p->changed);
     pthread_mutex_destroy(&p->lock);
-    pthread_mutex_destroy(&p->ready_lock);
     conn_target_done(&p->target);
     free(p);
 }
@@ -164,7 +164,7 @@ static struct db_conn *take_locked(struct db_pool *p, int64_t deadline) {
                 return c;
             continue;
         }
-        if (p->down && now >= p->down_since_us + p->wait_us) {
+        if (p->down && now >= p->down_since_us + p->wait_us && p->lent <= (p->probing ? 1 : 0)) {
             fault_note("%s", p->why);
             return NULL;
         }
@@ -191,6 +191,7 @@ void pool_give(struct db_pool *p, struct db_conn *c, ConnFate fate) {
     pthread_mutex_lock(&p->lock);
     p->lent--;
     if (fate == CONN_GOOD) {
+        p->good_us = clock_monotonic_us();
         c->next = p->idle;
         p->idle = c;
     } else {
@@ -217,15 +218,34 @@ static Status look(struct db_pool *p) {
     return FAULT_DATABASE;
 }
 
+/* A pool whose connections are all at work says nothing about the database, which is answering
+ * them. */
+static bool only_busy(const struct db_pool *p, Status s, int64_t since_us) {
+    return s == FAULT_DB_DOWN && !p->down && p->good_us >= since_us;
+}
+
 Status db_pool_ready(struct db_pool *p) {
+    int64_t now = clock_monotonic_us();
     Status s;
 
-    pthread_mutex_lock(&p->ready_lock);
-    if (!p->ready_at_us || clock_monotonic_us() >= p->ready_at_us + READY_US) {
-        p->ready = look(p);
-        p->ready_at_us = clock_monotonic_us();
-    }
+    pthread_mutex_lock(&p->lock);
     s = p->ready;
-    pthread_mutex_unlock(&p->ready_lock);
+    if (p->looking && now >= p->looked_us + READY_US)
+        s = FAULT_DB_DOWN; /* somebody has been waiting for the answer for a while */
+    if (p->looking || (p->looked_us && now < p->looked_us + READY_US)) {
+        pthread_mutex_unlock(&p->lock);
+        return s;
+    }
+    p->looking = true;
+    p->looked_us = now;
+    pthread_mutex_unlock(&p->lock);
+    s = look(p);
+    pthread_mutex_lock(&p->lock);
+    if (!only_busy(p, s, now))
+        p->ready = s;
+    s = p->ready;
+    p->looking = false;
+    p->looked_us = clock_monotonic_us();
+    pthread_mutex_unlock(&p->lock);
     return s;
 }

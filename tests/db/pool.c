@@ -442,6 +442,33 @@ START_TEST(pool__terminated_transaction_runs_again_once) {
 }
 END_TEST
 
+/* What a worker that was stopped inside a transaction finds afterwards. */
+static Status idle_too_long(struct db_tx *tx, void *ctx) {
+    int *tries = ctx;
+    Status s = append(tx, "inopnc");
+
+    if (s != STATUS_OK)
+        return s;
+    while (*tries == 0 &&
+           pg_number(url, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'idle'") >
+               0)
+        ;
+    ++*tries;
+    return append(tx, "inopnc");
+}
+
+START_TEST(pool__transaction_idle_too_long_runs_again) {
+    struct db_pool *p = db_pool_new(&(struct db_settings){
+        .url = url, .size = 1, .wait_ms = WAIT_MS, .idle_in_tx_ms = 100, .app_name = "idle"});
+    int tries = 0;
+
+    ck_assert_int_eq(db_tx_run(p, "idle", DB_READ_COMMITTED, idle_too_long, &tries), STATUS_OK);
+    ck_assert_int_eq(tries, 2);
+    ck_assert_int_eq(records("inopnc"), 2);
+    db_pool_free(p);
+}
+END_TEST
+
 START_TEST(pool__restart_is_survived) {
     int64_t start;
 
@@ -653,10 +680,10 @@ int main(void) {
         pool__many_threads_share_few_connections, pool__stopped_backend_is_given_up_in_time,
         pool__lock_waits_no_longer_than_the_deadline, pool__exhausted_pool_refuses_after_its_wait,
         pool__terminated_idle_backend_is_not_noticed, pool__terminated_transaction_runs_again_once,
-        pool__restart_is_survived, pool__short_outage_costs_only_time,
-        commit__answer_lost_but_committed_is_done_once, commit__that_never_arrived_is_done_again,
-        commit__swallowed_is_resolved_after_the_deadline, commit__of_a_single_statement_too,
-        commit__statement_lost_before_it_is_done_again, commit__not_known_is_not_called_done,
-        hosts__next_one_is_taken_when_the_first_refuses,
+        pool__transaction_idle_too_long_runs_again, pool__restart_is_survived,
+        pool__short_outage_costs_only_time, commit__answer_lost_but_committed_is_done_once,
+        commit__that_never_arrived_is_done_again, commit__swallowed_is_resolved_after_the_deadline,
+        commit__of_a_single_statement_too, commit__statement_lost_before_it_is_done_again,
+        commit__not_known_is_not_called_done, hosts__next_one_is_taken_when_the_first_refuses,
         hosts__next_one_is_taken_when_the_first_is_silent, hosts__read_only_server_is_not_taken);
 }
