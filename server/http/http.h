@@ -159,7 +159,10 @@ Status reply_park(struct reply *r, const char *topic, int64_t until_us);
 
 /* Server-Sent Events.  fill() runs on a handler thread at the start, when the topic is published
  * and each poll_ms: it appends events to `out` (at most 64 KiB a call) and says whether the stream
- * goes on.  The edge adds heartbeats. */
+ * goes on.  The edge adds heartbeats.  A reader that is behind is not filled for until it has
+ * caught up, and is cut when it does not read at all: it resumes by Last-Event-ID.  ctx may live in
+ * the request's arena, which is kept as long as the stream; the request itself is not (fill
+ * allocates nothing in q->arena). */
 struct strbuf;
 typedef enum StreamState {
     STREAM_OPEN,

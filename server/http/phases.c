@@ -215,6 +215,7 @@ static bool query_allowed(const struct route *route, const char *name) {
 static Status decode_query(struct exchange *x) {
     struct uri_query *query;
     const char *name, *why;
+    struct page page;
     Status s;
 
     if (!x->uri.query)
@@ -233,6 +234,9 @@ static Status decode_query(struct exchange *x) {
             if (!strcmp(query->pair[k].name, p->name))
                 s = reply_query_error(&x->r, p->name, "duplicate", "It may be there once.");
     }
+    /* refused here, so that it does not depend on what else a handler finds first */
+    if (s == STATUS_OK && query_allowed(x->q.route, "limit"))
+        s = request_page(&x->q, &page, &x->r);
     return s;
 }
 

@@ -140,13 +140,15 @@ void http_stop(struct http_server *s, int timeout_ms) {
         return;
     http_drain(s);
     listen_mute(s->listen_fd);
-    streams_end(&s->streams);
+    streams_end(&s->streams, false);
     wait_for_stragglers(s);
     if (!wait_for_requests(s, timeout_ms)) {
         parking_close(&s->parking);
+        streams_end(&s->streams, true);
         wait_for_requests(s, LAST_ANSWERS_MS);
     }
     parking_close(&s->parking);
+    streams_end(&s->streams, true);
     server_ignore_bus(s);
     ticker_stop(s);
     queue_close(s->queue); /* a handler that runs is waited for: its connection is suspended */

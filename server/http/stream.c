@@ -282,7 +282,7 @@ Status stream_open(struct streams *set, struct exchange *x, const struct stream_
     pthread_mutex_init(&s->lock, NULL);
     x->stream = s;
     pthread_mutex_lock(&set->lock);
-    s->ended = set->ending;
+    s->ended = source->content_type ? set->cutting : set->ending;
     s->cut = s->ended && source->content_type;
     s->listed = true;
     s->next = set->head;
@@ -361,12 +361,17 @@ bool streams_tick(struct streams *set, int64_t now_us) {
     return delayed;
 }
 
-void streams_end(struct streams *set) {
+void streams_end(struct streams *set, bool bodies_too) {
     pthread_mutex_lock(&set->lock);
     set->ending = true;
+    set->cutting = bodies_too;
     for (struct stream *s = set->head; s; s = s->next) {
+        bool body = s->source->content_type != NULL;
+
+        if (body && !bodies_too)
+            continue;
         pthread_mutex_lock(&s->lock);
-        s->cut = s->cut || (s->source->content_type && !s->ended);
+        s->cut = s->cut || (body && !s->ended);
         s->ended = true;
         resume(s);
         pthread_mutex_unlock(&s->lock);

@@ -15,7 +15,7 @@ struct streams {
     int64_t last_wake_us[STREAM_IO_SLOTS]; /* by I/O thread */
     int64_t heartbeat_us;
     size_t count;
-    bool ending;
+    bool ending, cutting;
 };
 
 void streams_init(struct streams *set, struct queue *queue, int heartbeat_ms, void (*nudge)(void *),
@@ -32,5 +32,7 @@ void streams_publish(struct streams *set, const char *topic); /* NULL: all */
 /* Polls, heartbeats, delayed wakes.  Returns whether wakes are still delayed: call again in 50 ms.
  */
 bool streams_tick(struct streams *set, int64_t now_us);
-void streams_end(struct streams *set); /* ends all, and those that open later */
+/* Ends all event streams, and those that open later.  bodies_too: cuts bodies that have not come to
+ * their end. */
+void streams_end(struct streams *set, bool bodies_too);
 size_t streams_count(struct streams *set);

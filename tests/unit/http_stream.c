@@ -102,12 +102,27 @@ static const struct stream_source flood = {
     .fill = flood_fill, .free = feed_free, .poll_ms = 600000};
 static const struct stream_source refusing = {.fill = refusing_fill, .free = feed_free};
 
+/* A body in a hundred pieces that takes half a second. */
+static Status body_fill(void *ctx, struct strbuf *out, StreamState *ret) {
+    struct feed *f = ctx;
+
+    poll(NULL, 0, 5);
+    strbuf_addf(out, "line-%u\n", ++f->told);
+    *ret = f->told == 100 ? STREAM_END : STREAM_MORE;
+    return STATUS_OK;
+}
+
+static const struct stream_source body = {
+    .fill = body_fill, .free = feed_free, .content_type = "application/x-ndjson"};
+
 static Status open_feed(struct request *q, const void *in, struct reply *r) {
     struct feed *f = arena_alloc(q->arena, sizeof *f);
     const char *last = request_header(q, "Last-Event-ID");
 
     (void)in;
     f->told = last ? (unsigned)strtoul(last, NULL, 10) : 0;
+    if (request_query(q, "body"))
+        return reply_stream(r, &body, f);
     if (request_query(q, "flood"))
         return reply_stream(r, &flood, f);
     return reply_stream(r, request_query(q, "refuse") ? &refusing : &feed, f);
@@ -117,7 +132,7 @@ static Status open_feed(struct request *q, const void *in, struct reply *r) {
 static const struct route routes[] = {
     {.operation = "wait", .path = "/wait", .scope = SCOPE_PUBLIC, .query = "ms|race", .handler = wait_for_fact},
     {.operation = "quick", .path = "/quick", .scope = SCOPE_PUBLIC, .handler = quick},
-    {.operation = "feed", .path = "/feed", .scope = SCOPE_PUBLIC, .query = "flood|refuse", .handler = open_feed},
+    {.operation = "feed", .path = "/feed", .scope = SCOPE_PUBLIC, .query = "flood|refuse|body", .handler = open_feed},
     {0},
 };
 // clang-format on
@@ -435,14 +450,34 @@ START_TEST(stream__a_drain_ends_it) {
 }
 END_TEST
 
+START_TEST(stream__a_drain_lets_a_body_come_to_its_end) {
+    struct http_server *s = start(10);
+    struct raw_input whole = ask(s, "/feed?body=1"), half;
+
+    ck_assert(raw_await(&whole, "line-2\n", 2000));
+    stop(s, 5000);
+    ck_assert(raw_await(&whole, "line-100\n", 1000));
+    ck_assert(raw_await(&whole, "0\r\n\r\n", 1000));
+    close(whole.fd);
+    s = start(10);
+    half = ask(s, "/feed?body=1");
+    ck_assert(raw_await(&half, "line-2\n", 2000));
+    stop(s, 10); /* no time: cut, so that nobody takes half for the whole */
+    ck_assert(raw_closes(&half, 1000));
+    ck_assert(half.n == 0 || !strstr(half.bytes, "\r\n0\r\n\r\n"));
+    close(half.fd);
+}
+END_TEST
+
 int main(void) {
-    return RUN_SUITE(
-        "http-stream", 60, park__ends_when_the_bus_names_its_topic,
-        park__a_lost_message_costs_half_a_second,
-        park__a_publication_between_look_and_park_is_not_lost, park__ends_at_its_deadline,
-        park__survives_a_caller_who_went_away, park__at_the_end_of_a_drain_is_answered,
-        stream__tells_events_beats_and_ends, stream__a_publication_reaches_everybody_once,
-        stream__a_caller_who_went_away_is_noticed,
-        stream__a_slow_reader_stops_its_source_and_misses_nothing, stream__who_does_not_read_is_cut,
-        stream__a_refusal_at_its_start_is_a_problem, stream__a_drain_ends_it);
+    return RUN_SUITE("http-stream", 60, park__ends_when_the_bus_names_its_topic,
+                     park__a_lost_message_costs_half_a_second,
+                     park__a_publication_between_look_and_park_is_not_lost,
+                     park__ends_at_its_deadline, park__survives_a_caller_who_went_away,
+                     park__at_the_end_of_a_drain_is_answered, stream__tells_events_beats_and_ends,
+                     stream__a_publication_reaches_everybody_once,
+                     stream__a_caller_who_went_away_is_noticed,
+                     stream__a_slow_reader_stops_its_source_and_misses_nothing,
+                     stream__who_does_not_read_is_cut, stream__a_refusal_at_its_start_is_a_problem,
+                     stream__a_drain_ends_it, stream__a_drain_lets_a_body_come_to_its_end);
 }
