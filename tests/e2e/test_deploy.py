@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from tests.support.stack import Stack, together, until
+from tests.support.stack import IMAGE, Stack, together, until
 
 STEPS = ["resolve", "apply", "await-available", "health-checks", "smoke-checks", "promote", "switch-traffic",
          "await-endpoints", "validate-production", "keep-previous"]
@@ -101,11 +101,42 @@ def test_law10_a_server_that_starts_anew_writes_nothing(stack):
     assert serving(stack) == "v1.5.0"
 
 
-def test_without_manifests_only_the_image_changes(stack):
-    """An environment whose workloads exist already needs no manifests."""
-    before = stack.workload("blue")["spec"]["template"]
-    id = stack.deploy("v1.6.0")
-    done = stack.wait(id, "succeeded")
-    after = stack.workload(done["to"]["color"])["spec"]["template"]
-    assert after["spec"]["containers"][0]["image"].endswith(":v1.6.0")
-    assert before["metadata"]["labels"]["app"] == after["metadata"]["labels"]["app"]
+def legacy_workload(color, replicas):
+    labels = {"app": "legacy", "environment": color}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "legacy-" + color, "labels": {"team": "old"}},
+            "spec": {"replicas": replicas, "selector": {"matchLabels": labels},
+                     "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+                     "template": {"metadata": {"labels": labels},
+                                  "spec": {"containers": [{"name": "app", "image": IMAGE + ":v0.9.0", "env": [{"name": "A", "value": "b"}],
+                                                           "ports": [{"containerPort": 3000}]},
+                                                          {"name": "sidecar", "image": "ghcr.io/your-org/proxy:v7"}]}}}}
+
+
+def legacy_service(name, color):
+    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
+            "spec": {"selector": {"app": "legacy", "environment": color}, "ports": [{"port": 80, "targetPort": 3000}]}}
+
+
+def test_workloads_that_exist_need_no_manifests_and_only_the_image_changes(stack):
+    base = "/api/v1/namespaces/production/services"
+    for name, color in (("legacy-prod", "blue"), ("legacy-blue-service", "blue"), ("legacy-green-service", "green")):
+        assert stack.kube("POST", base, legacy_service(name, color)).status == 201
+    for color, replicas in (("blue", 2), ("green", 0)):
+        answer = stack.kube("POST", "/apis/apps/v1/namespaces/production/deployments", legacy_workload(color, replicas))
+        assert answer.status == 201, answer
+    assert stack.api("PUT", "/apps/legacy", {"image": IMAGE}).status == 201
+    spec = {"cluster": "local", "namespace": "production", "container": "app", "port": 3000, "strategy": "blue-green",
+            "blue_green": {"service": "legacy-prod", "selector_key": "environment", "colors": {
+                c: {"deployment": f"legacy-{c}", "service": f"legacy-{c}-service"} for c in ("blue", "green")}}}
+    assert stack.api("PUT", "/apps/legacy/environments/production", spec).status == 201
+    until(lambda: (stack.status("legacy")["active"] or {}).get("ready") == 2, what="the old version is ready")
+    done = stack.wait(stack.deploy("v1.0.0", "legacy"), "succeeded")
+    assert done["from"]["version"] == "v0.9.0" and done["to"]["color"] == "green"
+    after = stack.kube("GET", "/apis/apps/v1/namespaces/production/deployments/legacy-green").json
+    want = legacy_workload("green", 2)["spec"]
+    want["template"]["spec"]["containers"][0]["image"] = IMAGE + ":v1.0.0"
+    for key in ("replicas", "strategy"):
+        assert after["spec"][key] == want[key], key
+    for was, now in zip(want["template"]["spec"]["containers"], after["spec"]["template"]["spec"]["containers"], strict=True):
+        assert {k: now.get(k) for k in ("name", "image", "env")} == {k: was.get(k) for k in ("name", "image", "env")}
+    assert after["metadata"]["labels"]["team"] == "old"
