@@ -4,6 +4,7 @@
 #include "db/cluster.h"
 #include "worker/observe.h"
 #include <stdio.h>
+#include <string.h>
 
 /* The cluster of an environment; NULL with a line when it cannot be had. */
 static struct kube_cluster *cluster_for(struct server_context *context,
@@ -35,7 +36,7 @@ static bool cache_speaks(struct kube_cluster *c, const char *namespace_) {
         if (kube_cached_at(c, kinds[i], namespace_))
             continue;
         kube_cached_error(c, kinds[i], namespace_, why, sizeof why);
-        return why[0] != '\0';
+        return strcmp(why, KUBE_NOT_LISTED) != 0;
     }
     return true;
 }

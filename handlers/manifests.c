@@ -120,8 +120,8 @@ Status manifests_get(struct request *q, const void *in, struct reply *r) {
         return manifests_missing(&w);
     row = manifests_row(rows, 0);
     if (!row.manifests)
-        return reply_refuse(r, E_NOT_FOUND, "Environment %s of %s has no manifests.", w.app,
-                            w.name);
+        return reply_refuse(r, E_NOT_FOUND, "Environment %s of %s has no manifests.", w.name,
+                            w.app);
     r->etag = manifests_etag(q, &row);
     return answer_yaml(r, 200, row.manifests);
 }

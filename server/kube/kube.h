@@ -129,6 +129,8 @@ json_t *kube_cached_list(struct kube_cluster *c, KubeKind kind, const char *name
 /* When the watch of that kind was last known to be live (an event, bookmark or list): monotonic µs;
  * 0: not listed yet. */
 int64_t kube_cached_at(struct kube_cluster *c, KubeKind kind, const char *namespace_);
+#define KUBE_NOT_LISTED                                                                            \
+    "not listed yet" /* nothing came back so far, neither objects nor an error */
 /* Why it is not live, one line; "" when it is. */
 void kube_cached_error(struct kube_cluster *c, KubeKind kind, const char *namespace_, char *ret,
                        size_t n);

@@ -125,7 +125,7 @@ void kube_cached_error(struct kube_cluster *c, KubeKind kind, const char *namesp
     pthread_mutex_lock(&c->lock);
     w = find_kind(c, kind, namespace_);
     if (w)
-        text = !*w->error && w->live_us == 0 ? "not listed yet" : w->error;
+        text = !*w->error && w->live_us == 0 ? KUBE_NOT_LISTED : w->error;
     snprintf(ret, n, "%s", text);
     pthread_mutex_unlock(&c->lock);
 }
