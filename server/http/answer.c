@@ -2,6 +2,7 @@
  * the response and touches no connection. */
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "db/db.h"
 #include "http/exchange.h"
 #include "http/page.h"
 #include "http/server.h"
@@ -117,9 +118,11 @@ static void report_fault(struct exchange *x) {
                        : x->status == FAULT_DB_DOWN  ? "database-down"
                                                      : "io";
 
+    bool of_database = x->status == FAULT_DATABASE || x->status == FAULT_DB_DOWN;
+
     log_event(LOG_ERROR, "fault", "request_id", x->q.id, "operation",
               x->q.route ? x->q.route->operation : NULL, "fault", name, "detail", x->r.detail,
-              NULL);
+              "database_said", of_database && *db_fault_text() ? db_fault_text() : NULL, NULL);
     reply_reset(&x->r);
     x->r.detail = x->status == FAULT_DB_DOWN
                       ? "The database does not answer; try again."

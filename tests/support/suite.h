@@ -21,16 +21,16 @@ const char *__tsan_default_suppressions(void) {
     suite_run(name, timeout_s, setup, teardown, (const TTest *[]){__VA_ARGS__},                    \
               sizeof((const TTest *[]){__VA_ARGS__}) / sizeof(const TTest *))
 
-static inline int suite_run(const char *name, double timeout_s, void (*setup)(void),
-                            void (*teardown)(void), const TTest *const *tests, size_t n) {
+static inline int suite_run(const char *name, double timeout_s, void (*before)(void),
+                            void (*after)(void), const TTest *const *tests, size_t n) {
     Suite *suite = suite_create(name);
     TCase *all = tcase_create(name);
     SRunner *runner;
     int failed;
 
     tcase_set_timeout(all, timeout_s);
-    if (setup || teardown)
-        tcase_add_checked_fixture(all, setup, teardown);
+    if (before || after)
+        tcase_add_checked_fixture(all, before, after);
     for (size_t i = 0; i < n; i++)
         tcase_add_test(all, tests[i]);
     suite_add_tcase(suite, all);
