@@ -90,7 +90,8 @@ struct step_row {
     const char *name;  /* "switch-traffic" */
     const char *title; /* for people: "Point the Service at the target color" */
     bool blind;        /* decides without looking at the cluster */
-    bool fresh;        /* must see what is provably newer than every write of ours */
+    bool fresh;        /* counts only what was seen after the seizures; the others see at least what
+                          our own writes left */
     bool cutover;      /* the commit of its intent is the cut-over (law 4) */
     void (*decide)(const struct step_ask *ask, struct decision *ret);
     /* Asked again, on a fresh look, right before each sending of this step's write; true: send it.

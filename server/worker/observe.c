@@ -127,6 +127,13 @@ static bool pods_follow(const struct journal *j, const struct seen *s, const jso
     return true;
 }
 
+void observe_after_writes(struct kube_cluster *c, const json_t *spec, const struct journal *j,
+                          struct seen *ret) {
+    observe_cached(c, spec, ret);
+    if (!ret->reachable || !cache_follows(j, ret, spec))
+        observe_now(c, spec, ret);
+}
+
 void observe_fresh(struct kube_cluster *c, const json_t *spec, const struct journal *j,
                    struct seen *ret) {
     if (j->count > 0) {

@@ -10,6 +10,10 @@
 void observe_now(struct kube_cluster *c, const json_t *spec, struct seen *ret);
 /* From the watch cache; not reachable while a watch was not live for 30 s. */
 void observe_cached(struct kube_cluster *c, const json_t *spec, struct seen *ret);
+/* What every step sees: the watch cache where it shows every object at least as our own last write
+ * left it, so that no write of ours is taken for somebody else's, else observe_now(). */
+void observe_after_writes(struct kube_cluster *c, const json_t *spec, const struct journal *j,
+                          struct seen *ret);
 /* What a step that must see fresh things sees: the watch cache where it provably is newer than
  * every write in the journal (objects' and counted pods' resourceVersions: design.md law 6, "a
  * watch event newer than the seizure counts"), else observe_now(). */

@@ -216,9 +216,7 @@ static void look(const struct run_settings *in, struct job *j, struct seen *seen
     else if (row->fresh)
         observe_fresh(j->cluster, j->plan.spec, &j->journal, seen);
     else
-        observe_cached(j->cluster, j->plan.spec, seen);
-    if (!row->blind && !row->fresh && !seen->reachable)
-        observe_now(j->cluster, j->plan.spec, seen);
+        observe_after_writes(j->cluster, j->plan.spec, &j->journal, seen);
 }
 
 static void run_checks(const struct run_settings *in, struct job *j, CheckSet set,

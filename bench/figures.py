@@ -1,0 +1,358 @@
+"""The figures of docs/performance.md, measured: ./scripts/bench blue-green [PART…]
+
+Each part starts a stack of its own (PostgreSQL with fsync, a simulated cluster, the release build) and asks from outside:
+curl could do the same.  Times are of one machine's clock: when the caller began, and what kubesim says, to the microsecond,
+about when a pod became ready and when a selector changed.  Prints a table and, last, one line of JSON; exits 1 when a goal
+is missed.
+"""
+
+import datetime
+import http.client
+import json
+import os
+import pathlib
+import platform
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from tests.support.stack import IMAGE, Stack, together, until  # noqa: E402
+
+FIGURES = []
+
+
+def figure(name, values, unit, goal=None, of="median"):
+    """Adds a row: of which statistic the goal speaks, median, p99 or max."""
+    ordered = sorted(values)
+    row = {"name": name, "unit": unit, "n": len(ordered), "median": statistics.median(ordered),
+           "p99": ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))], "max": ordered[-1]}
+    row.update((key, round(row[key], 3)) for key in ("median", "p99", "max"))
+    row["goal"] = None if goal is None else f"{of} ≤ {goal}"
+    row["met"] = goal is None or row[of] <= goal
+    FIGURES.append(row)
+    print("{name}: median {median:.4g}, p99 {p99:.4g}, max {max:.4g} {unit} over {n}{0}".format(
+        "" if goal is None else f"; goal {row['goal']}: {'met' if row['met'] else 'MISSED'}", **row), flush=True)
+
+
+def seconds(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def post(stack, path, body):
+    """(when it began, status, answer): on a connection of its own, with nothing prepared but the text."""
+    at = urllib.parse.urlsplit(stack.urls[0])
+    text = json.dumps(body)
+    headers = {"Authorization": "Bearer " + stack.token, "Content-Type": "application/json"}
+    began = time.time()
+    connection = http.client.HTTPConnection(at.hostname, at.port, timeout=30)
+    connection.request("POST", "/api/v1" + path, text, headers)
+    answer = connection.getresponse()
+    raw = answer.read()
+    connection.close()
+    return began, answer.status, json.loads(raw)
+
+
+def switched(stack, since, service="inopnc-prod"):
+    """When the selector changed after that time."""
+    rows = stack.control("GET", f"/services/production/{service}/traffic")["switches"]
+    return [at for at in (seconds(row["at"]) for row in rows) if at > since]
+
+
+# ---- traffic: no failed request over 20 deployments ----
+
+def traffic():
+    with Stack() as stack:
+        stack.inopnc()
+        stack.wait(stack.deploy("v1.0.0"), "succeeded")
+        with stack.load(200) as load:
+            for i in range(20):
+                stack.wait(stack.deploy(f"v1.0.{i + 1}"), "succeeded")
+        bad = load.report["failed"] + load.report["answered"] - load.count(status=200)
+        print(f"  {load.report['requests']} requests, slowest answer {load.report['latency_ms']['max']} ms")
+        figure("failed requests, 20 deployments under 200 requests/s", [bad], "requests", 0, "max")
+        figure("idle memory after 20 deployments", [resident(stack.pids[0])], "MB", 30)
+
+
+# ---- switch: how long a deployment takes to move traffic ----
+
+def switch(runs=40):
+    moved, whole = [], []
+    with Stack() as stack:
+        stack.inopnc(checks={"health": [], "smoke": [], "production": []})
+        stack.wait(stack.deploy("v1.0.0"), "succeeded")
+        for i in range(1, runs + 1):
+            version = f"v1.0.{i}"
+            stack.image(version, ready_after_ms=500)
+            stack.release(version)
+            began, status, answer = post(stack, "/deployments", {"app": "inopnc", "environment": "production",
+                                                                 "version": version})
+            assert status == 202, answer
+            done = stack.wait(answer["id"], "succeeded")
+            pods = [seconds(p["ready_at"]) for p in stack.control("GET", "/pods/production")["items"]
+                    if p["image"].endswith(":" + version)]
+            at, = switched(stack, began)
+            assert len(pods) == 3 and done["to"]["color"] == stack.selector()
+            moved.append((at - max(pods)) * 1000)
+            whole.append(at - began)
+    figure("last target pod ready → selector patched, without checks", moved, "ms", 12)
+    figure("request → selector patched, pods ready after 0.5 s", whole, "s", 0.60)
+
+
+# ---- abort: from the call to the selector ----
+
+class Crowd:
+    """Many environments of one app, so that aborts need not wait for the 30 s for which an aborted version keeps its pods."""
+
+    def __init__(self, stack, count):
+        self.stack, self.names = stack, [f"crowd-{i:02}" for i in range(count)]
+        stack.inopnc("crowd")  # for the app; its environment is not used
+        for name in self.names:
+            self.register(name)
+
+    def register(self, name):
+        stack = self.stack
+        answer = stack.kube("POST", "/api/v1/namespaces/production/services", {
+            "apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
+            "spec": {"selector": {"app": name, "environment": "blue"}, "ports": [{"port": 80, "targetPort": 3000}]}})
+        assert answer.status == 201, answer
+        spec = {"cluster": "local", "namespace": "production", "container": "app", "port": 3000, "strategy": "blue-green",
+                "blue_green": {"service": name, "selector_key": "environment", "promote": "auto", "keep_previous_s": 86400,
+                               "colors": {c: {"deployment": f"{name}-{c}", "service": f"{name}-{c}-service"}
+                                          for c in ("blue", "green")}},
+                "checks": {"production": []}, "deadlines": {"validate_s": 3600}}
+        self.put(name, spec)
+        labels = "{app: NAME, environment: '${COLOR}'}".replace("NAME", name)
+        answer = stack.api("PUT", f"/apps/crowd/environments/{name}/manifests", (
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: 'NAME-${COLOR}'}\nspec:\n  replicas: 3\n"
+            "  selector: {matchLabels: LABELS}\n  template:\n    metadata: {labels: LABELS}\n    spec:\n      containers:\n"
+            "        - {name: app, image: '${IMAGE}', ports: [{containerPort: 3000}]}\n"
+        ).replace("NAME", name).replace("LABELS", labels), headers={"Content-Type": "application/yaml"})
+        assert answer.status == 201, answer
+
+    def put(self, name, spec):
+        answer = self.stack.api("PUT", f"/apps/crowd/environments/{name}", spec, headers={"If-Match": "*"})
+        assert answer.status in (200, 201), answer
+
+    def validate_without_end(self):
+        """From now on a deployment stays at validate-production: one call a minute, of which it wants a thousand."""
+        for name in self.names:
+            spec = self.stack.api("GET", f"/apps/crowd/environments/{name}").json
+            spec = {key: spec[key] for key in ("cluster", "namespace", "container", "port", "strategy", "blue_green",
+                                               "checks", "deadlines")}
+            spec["checks"]["production"] = [{"name": "front", "path": "/", "interval_s": 60, "consecutive": 100}]
+            self.put(name, spec)
+
+    def deploy(self, version):
+        self.stack.release(version, "crowd")
+        made = []
+        for name in self.names:
+            _, status, answer = post(self.stack, "/deployments", {"app": "crowd", "environment": name, "version": version})
+            assert status == 202, answer
+            made.append(answer["id"])
+        return made
+
+    def aborts(self, version, crash):
+        """Deploys everywhere, lets the new pods crash if asked, takes it back one by one: (to the selector, to the answer)."""
+        stack, took = self.stack, []
+        ids = self.deploy(version)
+        for id in ids:
+            stack.wait_step(id, "validate-production", ("waiting",), seconds=60)
+        if crash:
+            stack.image(version, crash_loop=True)
+            until(lambda: all(self.crashed(version)), 60, what="every new pod crash-loops")
+        else:
+            time.sleep(1)  # a quiet cluster is what this measures
+        for name, id in zip(self.names, ids):
+            began, status, answer = post(stack, f"/deployments/{id}/abort", {"reason": "measured"})
+            answered = time.time()
+            assert status == 200, answer
+            at, = switched(stack, began, name)
+            took.append(((at - began) * 1000, (answered - began) * 1000))
+        for id in ids:
+            stack.wait(id, "aborted", seconds=90)
+        return took
+
+    def crashed(self, version):
+        pods = self.stack.kube("GET", "/api/v1/namespaces/production/pods")["items"]
+        mine = [p["status"]["containerStatuses"][0] for p in pods
+                if p["spec"]["containers"][0]["image"].endswith(":" + version)]
+        return [s["restartCount"] > 0 and "waiting" in s["state"] for s in mine] or [False]
+
+
+def abort(count=20, crashing=5, healthy=2):
+    bad, good = [], []
+    with Stack() as stack:
+        crowd = Crowd(stack, count)
+        for id in crowd.deploy("v1.0.0"):
+            stack.wait(id, "succeeded")
+        crowd.validate_without_end()
+        for i in range(healthy):
+            good += crowd.aborts(f"v1.1.{i}", False)
+        for i in range(crashing):
+            bad += crowd.aborts(f"v1.2.{i}", True)
+    figure("abort → selector patched, every new pod crash-looping", [row[0] for row in bad], "ms", 1000, "p99")
+    figure("abort → answer, every new pod crash-looping", [row[1] for row in bad], "ms")
+    figure("abort → selector patched, healthy cluster", [row[0] for row in good], "ms", 15)
+    figure("abort → answer, healthy cluster", [row[1] for row in good], "ms")
+
+
+# ---- creates: one of many wins ----
+
+def creates(rounds=10):
+    wrong, took = [], []
+    with Stack() as stack:
+        stack.inopnc(checks={"health": [], "smoke": [], "production": []})
+        for i in range(16):
+            stack.release(f"v1.0.{i}")
+        for _ in range(rounds):
+            began = time.time()
+            answers = together(16, lambda i: stack.create(f"v1.0.{i}"))
+            took.append((time.time() - began) * 1000)
+            accepted = [a for a in answers if a.status == 202]
+            busy = [a for a in answers if a.status == 409 and a["code"] == "environment-busy"]
+            wrong.append(0 if (len(accepted), len(busy)) == (1, 15) else 1)
+            stack.wait(accepted[0]["id"], "succeeded")
+    figure("16 creates at once not answered by one 202 and 15 environment-busy", wrong, "rounds", 0, "max")
+    figure("16 creates at once: all answered", took, "ms")
+
+
+# ---- takeover: another replica goes on ----
+
+def holder(stack):
+    """Which of the replicas holds the environment's lease."""
+    number = until(lambda: stack.sql("SELECT holder FROM environment_lease WHERE holder IS NOT NULL"))
+    for i in range(stack.replicas):
+        log = (stack.dir / "log" / f"sluiced-{i + 1}.log").read_text()
+        if re.findall(r"event=replica-number number=(\d+)", log)[-1] == number:
+            return i
+    raise AssertionError(f"nobody is replica {number}")
+
+
+def take_over(stack, version, stop):
+    """Stops the holder while pods start; the time to the first record of another.  It must end well."""
+    stack.image(version, never_ready=True)
+    id = stack.deploy(version)
+    stack.wait_step(id, "await-available", ("waiting",))
+    lost = holder(stack)
+    other = 1 - lost
+    stopped = time.time()
+    os.kill(stack.pids[lost], stop)
+    taken = until(lambda: stack.sql("SELECT line FROM record WHERE line LIKE '%lease.taken%' AND deployment_id = '" + id + "'"),
+                  30, what="another replica goes on")
+    at = seconds(json.loads(taken.splitlines()[0])["at"])
+    stack.image(version)
+    done = stack.wait(id, "succeeded", replica=other)
+    if stop == signal.SIGSTOP:
+        os.kill(stack.pids[lost], signal.SIGCONT)
+    else:
+        stack.up()
+    assert stack.selector() == done["to"]["color"]
+    moved = [r for r in stack.chain() if r["subject"] == id and r["action"] == "traffic.switched"]
+    assert len(moved) == 1, moved
+    return at - stopped
+
+
+def takeover(runs=5):
+    with Stack(replicas=2) as stack:
+        stack.inopnc(checks={"health": [], "smoke": [], "production": []})
+        stack.wait(stack.deploy("v1.0.0"), "succeeded")
+        killed = [take_over(stack, f"v1.1.{i}", signal.SIGKILL) for i in range(runs)]
+        frozen = [take_over(stack, f"v1.2.{i}", signal.SIGSTOP) for i in range(runs)]
+    figure("kill -9 of the holder → another goes on", killed, "s", 2, "max")
+    figure("SIGSTOP of the holder → another goes on", frozen, "s", 12, "max")
+
+
+# ---- start ----
+
+def resident(pid):
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024
+
+
+def answers(port, path, deadline):
+    """When the first 200 came."""
+    while time.monotonic() < deadline:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", path)
+            if connection.getresponse().status == 200:
+                return time.time()
+        except OSError:
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.0005)
+    raise AssertionError("no answer")
+
+
+def start_once(stack):
+    port = int(urllib.parse.urlsplit(stack.urls[0]).port)
+    env = {k: stack.env[k] for k in ("DATABASE_URL", "JWT_SECRET", "PATH")}
+    env.update(PORT=str(port), SLUICE_LISTEN="127.0.0.1", SLUICE_KUBECONFIG_DIR=str(pathlib.Path(stack.env["KUBECONFIG"]).parent))
+    with tempfile.TemporaryFile() as log:
+        began = time.time()
+        running = subprocess.Popen([stack.program("sluiced")], env=env, stdout=log, stderr=log)
+        deadline = time.monotonic() + 10
+        first = answers(port, "/api/health", deadline) - began
+        ready = answers(port, "/api/health/ready", deadline) - began
+        time.sleep(1)  # idle is what this measures
+        memory = resident(running.pid)
+        running.terminate()
+        assert running.wait(20) == 0
+    return first * 1000, ready * 1000, memory
+
+
+def start(runs=10):
+    with Stack() as stack:
+        stack.inopnc()
+        stack.stop_servers()
+        rows = [start_once(stack) for _ in range(runs)]
+    figure("start → first answer", [row[0] for row in rows], "ms", 100)
+    figure("start → ready", [row[1] for row in rows], "ms", 100)
+    figure("idle memory", [row[2] for row in rows], "MB", 30)
+
+
+# ---- the machine ----
+
+def fsync_ms():
+    """What a commit cannot be quicker than: an 8 KiB write and fdatasync, median of 200."""
+    took = []
+    with tempfile.NamedTemporaryFile(dir="/var/tmp") as file:
+        for _ in range(200):
+            began = time.perf_counter()
+            os.pwrite(file.fileno(), b"\0" * 8192, 0)
+            os.fdatasync(file.fileno())
+            took.append((time.perf_counter() - began) * 1000)
+    return statistics.median(took)
+
+
+def machine():
+    cpu = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
+    return {"cpu": cpu[1] if cpu else platform.machine(), "cores": os.cpu_count(), "kernel": platform.release(),
+            "fdatasync_ms": round(fsync_ms(), 3), "load": [round(n, 2) for n in os.getloadavg()]}
+
+
+PARTS = {"traffic": traffic, "switch": switch, "abort": abort, "creates": creates, "takeover": takeover, "start": start}
+
+
+def main(names):
+    unknown = [name for name in names if name not in PARTS]
+    if unknown:
+        sys.exit(f"unknown part {unknown[0]}; parts: {' '.join(PARTS)}")
+    before = machine()
+    print("{cpu}, {cores} cores, Linux {kernel}; fdatasync {fdatasync_ms} ms; load {load}".format(**before), flush=True)
+    for name in names or PARTS:
+        PARTS[name]()
+    print(json.dumps({"machine": before, "load_after": [round(n, 2) for n in os.getloadavg()], "figures": FIGURES},
+                     ensure_ascii=False))
+    return 0 if all(row["met"] for row in FIGURES) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
