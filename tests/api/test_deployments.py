@@ -70,7 +70,7 @@ def test_list_filters_and_pages(inopnc):
         found += page["items"]
         cursor = page["next_cursor"]
     assert [item["id"] for item in found] == [item["id"] for item in everything]
-    assert [item["version"] for item in inopnc.api("GET", "/deployments?version=1.0.0")["items"]] == ["v1.0.0"]
+    assert [item["version"] for item in inopnc.api("GET", "/deployments?app=inopnc&version=1.0.0")["items"]] == ["v1.0.0"]
     assert inopnc.api("GET", "/deployments?app=inopnc&environment=staging")["items"] == []
     assert all(item["state"] == "succeeded" for item in inopnc.api("GET", "/deployments?state=succeeded")["items"])
     assert inopnc.api("GET", "/deployments?state=queued")["items"] == []
