@@ -7,6 +7,7 @@
 #include "handlers/deployment.h"
 #include "handlers/environment_status.h"
 #include "handlers/handlers.h"
+#include "worker/crash.h"
 #include "worker/transition.h"
 #include <string.h>
 
@@ -66,7 +67,9 @@ static Status begin(struct request *q, const struct verb_in *in, struct reply *r
         return s;
     row = deployment_row(rows, 0);
     a.id = row.id;
+    crash_point("before-abort");
     s = db_tx_run(context_of(q)->reserved_pool, "deployment_abort", DB_READ_COMMITTED, ask_tx, &a);
+    crash_point("after-abort");
     if (s == E_WRONG_STATE)
         return refuse_state(r, a.state ? a.state : row.state);
     if (s != STATUS_OK)

@@ -1,6 +1,7 @@
 #include "handlers/answer.h"
 #include "base/cleanup.h"
 #include "base/ids.h"
+#include "db/app.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -153,6 +154,26 @@ Status record_by_caller(const struct request *q, struct db_tx *tx, const struct 
                                                     .message = message,
                                                     .data = data_text,
                                                     .deployment_id = about->deployment_id});
+}
+
+void announce(const struct request *q, const char *topic) {
+    bus_publish(context_of(q)->bus, topic);
+}
+
+Status all_apps_allowed(const struct request *q, struct reply *r) {
+    if (caller_sees_all(q))
+        return STATUS_OK;
+    return reply_refuse(r, E_FORBIDDEN,
+                        "Clusters belong to every app, and your credential does not reach all.");
+}
+
+Status app_exists(const struct request *q, const char *app, struct reply *r) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    Status s = db_app_get(context_of(q)->pool, app, &rows);
+
+    if (s == STATUS_OK && db_rows_count(rows) == 0)
+        return reply_refuse(r, E_NOT_FOUND, "There is no app %s.", app);
+    return s;
 }
 
 size_t page_rows(const struct page *page, const struct db_rows *rows) {

@@ -55,6 +55,15 @@ MUSTCHECK Status record_by_caller(const struct request *q, struct db_tx *tx,
                                   const struct record_about *about, json_t *data,
                                   const char *format, ...) PRINTF(5, 6);
 
+/* Tells parked requests and event streams that something about topic changed: an environment's id,
+ * or an app's name. After the commit. */
+void announce(const struct request *q, const char *topic);
+/* Clusters belong to every app: writing one needs a credential that reaches all.  Refuses
+ * E_FORBIDDEN. */
+MUSTCHECK Status all_apps_allowed(const struct request *q, struct reply *r);
+/* A list of nothing is no answer to a misspelt app.  Refuses E_NOT_FOUND. */
+MUSTCHECK Status app_exists(const struct request *q, const char *app, struct reply *r);
+
 /* Lists ask for one row more than the page holds: how many to answer, and the position of the last
  * one (its column `position`, borrowed from the rows) when there are more, else NULL. */
 size_t page_rows(const struct page *page, const struct db_rows *rows);

@@ -160,7 +160,10 @@ Status app_put(struct request *q, const void *body, struct reply *r) {
     if (s != STATUS_OK)
         return s;
     w.spec = spec;
-    return db_tx_run(context_of(q)->pool, "app_put", DB_READ_COMMITTED, app_put_tx, &w);
+    s = db_tx_run(context_of(q)->pool, "app_put", DB_READ_COMMITTED, app_put_tx, &w);
+    if (s == STATUS_OK)
+        announce(q, w.name);
+    return s;
 }
 
 Status app_get(struct request *q, const void *in, struct reply *r) {
@@ -203,7 +206,10 @@ Status app_delete(struct request *q, const void *in, struct reply *r) {
     (void)in;
     if (s != STATUS_OK)
         return s;
-    return db_tx_run(context_of(q)->pool, "app_delete", DB_READ_COMMITTED, app_delete_tx, &w);
+    s = db_tx_run(context_of(q)->pool, "app_delete", DB_READ_COMMITTED, app_delete_tx, &w);
+    if (s == STATUS_OK)
+        announce(q, w.name);
+    return s;
 }
 
 Status app_list(struct request *q, const void *in, struct reply *r) {

@@ -202,6 +202,8 @@ Status cluster_put(struct request *q, const void *body, struct reply *r) {
     Status s = path_name(q, "cluster", &w.name, r);
 
     if (s == STATUS_OK)
+        s = all_apps_allowed(q, r);
+    if (s == STATUS_OK)
         s = body_name(in->name, w.name, r);
     w.spec = spec;
     if (s == STATUS_OK)
@@ -256,6 +258,8 @@ Status cluster_delete(struct request *q, const void *in, struct reply *r) {
     Status s = path_name(q, "cluster", &w.name, r);
 
     (void)in;
+    if (s == STATUS_OK)
+        s = all_apps_allowed(q, r);
     if (s != STATUS_OK)
         return s;
     return db_tx_run(context_of(q)->pool, "cluster_delete", DB_READ_COMMITTED, cluster_delete_tx,

@@ -12,6 +12,7 @@
 #include "kube/yaml.h"
 #include "rollout/plan.h"
 #include "rollout/step.h"
+#include "worker/crash.h"
 #include "worker/observe.h"
 #include <string.h>
 
@@ -263,8 +264,10 @@ static Status create_once(struct create *c, const char *version_key) {
         return s;
     spec = json_parse(c->basis.spec);
     s = make_plan(c, spec, &plan);
+    crash_point("before-create");
     if (s == STATUS_OK)
         s = db_tx_run(context_of(c->q)->pool, "deployment_create", DB_READ_COMMITTED, create_tx, c);
+    crash_point("after-create");
     if (s == E_ENVIRONMENT_BUSY)
         return busy_after_all(c);
     if (s == E_RELEASE_YANKED && !c->r->detail)

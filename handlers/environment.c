@@ -9,6 +9,7 @@
 #include "handlers/cluster_status.h"
 #include "handlers/environment_status.h"
 #include "handlers/handlers.h"
+#include <stdio.h>
 #include <string.h>
 
 /* takes status; NULL leaves it out */
@@ -44,6 +45,7 @@ struct environment_write {
     json_t *spec; /* NULL: delete */
     const char *spec_text, *cluster, *cluster_uid;
     int64_t cluster_revision;
+    char id[UUID_TEXT];   /* deleted: which it was */
     struct db_rows *rows; /* what is there afterwards; owned */
 };
 
@@ -223,6 +225,7 @@ Status environment_put(struct request *q, const void *in, struct reply *r) {
         row = environment_row(w.rows, 0);
         r->etag = environment_etag(q, w.rows);
         environment_watch(context_of(q), &row);
+        announce(q, row.id);
         s = answer(r, r->status, environment_json(&row, NULL));
     }
     db_rows_free(w.rows);
@@ -249,7 +252,7 @@ Status environment_get(struct request *q, const void *in, struct reply *r) {
 }
 
 static Status environment_delete_tx(struct db_tx *tx, void *ctx) {
-    const struct environment_write *w = ctx;
+    struct environment_write *w = ctx;
     _cleanup_(db_rows_free) struct db_rows *there = NULL;
     struct environment_row row;
     Status s = db_environment_lock(tx, w->app, w->name, &there);
@@ -269,6 +272,7 @@ static Status environment_delete_tx(struct db_tx *tx, void *ctx) {
     s = db_environment_delete(tx, row.id);
     if (s != STATUS_OK)
         return s;
+    snprintf(w->id, sizeof w->id, "%s", row.id);
     w->r->status = 204;
     return environment_record(w, tx, "environment.deleted", "deleted");
 }
@@ -280,17 +284,10 @@ Status environment_delete(struct request *q, const void *in, struct reply *r) {
     (void)in;
     if (s != STATUS_OK)
         return s;
-    return db_tx_run(context_of(q)->pool, "environment_delete", DB_READ_COMMITTED,
-                     environment_delete_tx, &w);
-}
-
-/* A list of nothing is no answer to a misspelt app. */
-static Status app_exists(struct request *q, const char *app, struct reply *r) {
-    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    Status s = db_app_get(context_of(q)->pool, app, &rows);
-
-    if (s == STATUS_OK && db_rows_count(rows) == 0)
-        return reply_refuse(r, E_NOT_FOUND, "There is no app %s.", app);
+    s = db_tx_run(context_of(q)->pool, "environment_delete", DB_READ_COMMITTED,
+                  environment_delete_tx, &w);
+    if (s == STATUS_OK)
+        announce(q, w.id);
     return s;
 }
 

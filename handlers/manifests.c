@@ -6,12 +6,14 @@
 #include "handlers/handlers.h"
 #include "kube/yaml.h"
 #include "rollout/plan.h"
+#include <stdio.h>
 #include <string.h>
 
 struct manifests_write {
     struct request *q;
     struct reply *r;
     const char *app, *name;
+    char id[UUID_TEXT]; /* the environment's */
 };
 
 static const char *manifests_etag(const struct request *q, const struct manifests_row *row) {
@@ -61,7 +63,7 @@ static Status answer_yaml(struct reply *r, unsigned status, const char *text) {
 }
 
 static Status manifests_put_tx(struct db_tx *tx, void *ctx) {
-    const struct manifests_write *w = ctx;
+    struct manifests_write *w = ctx;
     struct request *q = w->q;
     _cleanup_(db_rows_free) struct db_rows *there = NULL;
     enum put_what what = PUT_KEEP;
@@ -74,6 +76,7 @@ static Status manifests_put_tx(struct db_tx *tx, void *ctx) {
     if (db_rows_count(there) == 0)
         return manifests_missing(w);
     row = manifests_row(there, 0);
+    snprintf(w->id, sizeof w->id, "%s", row.id);
     equal = row.manifests && !strcmp(row.manifests, q->body);
     s = put_rule(q, manifests_etag(q, &row), equal, &what, w->r);
     if (s == STATUS_OK && what != PUT_KEEP)
@@ -102,7 +105,10 @@ Status manifests_put(struct request *q, const void *in, struct reply *r) {
         return s;
     if (memchr(q->body, '\0', q->body_len))
         return reply_field_error(r, "", "yaml", "It holds a NUL.");
-    return db_tx_run(context_of(q)->pool, "manifests_put", DB_READ_COMMITTED, manifests_put_tx, &w);
+    s = db_tx_run(context_of(q)->pool, "manifests_put", DB_READ_COMMITTED, manifests_put_tx, &w);
+    if (s == STATUS_OK)
+        announce(q, w.id);
+    return s;
 }
 
 Status manifests_get(struct request *q, const void *in, struct reply *r) {

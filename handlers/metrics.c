@@ -13,19 +13,40 @@ static void head(struct strbuf *out, const char *name, const char *type, const c
     strbuf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* Every number of an object as sluice_PREFIX_KEY. */
-static void put_stats(struct strbuf *out, const char *prefix, const char *help,
-                      const json_t *stats) {
-    const char *key;
-    json_t *value;
+/* Numbers of http_stats and worker_stats.  Several rows of one metric stand together and differ in
+ * their label. */
+static const struct metric {
+    const char *key, *name, *label, *type, *help;
+} http_metrics[] =
+    {
+        {"connections", "sluice_http_connections", "", "gauge", "Open connections."},
+        {"queued", "sluice_http_queued", "", "gauge", "Requests that wait for a handler thread."},
+        {"parked", "sluice_http_parked", "", "gauge", "Requests that wait for an event."},
+        {"streams", "sluice_http_streams", "", "gauge", "Open event streams."},
+        {"requests", "sluice_http_requests_total", "", "counter", "Requests."},
+        {"2xx", "sluice_http_responses_total", "{class=\"2xx\"}", "counter",
+         "Answers by class of status."},
+        {"3xx", "sluice_http_responses_total", "{class=\"3xx\"}", NULL, NULL},
+        {"4xx", "sluice_http_responses_total", "{class=\"4xx\"}", NULL, NULL},
+        {"5xx", "sluice_http_responses_total", "{class=\"5xx\"}", NULL, NULL},
+        {"overloaded", "sluice_http_overloaded_total", "", "counter",
+         "Requests refused as overload."},
+        {"reaped", "sluice_http_reaped_total", "", "counter",
+         "Connections closed for being too slow."},
+},
+  worker_metrics[] = {
+      {"waiting", "sluice_worker_waiting", "", "gauge", "Environments whose job waits."},
+      {"queued", "sluice_worker_queued", "", "gauge", "Environments whose job waits for a worker."},
+      {"running", "sluice_worker_running", "", "gauge", "Environments whose job runs."},
+};
 
-    json_object_foreach((json_t *)(uintptr_t)stats, key, value) {
-        _cleanup_free_ char *name = xasprintf("sluice_%s_%s", prefix, key);
-
-        if (!json_is_number(value))
-            continue;
-        head(out, name, "untyped", help);
-        strbuf_addf(out, "%s %.17g\n", name, json_number_value(value));
+static void put_metrics(struct strbuf *out, const struct metric *rows, size_t n,
+                        const json_t *stats) {
+    for (size_t i = 0; i < n; i++) {
+        if (rows[i].type)
+            head(out, rows[i].name, rows[i].type, rows[i].help);
+        strbuf_addf(out, "%s%s %lld\n", rows[i].name, rows[i].label,
+                    (long long)json_int(stats, rows[i].key, 0));
     }
 }
 
@@ -55,8 +76,8 @@ Status metrics_get(struct request *q, const void *in, struct reply *r) {
                 (double)context->started_us / (double)US_PER_S);
     head(&out, "sluice_database_ready", "gauge", "Whether the database answers with our schema.");
     strbuf_addf(&out, "sluice_database_ready %d\n", ready);
-    put_stats(&out, "http", "Counters of the HTTP edge.", http);
-    put_stats(&out, "worker", "Counters of the worker.", worker);
+    put_metrics(&out, http_metrics, sizeof http_metrics / sizeof *http_metrics, http);
+    put_metrics(&out, worker_metrics, sizeof worker_metrics / sizeof *worker_metrics, worker);
     if (ready)
         put_deployments(&out, context->pool);
     r->raw_len = out.len;

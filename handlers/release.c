@@ -322,8 +322,10 @@ Status release_create(struct request *q, const void *body, struct reply *r) {
     for (const char *const *flag = in->flags; flag && *flag; flag++)
         json_array_append_new(flags, json_string(*flag));
     s = release_store(&w, in, flags);
-    if (s == STATUS_OK)
-        r->location = arena_printf(q->arena, "/api/v1/apps/%s/releases/%s", w.app, in->version);
+    if (s != STATUS_OK)
+        return s;
+    announce(q, w.app);
+    r->location = arena_printf(q->arena, "/api/v1/apps/%s/releases/%s", w.app, in->version);
     return s;
 }
 
@@ -383,7 +385,10 @@ Status release_yank(struct request *q, const void *body, struct reply *r) {
 
     if (s != STATUS_OK)
         return s;
-    return db_tx_run(context_of(q)->pool, "release_yank", DB_READ_COMMITTED, release_yank_tx, &w);
+    s = db_tx_run(context_of(q)->pool, "release_yank", DB_READ_COMMITTED, release_yank_tx, &w);
+    if (s == STATUS_OK)
+        announce(q, w.app);
+    return s;
 }
 
 static Status release_page(struct request *q, const char *app, const struct page *page,
@@ -410,6 +415,8 @@ Status release_list(struct request *q, const void *in, struct reply *r) {
         s = request_page(q, &page, r);
     if (s == STATUS_OK)
         s = release_page(q, app, &page, &rows, r);
+    if (s == STATUS_OK && db_rows_count(rows) == 0)
+        s = app_exists(q, app, r);
     if (s != STATUS_OK)
         return s;
     items = json_array();

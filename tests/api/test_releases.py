@@ -126,6 +126,7 @@ def test_releases_need_their_app_and_outlive_it(stack, app):
     assert stack.api("POST", f"/apps/{app}/releases", FULL).status == 201
     assert stack.api("DELETE", f"/apps/{app}").status == 204
     refused(stack.api("POST", f"/apps/{app}/releases", {**FULL, "version": "v2.0.0"}), 404, "not-found")
+    refused(stack.api("GET", "/apps/never-was/releases"), 404, "not-found")
     assert stack.api("PUT", f"/apps/{app}", {}).status == 201
     assert stack.api("GET", f"/apps/{app}/releases/v1.2.3").status == 200
 

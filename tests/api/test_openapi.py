@@ -1,0 +1,87 @@
+"""The document that the server serves is openapi/openapi.yaml, and says what `sluiced dump-routes` says.
+
+tests/unit/openapi.c compares field by field without a server; this is the same from outside, for what clients generate."""
+
+from tests.api.conftest import refused
+from tests.api.test_bad_input import ROUTES
+from tests.support.stack import call
+
+
+def document(stack):
+    answer = call("GET", stack.urls[0] + "/api/openapi.json")
+    assert answer.status == 200 and answer.headers["Content-Type"] == "application/json"
+    return answer.json
+
+
+def resolve(document, value):
+    while "$ref" in value:
+        at = document
+        for key in value["$ref"].removeprefix("#/").split("/"):
+            at = at[key]
+        value = at
+    return value
+
+
+def test_operations_scopes_and_queries(stack):
+    paths = document(stack)["paths"]
+    described = {(method.upper(), path): operation for path, methods in paths.items() for method, operation in methods.items()}
+    assert {(route["method"], route["path"]) for route in ROUTES} == set(described)
+    for route in ROUTES:
+        operation = described[route["method"], route["path"]]
+        parameters = [resolve(document(stack), parameter) for parameter in operation.get("parameters", [])]
+        assert operation["operationId"] == route["operation"] and operation["x-scope"] == route["scope"]
+        assert {p["name"] for p in parameters if p["in"] == "query"} == set(route["query"])
+        assert bool(operation.get("requestBody")) == bool(route["body"])
+        assert (operation.get("security") == []) == (route["scope"] == "public")
+
+
+def matches(document, schema, value, at=""):
+    """The little of JSON Schema that the document uses, so that real answers are held to it."""
+    schema = resolve(document, schema)
+    kinds = schema.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    names = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "null": type(None)}
+    assert not kinds or any(isinstance(value, names[kind]) and not (kind == "integer" and isinstance(value, bool))
+                            for kind in kinds), (at, kinds, value)
+    if "enum" in schema:
+        assert value in schema["enum"], (at, value)
+    if isinstance(value, dict) and "properties" in schema:
+        assert set(schema.get("required", [])) <= set(value), (at, set(schema["required"]) - set(value))
+        assert set(value) <= set(schema["properties"]), (at, set(value) - set(schema["properties"]))
+        for key, inner in value.items():
+            matches(document, schema["properties"][key], inner, f"{at}/{key}")
+    if isinstance(value, list) and "items" in schema:
+        for i, inner in enumerate(value):
+            matches(document, schema["items"], inner, f"{at}/{i}")
+
+
+def test_real_answers_are_as_described(stack, environment):
+    stack.inopnc()
+    id = stack.deploy(f"v8.0.{int(stack.sql('SELECT count(*) FROM deployment'))}")
+    stack.wait(id, "succeeded")
+    values = {"app": "inopnc", "env": "production", "cluster": "local", "id": id,
+              "version": stack.deployment(id)["version"], "code": "not-found"}
+    doc, tried = document(stack), 0
+    for route in ROUTES:
+        if route["method"] != "GET":
+            continue
+        path = route["path"]
+        for name, value in values.items():
+            path = path.replace("{%s}" % name, value)
+        answer = call("GET", stack.urls[0] + path + ("?chain=inopnc" if "chain" in route["query"] else ""), token=stack.token)
+        response = resolve(doc, doc["paths"][route["path"]]["get"]["responses"]["200"])
+        kind = answer.headers["Content-Type"].split(";")[0]
+        assert answer.status == 200 and kind in response["content"], (route, answer)
+        if kind == "application/json":
+            matches(doc, response["content"][kind]["schema"], answer.json, route["operation"])
+            tried += 1
+    assert tried >= 20
+
+
+def test_problems_are_as_described(stack, name):
+    doc = document(stack)
+    for answer in (refused(stack.api("GET", f"/apps/{name}"), 404, "not-found"),
+                   refused(stack.api("PUT", f"/apps/{name}", {"x": 1}), 400, "invalid-body"),
+                   refused(stack.api("GET", "/apps/A"), 400, "invalid-path"),
+                   refused(stack.api("GET", "/apps?limit=x"), 400, "invalid-query")):
+        matches(doc, doc["components"]["schemas"]["Problem"], answer.json)
