@@ -234,6 +234,14 @@ def test_version_and_discovery(cluster):
     assert cluster.get("/api/v1/namespaces/kube-system")["metadata"]["uid"]
 
 
+def test_the_user_may_all(cluster):
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    asked = {"spec": {"resourceAttributes": {"namespace": "production", "verb": "patch", "resource": "services"}}}
+    answer = cluster.call("POST", path, asked)
+    assert (answer.code, answer["status"]["allowed"]) == (201, True)
+    assert cluster.call("POST", path, {}).code == 422
+
+
 def test_seed_is_inopnc(cluster):
     names = {s["metadata"]["name"]: s["spec"] for s in cluster.items(CORE + "/services")}
     assert set(names) == {"inopnc-prod", "inopnc-blue-service", "inopnc-green-service"}
