@@ -48,6 +48,12 @@ MUSTCHECK Status db_once(struct db_pool *p, enum db_statement s, struct db_rows 
  * the transaction unless inside db_savepoint. */
 MUSTCHECK Status db_query(struct db_tx *tx, enum db_statement s, struct db_rows **ret,
                           const char *const *params, size_t n);
+/* db_query for a statement that may have to wait for another transaction's row: at most wait_ms, on
+ * top of the statement's own deadline.  Refuses E_OVERLOADED after that, which ends the
+ * transaction.
+ */
+MUSTCHECK Status db_query_waiting(struct db_tx *tx, int wait_ms, enum db_statement s,
+                                  struct db_rows **ret, const char *const *params, size_t n);
 #define DB_PARAMS(...)                                                                             \
     (const char *const[]){__VA_ARGS__},                                                            \
         (sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))

@@ -41,6 +41,10 @@ static Status judge_error(struct db_tx *tx, const PGresult *r) {
         return violated(tx, r, E_IN_USE);
     if (strcmp(sqlstate, "23505") == 0 || strcmp(sqlstate, "23P01") == 0)
         return violated(tx, r, E_WRONG_STATE);
+    if (tx->waiting && strcmp(sqlstate, "55P03") == 0) {
+        tx->violated = true;
+        return E_OVERLOADED;
+    }
     if (one_of(sqlstate, again))
         return fail(tx, TX_AGAIN, FAULT_DB_DOWN);
     if (one_of(sqlstate, elsewhere)) {
@@ -115,6 +119,33 @@ static Status command(struct db_tx *tx, const char *text) {
     }
     tx->commands[tx->commands_n++] = text;
     return STATUS_OK;
+}
+
+/* The lock's own limit bounds the wait; the server's on statements would cut it short. */
+Status db_query_waiting(struct db_tx *tx, int wait_ms, enum db_statement s, struct db_rows **ret,
+                        const char *const *params, size_t n) {
+    int64_t statement_us = tx->statement_us;
+    Status status;
+
+    if (ret)
+        *ret = NULL;
+    if (tx->fate != TX_GOES_ON)
+        return tx->failure;
+    snprintf(tx->lock_timeout, sizeof tx->lock_timeout, "SET LOCAL lock_timeout = %d", wait_ms);
+    status = command(tx, tx->lock_timeout);
+    if (status == STATUS_OK)
+        status = command(tx, "SET LOCAL statement_timeout = 0");
+    if (status != STATUS_OK)
+        return status;
+    tx->waiting = true;
+    tx->statement_us += wait_ms * US_PER_MS;
+    status = db_query(tx, s, ret, params, n);
+    tx->waiting = false;
+    tx->statement_us = statement_us;
+    if (status != STATUS_OK)
+        return status;
+    status = command(tx, "SET LOCAL lock_timeout = DEFAULT");
+    return status == STATUS_OK ? command(tx, "SET LOCAL statement_timeout = DEFAULT") : status;
 }
 
 Status db_savepoint(struct db_tx *tx, db_tx_fn *fn, void *ctx) {

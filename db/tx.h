@@ -20,11 +20,13 @@ struct db_tx {
     bool began;    /* something was sent */
     bool violated; /* a constraint; until a savepoint undoes it, the server refuses all that follows
                     */
+    bool waiting;  /* the statement may wait for a lock: running out of that time is a refusal */
     bool late;     /* a deadline passed: the connection's siblings are suspect */
     bool broken;   /* the connection must be closed */
     const char *commands[TX_COMMANDS]; /* sent with the next statement: BEGIN, SAVEPOINT … */
     size_t commands_n;
-    char xid[XID_TEXT]; /* "" until it wrote */
+    char lock_timeout[48]; /* one of the commands */
+    char xid[XID_TEXT];    /* "" until it wrote */
     char constraint[64];
     TxFate fate;
     Status failure; /* once fate is not TX_GOES_ON */

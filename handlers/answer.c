@@ -91,13 +91,6 @@ Status delete_rule(const struct request *q, const char *etag, struct reply *r) {
     return request_header(q, "If-Match") ? request_if_match(q, etag, r) : STATUS_OK;
 }
 
-Status no_idempotency_key(const struct request *q, struct reply *r) {
-    if (!request_header(q, "Idempotency-Key"))
-        return STATUS_OK;
-    return not_supported(r, "Idempotency-Key",
-                         "The header Idempotency-Key is not supported yet: send none.");
-}
-
 Status not_supported(struct reply *r, const char *field, const char *format, ...) {
     char detail[256];
     va_list args;

@@ -33,9 +33,6 @@ MUSTCHECK Status put_rule(const struct request *q, const char *etag, bool equal,
 /* DELETE takes If-Match, but does not ask for it. */
 MUSTCHECK Status delete_rule(const struct request *q, const char *etag, struct reply *r);
 
-/* Idempotency-Key comes with a later issue; a caller must not believe that it holds.  Refuses
- * E_NOT_SUPPORTED. */
-MUSTCHECK Status no_idempotency_key(const struct request *q, struct reply *r);
 /* Adds {field, code not-supported} to the reply's errors and refuses E_NOT_SUPPORTED. */
 Status not_supported(struct reply *r, const char *field, const char *format, ...) PRINTF(3, 4);
 

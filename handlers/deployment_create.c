@@ -9,6 +9,7 @@
 #include "handlers/cluster_status.h"
 #include "handlers/deployment.h"
 #include "handlers/handlers.h"
+#include "handlers/idempotency.h"
 #include "kube/yaml.h"
 #include "rollout/plan.h"
 #include "rollout/step.h"
@@ -238,6 +239,7 @@ static Status create_tx(struct db_tx *tx, void *ctx) {
     if (s != STATUS_OK)
         return s;
     row = deployment_row(rows, 0);
+    c->r->location = deployment_link(c->q->arena, c->id);
     answer(c->r, 202, deployment_json(&row));
     return create_records(tx, c);
 }
@@ -266,7 +268,7 @@ static Status create_once(struct create *c, const char *version_key) {
     s = make_plan(c, spec, &plan);
     crash_point("before-create");
     if (s == STATUS_OK)
-        s = db_tx_run(context_of(c->q)->pool, "deployment_create", DB_READ_COMMITTED, create_tx, c);
+        s = idempotent_tx(c->q, c->r, "deployment_create", create_tx, c);
     crash_point("after-create");
     if (s == E_ENVIRONMENT_BUSY)
         return busy_after_all(c);
@@ -276,32 +278,37 @@ static Status create_once(struct create *c, const char *version_key) {
         return s;
     bus_publish(context_of(c->q)->bus, c->basis.environment_id);
     worker_wake(context_of(c->q)->worker, c->basis.environment_id);
-    c->r->location = deployment_link(c->q->arena, c->id);
     return STATUS_OK;
+}
+
+static Status create(struct request *q, struct reply *r, void *ctx) {
+    struct create *c = ctx;
+    struct semver version;
+
+    (void)q;
+    if (!semver_parse(c->in->version, &version))
+        return FAULT_BUG; /* the schema's check saw to it */
+    for (int i = 0; i < TRIES; i++) {
+        Status s = create_once(c, version.key);
+
+        if (s != E_PRECONDITION_FAILED)
+            return s;
+    }
+    r->retry_after_s = 1;
+    return reply_refuse(r, E_OVERLOADED, "Environment %s/%s keeps changing: try again.", c->in->app,
+                        c->in->environment);
 }
 
 Status deployment_create(struct request *q, const void *body, struct reply *r) {
     struct create c = {.q = q, .r = r, .in = body};
     json_auto_t *steps = steps_json("blue-green");
     _cleanup_free_ char *steps_text = json_text(steps);
-    struct semver version;
     char id[UUID_TEXT];
     Status s = app_allowed(q, c.in->app, r);
 
-    if (s == STATUS_OK)
-        s = no_idempotency_key(q, r);
     if (s != STATUS_OK)
         return s;
-    if (!semver_parse(c.in->version, &version))
-        return FAULT_BUG; /* the schema's check saw to it */
     c.id = uuid_v7(id);
     c.steps = steps_text;
-    for (int i = 0; i < TRIES; i++) {
-        s = create_once(&c, version.key);
-        if (s != E_PRECONDITION_FAILED)
-            return s;
-    }
-    r->retry_after_s = 1;
-    return reply_refuse(r, E_OVERLOADED, "Environment %s/%s keeps changing: try again.", c.in->app,
-                        c.in->environment);
+    return idempotent_run(q, r, create, &c);
 }

@@ -5,6 +5,7 @@
 #include "domain/release.h"
 #include "handlers/answer.h"
 #include "handlers/handlers.h"
+#include "handlers/idempotency.h"
 #include "kube/yaml.h"
 #include <string.h>
 
@@ -210,8 +211,17 @@ struct release_write {
     struct request *q;
     struct reply *r;
     const char *app, *key, *reason;
+    const struct release_in *in;
     const struct release_new *new;
 };
+
+/* Of a create, as the body spells the version. */
+static Status release_made(const struct release_write *w, unsigned status,
+                           const struct db_rows *rows) {
+    w->r->location =
+        arena_printf(w->q->arena, "/api/v1/apps/%s/releases/%s", w->app, w->new->version);
+    return release_answer(w->r, status, rows);
+}
 
 static Status release_there(struct db_tx *tx, const struct release_write *w) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
@@ -224,7 +234,7 @@ static Status release_there(struct db_tx *tx, const struct release_write *w) {
         return FAULT_BUG; /* releases are never deleted */
     row = release_row(rows, 0, true);
     if (!strcmp(row.content_digest, w->new->content_digest))
-        return release_answer(w->r, 200, rows);
+        return release_made(w, 200, rows);
     reply_extra(w->r, "content_digest", json_string(row.content_digest));
     return reply_refuse(w->r, E_RELEASE_EXISTS,
                         "Release %s exists with other content: a release never changes.",
@@ -250,7 +260,7 @@ static Status release_create_tx(struct db_tx *tx, void *ctx) {
         return release_there(tx, w);
     s = db_release_get_in(tx, w->app, new->version_key, &rows);
     if (s == STATUS_OK)
-        s = release_answer(w->r, 201, rows);
+        s = release_made(w, 201, rows);
     if (s != STATUS_OK)
         return s;
     return record_by_caller(w->q, tx, &about,
@@ -269,9 +279,9 @@ static void split_image(struct arena *arena, const struct release_in *in, const 
     *ret_digest = at ? at + 1 : in->digest;
 }
 
-static Status release_store(struct release_write *w, const struct release_in *in,
-                            const json_t *flags) {
+static Status release_store(struct release_write *w, const json_t *flags) {
     static const char empty[] = "[]";
+    const struct release_in *in = w->in;
     struct request *q = w->q;
     struct release_content content = {.commit = in->commit,
                                       .manifests = in->manifests,
@@ -305,27 +315,27 @@ static Status release_store(struct release_write *w, const struct release_in *in
         .precedence_len = content.semver.precedence_len,
     };
     w->new = &new;
-    return db_tx_run(context_of(q)->pool, "release_create", DB_READ_COMMITTED, release_create_tx,
-                     w);
+    return idempotent_tx(q, w->r, "release_create", release_create_tx, w);
+}
+
+static Status release_make(struct request *q, struct reply *r, void *ctx) {
+    struct release_write *w = ctx;
+    json_auto_t *flags = json_array();
+
+    (void)q, (void)r;
+    for (const char *const *flag = w->in->flags; flag && *flag; flag++)
+        json_array_append_new(flags, json_string(*flag));
+    return release_store(w, flags);
 }
 
 Status release_create(struct request *q, const void *body, struct reply *r) {
-    const struct release_in *in = body;
-    struct release_write w = {.q = q, .r = r};
-    json_auto_t *flags = json_array();
+    struct release_write w = {.q = q, .r = r, .in = body};
     Status s = path_app(q, &w.app, r);
 
     if (s == STATUS_OK)
-        s = no_idempotency_key(q, r);
-    if (s != STATUS_OK)
-        return s;
-    for (const char *const *flag = in->flags; flag && *flag; flag++)
-        json_array_append_new(flags, json_string(*flag));
-    s = release_store(&w, in, flags);
-    if (s != STATUS_OK)
-        return s;
-    announce(q, w.app);
-    r->location = arena_printf(q->arena, "/api/v1/apps/%s/releases/%s", w.app, in->version);
+        s = idempotent_run(q, r, release_make, &w);
+    if (s == STATUS_OK && !r->replayed)
+        announce(q, w.app);
     return s;
 }
 

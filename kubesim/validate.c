@@ -4,7 +4,6 @@
 #include "kubesim/selector.h"
 #include "kubesim/store.h"
 #include <ctype.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -122,10 +121,9 @@ static void pod_spec_check(const json_t *spec, const char *path, json_t *causes)
 static void replicas_check(const json_t *spec, json_t *causes) {
     const json_t *replicas = json_object_get(spec, "replicas");
 
-    if (replicas && (!json_is_integer(replicas) || json_integer_value(replicas) < 0 ||
-                     json_integer_value(replicas) > INT32_MAX))
+    if (replicas && (!json_is_integer(replicas) || json_integer_value(replicas) < 0))
         cause_add(causes, "FieldValueInvalid", "spec.replicas",
-                  "Invalid value: must be an integer greater than or equal to 0");
+                  "Invalid value: must be greater than or equal to 0");
 }
 
 static bool is_zero(const json_t *v) {

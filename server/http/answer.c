@@ -106,6 +106,7 @@ static void render_reply(struct exchange *x) {
         respond_bytes(x, TAKE_PTR(r->raw), r->raw_len);
     }
     header(x, "Content-Type", type);
+    header(x, "Idempotency-Replayed", r->replayed ? "true" : NULL);
     if (r->etag)
         header(x, "ETag", arena_printf(&x->arena, "\"%s\"", r->etag));
     common_headers(x);

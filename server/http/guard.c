@@ -13,7 +13,7 @@ static const char token_chars[] =
     "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 struct survey {
-    size_t headers, hosts, lengths, encodings, authorizations, ids;
+    size_t headers, hosts, lengths, encodings, authorizations, keys, ids;
     const char *encoding, *id;
     const char *fault;
 };
@@ -45,6 +45,8 @@ static enum MHD_Result survey_header(void *cls, enum MHD_ValueKind kind, const c
         v->lengths++;
     else if (!strcasecmp(name, "Authorization"))
         v->authorizations++;
+    else if (!strcasecmp(name, "Idempotency-Key"))
+        v->keys++;
     else if (!strcasecmp(name, "Transfer-Encoding")) {
         v->encodings++;
         v->encoding = value ? value : "";
@@ -64,8 +66,8 @@ static const char *survey_fault(const struct survey *v, const char *version) {
         return "Only HTTP/1.1 and HTTP/1.0 are spoken here.";
     if (v->hosts > 1 || (http11 && v->hosts == 0))
         return "There must be exactly one Host header.";
-    if (v->lengths > 1 || v->authorizations > 1)
-        return "Content-Length and Authorization may be there once.";
+    if (v->lengths > 1 || v->authorizations > 1 || v->keys > 1)
+        return "Content-Length, Authorization and Idempotency-Key may be there once.";
     if (v->encodings &&
         (v->lengths || v->encodings > 1 || !http11 || strcasecmp(v->encoding, "chunked") != 0))
         return "Transfer-Encoding may only be 'chunked', once, in HTTP/1.1 and without "

@@ -136,6 +136,7 @@ struct reply {
     void *stream_ctx;
     struct arena *arena;
     const char *cache_control; /* NULL: no-store */
+    bool replayed;             /* given before, to the same Idempotency-Key */
     bool live;                 /* holds more than its etag stands for (a status): never 304 */
 };
 

@@ -51,3 +51,14 @@ def test_law7_an_abort_that_was_asked_for_goes_on(crashing):
     done = crashing.wait(id, "aborted")
     assert "why not" in done["failure"]["detail"]
     assert [r["action"] for r in crashing.chain() if r["subject"] == id].count("deployment.aborted") == 1
+
+
+def test_an_answer_that_was_lost_is_given_again(crashing):
+    crashing.release("v1.3.0")
+    body, key = {"app": "inopnc", "environment": "production", "version": "v1.3.0"}, {"Idempotency-Key": "killed"}
+    killed_by(crashing, "after-create", lambda: crashing.api("POST", "/deployments", body, headers=key))
+    answer = crashing.api("POST", "/deployments", body, headers=key)
+    assert answer.status == 202 and answer.headers["Idempotency-Replayed"] == "true", answer
+    assert answer.headers["Location"] == "/api/v1/deployments/" + answer["id"]
+    there, = crashing.api("GET", "/deployments?version=v1.3.0")["items"]
+    assert there["id"] == answer["id"] and crashing.wait(there["id"], "succeeded")

@@ -131,12 +131,6 @@ def test_releases_need_their_app_and_outlive_it(stack, app):
     assert stack.api("GET", f"/apps/{app}/releases/v1.2.3").status == 200
 
 
-def test_idempotency_key_is_refused_by_name(stack, app):
-    answer = stack.api("POST", f"/apps/{app}/releases", FULL, headers={"Idempotency-Key": "k1"})
-    refused(answer, 400, "not-supported", "Idempotency-Key")
-    assert stack.api("GET", f"/apps/{app}/releases")["items"] == []
-
-
 def test_ci_may_register_and_a_viewer_may_not(stack, app):
     ci = stack.mint("ci", ("ci",), (app,))
     assert stack.api("POST", f"/apps/{app}/releases", FULL, token=ci).status == 201
