@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_DRAIN_US = 5000 }; /* then requests get their turn */
+
 void ctl_enqueue(struct sim *sim, struct slot *slot) {
     struct work_queue *q = &sim->queue;
 
@@ -85,13 +87,15 @@ static void gone(struct sim *sim, struct slot *slot) {
 int64_t controllers_drain(void *ctx) {
     struct sim *sim = ctx;
 
-    while (sim->queue.n) {
+    int64_t until_us = clock_monotonic_us() + MAX_DRAIN_US;
+
+    while (sim->queue.n && clock_monotonic_us() < until_us) {
         struct slot *slot = queue_take(&sim->queue);
 
         if (slot)
             sync(sim, slot);
     }
-    return -1;
+    return sim->queue.n ? 0 : -1;
 }
 
 /* The objects that `slot` owns through ownerReferences of its kind lose their owner with it. */

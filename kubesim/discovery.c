@@ -1,4 +1,5 @@
 #include "kubesim/discovery.h"
+#include "base/cleanup.h"
 #include "base/json.h"
 #include "kubesim/front.h"
 #include "kubesim/kinds.h"
@@ -21,6 +22,8 @@ static json_t *resource(const struct kind *k, const char *sub, const char *kind)
                           *sub ? "" : k->singular, "namespaced", k->namespaced, "kind", kind,
                           "verbs", verbs);
 
+    if (!*sub && (k->has_scale || k->id == KIND_POD || k->id == KIND_SERVICE || k->id == KIND_HPA))
+        json_object_set_new(r, "categories", json_pack("[s]", "all"));
     if (!*sub && k->short_name)
         json_object_set_new(r, "shortNames", json_pack("[s]", k->short_name));
     return r;
@@ -67,6 +70,51 @@ static json_t *groups(void) {
     return json_pack("{s:s, s:s, s:o}", "kind", "APIGroupList", "apiVersion", "v1", "groups", list);
 }
 
+/* "apis/apps/v1" */
+static char *relative(const struct kind *k) {
+    char text[64];
+
+    return xasprintf("api%s/%s", *k->group ? "s" : "", kind_api_version(k, text));
+}
+
+/* Where the document of each group's version is. */
+static json_t *openapi_index(void) {
+    json_t *paths = json_object();
+
+    for (int i = 0; i < KIND_END; i++) {
+        _cleanup_free_ char *path = relative(kind_of((KindId)i));
+
+        json_object_set_new(
+            paths, path,
+            json_pack("{s:o}", "serverRelativeURL", json_sprintf("/openapi/v3/%s", path)));
+    }
+    return json_pack("{s:o}", "paths", paths);
+}
+
+/* Just enough OpenAPI for kubectl: that each kind's PATCH takes fieldValidation and dryRun, so that
+ * it leaves validation to the server. */
+static json_t *openapi(const char *group_version) {
+    json_t *paths = json_object();
+
+    for (int i = 0; i < KIND_END; i++) {
+        const struct kind *k = kind_of((KindId)i);
+        _cleanup_free_ char *path = relative(k), *whole = NULL;
+
+        if (strcmp(path, group_version))
+            continue;
+        whole = xasprintf("/%s%s/%s/{name}", path, k->namespaced ? "/namespaces/{namespace}" : "",
+                          k->plural);
+        json_object_set_new(paths, whole,
+                            json_pack("{s:{s:[{s:s, s:s}, {s:s, s:s}], s:{}, s:{s:s, s:s, s:s}}}",
+                                      "patch", "parameters", "name", "fieldValidation", "in",
+                                      "query", "name", "dryRun", "in", "query", "responses",
+                                      "x-kubernetes-group-version-kind", "group", k->group,
+                                      "version", k->version, "kind", k->kind));
+    }
+    return json_pack("{s:s, s:{s:s, s:s}, s:o}", "openapi", "3.0.0", "info", "title", "kubesim",
+                     "version", "1", "paths", paths);
+}
+
 static json_t *document(const char *path) {
     char group[64], version_name[32];
     json_t *list;
@@ -74,6 +122,10 @@ static json_t *document(const char *path) {
 
     if (!strcmp(path, "/version"))
         return version();
+    if (!strcmp(path, "/openapi/v3"))
+        return openapi_index();
+    if (!strncmp(path, "/openapi/v3/", 12))
+        return openapi(path + 12);
     if (!strcmp(path, "/api"))
         return json_pack("{s:s, s:[s]}", "kind", "APIVersions", "versions", "v1");
     if (!strcmp(path, "/apis"))

@@ -6,7 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RETRY_MS = 500 };
+enum {
+    RETRY_MS = 500,
+    BURST = 500,      /* pods made or ended in one go, as kube-controller-manager's limit */
+    MAX_PODS = 20000, /* of a namespace */
+};
 
 struct set_run {
     struct sim *sim;
@@ -48,13 +52,21 @@ static struct pods active_pods(struct sim *sim, const struct slot *rs) {
     return pods;
 }
 
-/* What a client or controller may not start: the error, NULL when the pod was made. */
+static size_t pods_of_namespace(struct sim *sim, const char *ns) {
+    const struct bucket *b = store_bucket(sim->store, KIND_POD, ns);
+
+    return b ? b->n : 0;
+}
+
+/* The error that refused the pod, yours; NULL when it was made. */
 static char *create_pod(struct sim *sim, struct slot *rs) {
     const json_t *template = json_at(rs->now->body, "spec", "template", NULL);
     char *over = ctl_quota_exceeded(sim, rs->ns), suffix[6], *message;
     _cleanup_free_ char *name = NULL;
     json_t *body, *metadata;
 
+    if (!over && pods_of_namespace(sim, rs->ns) >= MAX_PODS)
+        over = xasprintf("this cluster holds no more than %d pods in a namespace", MAX_PODS);
     if (over) {
         message = xasprintf("pods \"%s-%s\" is forbidden: %s", rs->name, ctl_random_name(suffix, 5),
                             over);
@@ -98,8 +110,8 @@ static char *replicate(struct sim *sim, struct slot *rs, int64_t wanted) {
     struct pods pods = active_pods(sim, rs);
     char *error = NULL;
 
-    for (int64_t n = (int64_t)pods.n; n < wanted && !error; n++)
-        error = create_pod(sim, rs);
+    for (int64_t n = 0; n < wanted - (int64_t)pods.n && n < BURST && !error; n++)
+        error = create_pod(sim, rs); /* its event brings the set back for more */
     if ((int64_t)pods.n > wanted) {
         qsort(pods.slots, pods.n, sizeof(struct slot *), by_worth);
         for (size_t i = 0; (int64_t)i < (int64_t)pods.n - wanted; i++)

@@ -105,6 +105,11 @@ static void handle(struct sim *sim, struct call *call) {
     }
     if (discovery_answer(call))
         return;
+    if (!strcmp(call->path, "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews") &&
+        !strcmp(call->method, "POST")) {
+        rest_review(call);
+        return;
+    }
     if (!target_parse(call->path, &t)) {
         rest_refuse(call,
                     kstatus(404, "NotFound", "the server could not find the requested resource"));

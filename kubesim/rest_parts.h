@@ -8,6 +8,7 @@ void rest_get(struct sim *sim, struct call *call, const struct target *t);
 void rest_list(struct sim *sim, struct call *call, const struct target *t);
 void rest_watch(struct sim *sim, struct call *call, const struct target *t);
 void rest_write(struct sim *sim, struct call *call, const struct target *t);
+void rest_review(struct call *call); /* a SelfSubjectAccessReview: there is one user, who may all */
 
 void rest_text(struct call *call, unsigned code, const char *text, size_t n);
 void rest_object(struct call *call, unsigned code, struct object *o); /* takes the reference */

@@ -29,6 +29,21 @@ static json_t *body_parse(struct call *call) {
     return body;
 }
 
+void rest_review(struct call *call) {
+    json_auto_t *body = body_parse(call);
+
+    if (!body)
+        return;
+    if (!json_is_object(json_at(body, "spec", "resourceAttributes", NULL)) &&
+        !json_is_object(json_at(body, "spec", "nonResourceAttributes", NULL))) {
+        rest_refuse(call, kstatus(422, "Invalid", "spec.resourceAttributes: Required value"));
+        return;
+    }
+    json_object_set_new(body, "status",
+                        json_pack("{s:b, s:s}", "allowed", 1, "reason", "the one user may all"));
+    rest_answer(call, 201, body);
+}
+
 static bool patch_type(const char *content_type, PatchType *ret) {
     static const struct {
         const char *name;

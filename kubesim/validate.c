@@ -4,6 +4,7 @@
 #include "kubesim/selector.h"
 #include "kubesim/store.h"
 #include <ctype.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -121,9 +122,10 @@ static void pod_spec_check(const json_t *spec, const char *path, json_t *causes)
 static void replicas_check(const json_t *spec, json_t *causes) {
     const json_t *replicas = json_object_get(spec, "replicas");
 
-    if (replicas && (!json_is_integer(replicas) || json_integer_value(replicas) < 0))
+    if (replicas && (!json_is_integer(replicas) || json_integer_value(replicas) < 0 ||
+                     json_integer_value(replicas) > INT32_MAX))
         cause_add(causes, "FieldValueInvalid", "spec.replicas",
-                  "Invalid value: must be greater than or equal to 0");
+                  "Invalid value: must be an integer greater than or equal to 0");
 }
 
 static bool is_zero(const json_t *v) {

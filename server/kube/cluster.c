@@ -58,6 +58,10 @@ void kube_clusters_free(struct kube_clusters *s) {
     free(s);
 }
 
+void kube_clusters_cancel(struct kube_clusters *s) {
+    net_client_cancel(s->client);
+}
+
 struct kube_cluster *kube_cluster_ref(struct kube_cluster *c) {
     atomic_fetch_add(&c->references, 1);
     return c;

@@ -61,6 +61,9 @@ struct kube_clusters *kube_clusters_new(const char *kubeconfig_dir, kube_change_
                                         void *ctx);
 /* Ends watches.  Every other reference to a cluster must be gone by then. */
 void kube_clusters_free(struct kube_clusters *s);
+/* For the program's end: calls that wait end within about a second, and none begins any more.  Any
+ * thread. */
+void kube_clusters_cancel(struct kube_clusters *s);
 /* The cluster of that name as spec says ({kubeconfig_file, context} or {in_cluster}); made or
  * re-made when revision is another than last time.  A counted reference: kube_cluster_unref().
  * E_NOT_SUPPORTED, E_INVALID_BODY with a line. */

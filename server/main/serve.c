@@ -21,6 +21,7 @@ enum { LINE = 512, SCHEMA_AGAIN_MS = 500 };
 /* Looks at the schema until it is right, or wrong for good. */
 struct schema {
     const struct config *config;
+    struct server *server; /* whose workers begin once it is right */
     bool migrate;
     pthread_t thread;
     pthread_mutex_t lock;
@@ -56,6 +57,14 @@ static bool schema_pause(struct schema *s) {
     return !stop;
 }
 
+/* An older program never acts on what a newer one stored: workers wait for this. */
+static void schema_right(struct schema *s) {
+    pthread_mutex_lock(&s->lock);
+    if (!s->stop)
+        server_work(s->server);
+    pthread_mutex_unlock(&s->lock);
+}
+
 static void *schema_run(void *ctx) {
     struct schema *s = ctx;
     Status status;
@@ -63,7 +72,9 @@ static void *schema_run(void *ctx) {
     do
         status = schema_try(s);
     while (status == FAULT_DB_DOWN && schema_pause(s));
-    if (status != STATUS_OK && status != FAULT_DB_DOWN) {
+    if (status == STATUS_OK) {
+        schema_right(s);
+    } else if (status != FAULT_DB_DOWN) {
         s->bad = true;
         kill(getpid(), SIGTERM);
     }
@@ -82,11 +93,15 @@ static void schema_watch(struct schema *s) {
         die("cannot start a thread");
 }
 
-static void schema_done(struct schema *s) {
+/* From now on it begins nothing: before the server is stopped. */
+static void schema_stop(struct schema *s) {
     pthread_mutex_lock(&s->lock);
     s->stop = true;
     pthread_cond_signal(&s->changed);
     pthread_mutex_unlock(&s->lock);
+}
+
+static void schema_done(struct schema *s) {
     pthread_join(s->thread, NULL);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->changed);
@@ -139,8 +154,8 @@ static LogLevel log_level(const char *name) {
 }
 
 static int run(const struct config *config, bool migrate) {
-    struct schema schema = {.config = config, .migrate = migrate};
     struct server server = {0};
+    struct schema schema = {.config = config, .server = &server, .migrate = migrate};
     char line[LINE] = "";
     int number;
 
@@ -157,6 +172,7 @@ static int run(const struct config *config, bool migrate) {
               : number == SIGINT ? "SIGINT"
                                  : "SIGTERM",
               NULL);
+    schema_stop(&schema);
     server_stop(&server);
     schema_done(&schema);
     if (schema.bad)

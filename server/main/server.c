@@ -32,15 +32,23 @@ static struct db_pool *pool_of(const struct config *c, const char *name, int64_t
 static void object_changed(void *ctx, const char *cluster, KubeKind kind, const char *namespace_,
                            const char *name) {
     struct server *s = ctx;
-    struct worker *worker = atomic_load(&s->watched_by);
 
-    if (worker) /* before that nobody waits for anything */
-        worker_object_changed(worker, cluster, kind, namespace_, name);
+    pthread_mutex_lock(&s->lock); /* the worker stays while it is told */
+    if (s->watched_by)
+        worker_object_changed(s->watched_by, cluster, kind, namespace_, name);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void watch_for(struct server *s, struct worker *worker) {
+    pthread_mutex_lock(&s->lock);
+    s->watched_by = worker;
+    pthread_mutex_unlock(&s->lock);
 }
 
 static void make_parts(struct server *s, const struct config *c) {
     char *kubeconfig_dir = server_kubeconfig_dir(c);
 
+    pthread_mutex_init(&s->lock, NULL);
     s->auth = auth_new(c->jwt_secret);
     s->context.config = c;
     s->context.started_us = clock_now_us();
@@ -63,7 +71,7 @@ static void make_parts(struct server *s, const struct config *c) {
                                              .renew_ms = c->lease_renew_ms,
                                              .scan_ms = c->scan_ms,
                                              .outbound_allow = c->outbound_allow});
-    atomic_store(&s->watched_by, s->context.worker);
+    watch_for(s, s->context.worker);
     free(kubeconfig_dir);
 }
 
@@ -87,7 +95,7 @@ static bool listen_on(struct server *s, const struct config *c, char *reterr, si
 
 /* Workers last: a request that waits for one (an abort's confirmation) may still get its answer. */
 static void end_parts(struct server *s, int worker_ms) {
-    atomic_store(&s->watched_by, NULL);
+    watch_for(s, NULL);
     worker_free(s->context.worker, worker_ms);
     db_replica_close(s->replica);
     kube_clusters_free(s->context.clusters);
@@ -96,6 +104,7 @@ static void end_parts(struct server *s, int worker_ms) {
     db_pool_free(s->context.reserved_pool);
     db_pool_free(s->context.pool);
     auth_free(s->auth);
+    pthread_mutex_destroy(&s->lock);
 }
 
 bool server_start(struct server *s, const struct config *config, char *reterr, size_t n) {
@@ -104,6 +113,10 @@ bool server_start(struct server *s, const struct config *config, char *reterr, s
         return true;
     end_parts(s, 0);
     return false;
+}
+
+void server_work(struct server *s) {
+    worker_begin(s->context.worker);
 }
 
 void server_stop(struct server *s) {

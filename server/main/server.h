@@ -2,19 +2,22 @@
 #pragma once
 #include "config/config.h"
 #include "handlers/context.h"
-#include <stdatomic.h>
+#include <pthread.h>
 
 struct server {
     struct server_context context; /* what handlers reach */
     struct auth *auth;
     struct db_pool *worker_pool;
     struct db_replica *replica;
-    _Atomic(struct worker *) watched_by; /* context.worker, for events that come while it is made */
+    pthread_mutex_t lock;
+    struct worker *watched_by; /* under lock: context.worker while it may be told of events */
 };
 
-/* Listens, and starts everything else; waits for neither database nor clusters.  `config` is
- * borrowed until server_stop.  false with one line; nothing is left then. */
+/* Listens, and starts everything else but the workers; waits for neither database nor clusters.
+ * `config` is borrowed until server_stop.  false with one line; nothing is left then. */
 bool server_start(struct server *s, const struct config *config, char *reterr, size_t n);
+/* Starts the workers, once: a schema that is not known to be ours is not worked on. */
+void server_work(struct server *s);
 /* Not ready any more, requests under way finish, streams end, leases are given back (all within the
  * drain timeout); frees. */
 void server_stop(struct server *s);

@@ -19,6 +19,7 @@ struct net_client {
     struct idle_easy *idle; /* newest first */
     unsigned n_idle;
     char *user_agent;
+    atomic_bool canceled;
 };
 
 struct net_client *net_client_new(const char *user_agent) {
@@ -47,6 +48,10 @@ void net_client_free(struct net_client *c) {
     pthread_mutex_destroy(&c->lock);
     free(c->user_agent);
     free(c);
+}
+
+void net_client_cancel(struct net_client *c) {
+    atomic_store(&c->canceled, true);
 }
 
 static size_t origin_length(const char *url) {
@@ -109,8 +114,8 @@ static void client_run(struct net_client *c, const struct net_request *in,
     struct easy_call call;
 
     if (easy_begin(&call, i->easy, in, c->user_agent, sink)) {
-        easy_watch_idle(&call);
-        code = curl_easy_perform(i->easy);
+        easy_watch(&call, &c->canceled);
+        code = atomic_load(&c->canceled) ? CURLE_ABORTED_BY_CALLBACK : curl_easy_perform(i->easy);
     }
     easy_end(&call, code, ret);
     client_return(c, i);

@@ -82,13 +82,12 @@ static int on_progress(void *ctx, curl_off_t down_total, curl_off_t down, curl_o
     struct easy_call *c = ctx;
 
     (void)down_total, (void)down, (void)up_total, (void)up;
-    c->idled = clock_monotonic_us() - c->last_byte_us >= c->idle_us;
-    return c->idled ? 1 : 0;
+    c->idled = c->idle_us > 0 && clock_monotonic_us() - c->last_byte_us >= c->idle_us;
+    return c->idled || atomic_load(c->canceled) ? 1 : 0;
 }
 
-void easy_watch_idle(struct easy_call *c) {
-    if (c->idle_us == 0)
-        return;
+void easy_watch(struct easy_call *c, const atomic_bool *canceled) {
+    c->canceled = canceled;
     SET(c->easy, CURLOPT_NOPROGRESS, 0L);
     SET(c->easy, CURLOPT_XFERINFOFUNCTION, on_progress);
     SET(c->easy, CURLOPT_XFERINFODATA, c);
@@ -283,6 +282,8 @@ static void describe(const struct easy_call *c, CURLcode code, struct net_respon
     else if (c->idled)
         snprintf(ret->error, sizeof(ret->error), "nothing arrived for %lld ms",
                  (long long)(c->idle_us / US_PER_MS));
+    else if (c->canceled && atomic_load(c->canceled))
+        snprintf(ret->error, sizeof(ret->error), "canceled");
     else if (c->repeat_refused)
         snprintf(ret->error, sizeof(ret->error), "the connection was closed before an answer came");
     else if (c->refused[0])

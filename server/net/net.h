@@ -68,6 +68,9 @@ void net_setup(void);
 struct net_client;
 struct net_client *net_client_new(const char *user_agent);
 void net_client_free(struct net_client *c);
+/* For the program's end: calls under way end soon (curl looks at least once a second), as if their
+ * time were up, and none begins any more.  Any thread. */
+void net_client_cancel(struct net_client *c);
 
 /* Makes the call and waits.  Always fills *ret (to be released by net_response_done).  A GET or
  * HEAD whose kept connection turns out to be closed is sent once more on a new one; anything else

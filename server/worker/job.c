@@ -58,6 +58,8 @@ static void read_steps(struct job *j, const json_t *steps) {
     }
     while (!j->undoing && j->at < j->row_count - 1 && ended(j->steps[j->at].state))
         j->at++;
+    if (j->undoing && j->confirmed_us)
+        j->at = 1; /* traffic is back, and on the record */
 }
 
 static Status job_read(struct job *j, const struct db_rows *rows, char *reterr, size_t n) {

@@ -235,18 +235,26 @@ static void read_pods(const struct objects *o, const json_t *spec, Color color, 
     }
 }
 
+/* "" when there is none: neither a registry's port nor a digest is one. */
+static void read_tag(const char *image, char *ret, size_t n) {
+    const char *slash = strrchr(image, '/'), *name = slash ? slash : image;
+    const char *tag = name + strcspn(name, ":@");
+
+    snprintf(ret, n, "%.*s", *tag == ':' ? (int)strcspn(tag + 1, "@") : 0, tag + (*tag == ':'));
+}
+
 static void read_image(const json_t *workload, const char *container, struct seen_workload *ret) {
-    const char *version = kube_annotation(workload, "sluice.dev/version"), *tag;
+    const char *version = kube_annotation(workload, "sluice.dev/version");
     json_t *c;
     size_t i;
 
     json_array_foreach(json_at(workload, "spec", "template", "spec", "containers", NULL), i,
                        c) if (strcmp(json_str(c, "name", ""), container) == 0)
         COPY(ret->image, json_str(c, "image", ""));
-    tag = strrchr(ret->image, '/');
-    tag = strchr(tag ? tag : ret->image, ':');
-    COPY(ret->version, version ? version : tag ? tag + 1 : "");
-    ret->version[strcspn(ret->version, "@")] = '\0';
+    if (version)
+        COPY(ret->version, version);
+    else
+        read_tag(ret->image, ret->version, sizeof ret->version);
 }
 
 static void read_strategy(const json_t *workload, struct seen_workload *ret) {

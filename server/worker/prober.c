@@ -6,7 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ANSWER_MAX = 256 * 1024, DEFAULT_TIMEOUT_S = 5 };
+enum {
+    ANSWER_MAX = 256 * 1024,
+    DEFAULT_TIMEOUT_S = 5,
+    ENDPOINTS_GRACE_MS = 3000,
+    ENDPOINTS_RETRY_MS = 20,
+};
 
 struct probe {
     struct prober *owner;
@@ -192,6 +197,24 @@ void prober_free(struct prober *p) {
 
 /* ---- calls ---- */
 
+/* Pods are ready before every proxy knows of them as endpoints: until a check's first answer, for a
+ * short while, "nobody there" says nothing about the new version.  Later it counts as a failure. */
+static bool too_early(const struct probe *probe, const struct net_response *r) {
+    if (probe->runs > 0 || !json_object_get(probe->check, "path") ||
+        clock_now_us() > probe->owner->since_us + ENDPOINTS_GRACE_MS * US_PER_MS)
+        return false;
+    return r->outcome == NET_NOT_SENT || (r->outcome == NET_ANSWERED && r->status == 503 &&
+                                          r->body && strstr(r->body, "no endpoints available"));
+}
+
+static void count(struct probe *probe, bool passed, const char *why) {
+    probe->runs++;
+    probe->passed = passed ? probe->passed + 1 : 0;
+    probe->failed = passed ? 0 : probe->failed + 1;
+    probe->due_us = clock_now_us() + json_int(probe->check, "interval_s", 1) * US_PER_S;
+    snprintf(probe->last, sizeof probe->last, "%s", why);
+}
+
 static void probe_done(void *ctx, struct net_response *r) {
     struct probe *probe = ctx;
     struct prober *p = probe->owner;
@@ -202,11 +225,10 @@ static void probe_done(void *ctx, struct net_response *r) {
     probe->running = false;
     probe->call = 0;
     if (!p->ended) {
-        probe->runs++;
-        probe->passed = passed ? probe->passed + 1 : 0;
-        probe->failed = passed ? 0 : probe->failed + 1;
-        probe->due_us = clock_now_us() + json_int(probe->check, "interval_s", 1) * US_PER_S;
-        snprintf(probe->last, sizeof probe->last, "%s", why);
+        if (too_early(probe, r))
+            probe->due_us = clock_now_us() + ENDPOINTS_RETRY_MS * US_PER_MS;
+        else
+            count(probe, passed, why);
         p->in.wake(p->in.wake_ctx, p->environment_id);
     }
     prober_unref_locked(p);

@@ -12,7 +12,13 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CLAIM_AT_ONCE = 256, RETRY_MS = 300, PURGE_AT_ONCE = 500, PURGE_MS = 60000 };
+enum {
+    CLAIM_AT_ONCE = 256,
+    RETRY_MS = 300,
+    CANCEL_MS = 1000,
+    PURGE_AT_ONCE = 500,
+    PURGE_MS = 60000
+};
 
 typedef enum EntryState { ENTRY_WAITING, ENTRY_QUEUED, ENTRY_RUNNING } EntryState;
 
@@ -36,17 +42,18 @@ struct worker {
     struct worker_settings in;
     struct run_settings run, run_reserved;
     pthread_mutex_t lock;
-    pthread_cond_t work, tick, renew;
+    pthread_cond_t work, tick, renew, ended;
     struct entry *entries;
     uint64_t turns;
     bool stopping;
-    size_t thread_count;
+    size_t thread_count, alive; /* worker threads: begun, not ended yet */
     pthread_t *threads, scheduler, renewer;
+    struct entry **running; /* what each worker thread runs, or NULL; [0] is the reserved one's */
 };
 
 struct thread_start {
     struct worker *w;
-    bool reserved;
+    size_t slot;
 };
 
 /* ---- entries (all under the lock) ---- */
@@ -87,7 +94,6 @@ static void remove_entry(struct worker *w, struct entry *e) {
     for (struct entry **at = &w->entries; *at; at = &(*at)->next)
         if (*at == e) {
             *at = e->next;
-            job_free(e->job);
             free(e);
             return;
         }
@@ -96,20 +102,25 @@ static void remove_entry(struct worker *w, struct entry *e) {
 static size_t running_on(const struct worker *w, const char *cluster) {
     size_t n = 0;
 
-    for (const struct entry *e = w->entries; e; e = e->next)
-        n += e->state == ENTRY_RUNNING && *cluster && strcmp(e->cluster, cluster) == 0;
+    for (size_t i = 1; i < w->thread_count; i++)
+        n += w->running[i] && strcmp(w->running[i]->cluster, cluster) == 0;
     return n;
 }
 
-/* The next entry for a worker: urgent ones first, then in turn; at most half of the workers on one
- * cluster, so that a hung API server stalls only its own. */
-static struct entry *next_entry(struct worker *w, bool reserved) {
-    size_t most = w->in.threads > 1 ? (size_t)w->in.threads / 2 : 1;
+/* At most half of the workers beside the reserved one on one cluster, so that a hung API server
+ * stalls only its own. */
+static size_t most_on_one(const struct worker *w) {
+    return w->in.threads > 1 ? (size_t)w->in.threads / 2 : 1;
+}
+
+/* The next entry for a worker: urgent ones first, then in turn.  One whose cluster is not known yet
+ * may run: claimed_fits() looks again. */
+static struct entry *next_entry(struct worker *w, size_t slot) {
     struct entry *best = NULL;
 
     for (struct entry *e = w->entries; e; e = e->next) {
-        if (e->state != ENTRY_QUEUED || (reserved && !e->urgent) ||
-            (!reserved && running_on(w, e->cluster) >= most))
+        if (e->state != ENTRY_QUEUED || (slot == 0 && !e->urgent) ||
+            (slot > 0 && *e->cluster && running_on(w, e->cluster) >= most_on_one(w)))
             continue;
         if (!best || (e->urgent && !best->urgent) ||
             (e->urgent == best->urgent && e->turn < best->turn))
@@ -185,6 +196,13 @@ static void release(struct worker *w, const struct entry *e, int64_t epoch, int6
         log_event(LOG_WARNING, "lease not given back", "environment", e->environment_id, NULL);
 }
 
+static void release_all(struct worker *w) {
+    int64_t holder = db_replica_number(w->in.replica);
+
+    if (holder && db_once(w->in.pool, SQL_LEASE_RELEASE_ALL, NULL, DB_PARAMS(DB_INT(holder))))
+        log_event(LOG_WARNING, "leases not given back", NULL);
+}
+
 static bool had_begun(const struct job *j) {
     return j->journal.count > 0;
 }
@@ -208,7 +226,7 @@ static bool carried_elsewhere(struct worker *w, const struct entry *e) {
 
     pthread_mutex_lock(&w->lock);
     other = e->urgent ? NULL : find_entry(w, e->environment_id, true);
-    carried = other && (other->job || other->state != ENTRY_WAITING);
+    carried = other && (other->state != ENTRY_WAITING || other->job);
     pthread_mutex_unlock(&w->lock);
     return carried;
 }
@@ -257,32 +275,53 @@ static bool claim(struct worker *w, struct entry *e, struct db_pool *pool, bool 
 
 /* ---- running ---- */
 
+/* Others look at a waiting entry's job under the lock.  It is freed outside of it: that takes the
+ * lock of a prober, which may be waking us. */
+static void drop_job(struct worker *w, struct entry *e) {
+    struct job *job;
+
+    pthread_mutex_lock(&w->lock);
+    job = e->job;
+    e->job = NULL;
+    pthread_mutex_unlock(&w->lock);
+    job_free(job);
+}
+
+/* Whether this thread may run what was just claimed; else it is queued again. */
+static bool claimed_fits(struct worker *w, struct entry *e, size_t slot) {
+    bool fits;
+
+    pthread_mutex_lock(&w->lock);
+    snprintf(e->cluster, sizeof e->cluster, "%s", e->job->cluster_name);
+    if (!e->job->undoing && !find_entry(w, e->environment_id, false))
+        e->urgent = false; /* the next deployment: it was asked for while the undo ended */
+    fits = slot == 0 ? e->urgent : running_on(w, e->cluster) <= most_on_one(w);
+    pthread_mutex_unlock(&w->lock);
+    return fits;
+}
+
 /* Runs an entry until it waits.  Returns when it wants to run again (monotonic µs), 0: it is over.
  */
-static int64_t run_entry(struct worker *w, struct entry *e, bool doubt,
-                         const struct run_settings *run) {
-    int64_t until_us = 0, retry = clock_monotonic_us() + RETRY_MS * US_PER_MS, wait;
+static int64_t run_entry(struct worker *w, struct entry *e, bool doubt, size_t slot) {
+    const struct run_settings *run = slot == 0 ? &w->run_reserved : &w->run;
+    int64_t until_us = 0, now = clock_monotonic_us(), retry = now + RETRY_MS * US_PER_MS, wait;
     bool keep = false;
     RunEnd end;
 
-    if (e->job && doubt && lost(w, e->job, run->pool)) {
-        job_free(e->job);
-        e->job = NULL;
+    if (e->job && doubt && lost(w, e->job, run->pool))
+        drop_job(w, e);
+    if (!e->job) {
+        if (!claim(w, e, run->pool, &keep))
+            return keep ? retry : 0;
+        if (!claimed_fits(w, e, slot))
+            return now;
     }
-    if (!e->job && !claim(w, e, run->pool, &keep))
-        return keep ? retry : 0;
-    pthread_mutex_lock(&w->lock);
-    snprintf(e->cluster, sizeof e->cluster, "%s", e->job->cluster_name);
-    pthread_mutex_unlock(&w->lock);
     end = run_job(run, e->job, &until_us);
     if (end == RUN_WAIT) {
         wait = until_us - clock_now_us();
         return clock_monotonic_us() + (wait > 0 ? wait : 0);
     }
-    pthread_mutex_lock(&w->lock);
-    job_free(e->job);
-    e->job = NULL;
-    pthread_mutex_unlock(&w->lock);
+    drop_job(w, e);
     return end == RUN_FAULT ? retry : 0;
 }
 
@@ -293,7 +332,7 @@ static void *worker_thread(void *arg) {
     free(arg);
     pthread_mutex_lock(&w->lock);
     while (!w->stopping) {
-        struct entry *e = next_entry(w, start.reserved);
+        struct entry *e = next_entry(w, start.slot);
         int64_t due;
         bool doubt;
 
@@ -304,18 +343,22 @@ static void *worker_thread(void *arg) {
         e->state = ENTRY_RUNNING;
         doubt = e->doubt || (e->job && e->job->holder != db_replica_number(w->in.replica));
         e->again = e->doubt = false;
+        w->running[start.slot] = e;
         pthread_mutex_unlock(&w->lock);
-        due = run_entry(w, e, doubt, start.reserved ? &w->run_reserved : &w->run);
+        due = run_entry(w, e, doubt, start.slot);
         pthread_mutex_lock(&w->lock);
+        w->running[start.slot] = NULL;
         e->state = ENTRY_WAITING;
         e->due_us = due;
-        if (e->again)
+        if (e->again || (due && due <= clock_monotonic_us()))
             enqueue(w, e);
         else if (due == 0)
             remove_entry(w, e);
         pthread_cond_broadcast(&w->work); /* a cluster's place may be free again */
         pthread_cond_signal(&w->tick);
     }
+    w->alive--;
+    pthread_cond_signal(&w->ended);
     pthread_mutex_unlock(&w->lock);
     return NULL;
 }
@@ -454,30 +497,44 @@ struct worker *worker_new(const struct worker_settings *in) {
     init_cond(&w->work);
     init_cond(&w->tick);
     init_cond(&w->renew);
-    if (in->threads <= 0)
-        return w;
-    w->thread_count = (size_t)in->threads + 1;
-    w->threads = xcalloc(w->thread_count, sizeof *w->threads);
-    for (size_t i = 0; i < w->thread_count; i++) {
+    init_cond(&w->ended);
+    return w;
+}
+
+void worker_begin(struct worker *w) {
+    size_t count = (size_t)w->in.threads + 1;
+
+    if (w->in.threads <= 0)
+        return;
+    w->threads = xcalloc(count, sizeof *w->threads);
+    pthread_mutex_lock(&w->lock); /* others wake us already */
+    w->running = xcalloc(count, sizeof(struct entry *));
+    w->thread_count = w->alive = count;
+    pthread_mutex_unlock(&w->lock);
+    for (size_t i = 0; i < count; i++) {
         struct thread_start *start = xcalloc(1, sizeof *start);
 
-        *start = (struct thread_start){w, i == 0};
+        *start = (struct thread_start){w, i};
         start_thread(&w->threads[i], worker_thread, start);
     }
     start_thread(&w->scheduler, scheduler_thread, w);
     start_thread(&w->renewer, renewer_thread, w);
-    return w;
 }
 
-void worker_free(struct worker *w, int timeout_ms) {
-    if (!w)
-        return;
-    (void)timeout_ms; /* a tick's calls have deadlines of their own: it ends by itself */
+/* Ticks under way end by themselves; those that hang in a call to a cluster lose it in time.  What
+ * they had sent is an intent with an unknown result, which the next holder resolves. */
+static void end_threads(struct worker *w, int timeout_ms) {
+    int64_t until = clock_monotonic_us() + (timeout_ms - CANCEL_MS) * US_PER_MS;
+
     pthread_mutex_lock(&w->lock);
     w->stopping = true;
     pthread_cond_broadcast(&w->work);
     pthread_cond_broadcast(&w->tick);
     pthread_cond_broadcast(&w->renew);
+    while (w->alive > 0 && clock_monotonic_us() < until)
+        wait_until(&w->ended, &w->lock, until);
+    if (w->alive > 0)
+        kube_clusters_cancel(w->in.clusters);
     pthread_mutex_unlock(&w->lock);
     for (size_t i = 0; i < w->thread_count; i++)
         pthread_join(w->threads[i], NULL);
@@ -485,16 +542,25 @@ void worker_free(struct worker *w, int timeout_ms) {
         pthread_join(w->scheduler, NULL);
         pthread_join(w->renewer, NULL);
     }
+}
+
+void worker_free(struct worker *w, int timeout_ms) {
+    if (!w)
+        return;
+    end_threads(w, timeout_ms);
+    if (w->thread_count > 0 && w->entries)
+        release_all(w);
     while (w->entries) {
-        if (w->entries->job)
-            release(w, w->entries, w->entries->job->epoch, w->entries->job->holder);
+        job_free(w->entries->job);
         remove_entry(w, w->entries);
     }
+    pthread_cond_destroy(&w->ended);
     pthread_cond_destroy(&w->work);
     pthread_cond_destroy(&w->tick);
     pthread_cond_destroy(&w->renew);
     pthread_mutex_destroy(&w->lock);
     free(w->threads);
+    free(w->running);
     free(w);
 }
 

@@ -17,9 +17,13 @@ struct worker_settings {
     int64_t lease_ms, renew_ms, scan_ms;
     const char *outbound_allow; /* for checks that name a url */
 };
-struct worker *
-worker_new(const struct worker_settings *in); /* borrows everything; starts the threads */
-/* Stops claiming, lets ticks under way end, gives leases back (at most timeout_ms), frees. */
+struct worker *worker_new(const struct worker_settings *in); /* borrows everything */
+/* Starts the threads, once: when the schema is known to be ours.  What was woken before is carried
+ * from then on. */
+void worker_begin(struct worker *w);
+/* Stops claiming, lets ticks under way end, gives leases back, frees.  A second before timeout_ms
+ * (at once when there is less) every call to a cluster is canceled, for good: a tick that hung in
+ * one then ends within that second.  A database that does not answer costs its own deadlines. */
 void worker_free(struct worker *w, int timeout_ms);
 /* There is (or may be) work in this environment.  Any thread, never blocks. */
 void worker_wake(struct worker *w, const char *environment_id);

@@ -229,7 +229,17 @@ def test_version_and_discovery(cluster):
     assert {"deployments", "deployments/scale"} <= {r["name"] for r in cluster.get("/apis/apps/v1")["resources"]}
     assert cluster.get("/api")["versions"] == ["v1"]
     assert cluster.get("/apis/none/v1").code == 404
+    assert "apis/apps/v1" in cluster.get("/openapi/v3")["paths"]  # so that kubectl leaves validation to the server
+    assert DEPLOYMENTS.replace("production", "{namespace}") + "/{name}" in cluster.get("/openapi/v3/apis/apps/v1")["paths"]
     assert cluster.get("/api/v1/namespaces/kube-system")["metadata"]["uid"]
+
+
+def test_the_user_may_all(cluster):
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    asked = {"spec": {"resourceAttributes": {"namespace": "production", "verb": "patch", "resource": "services"}}}
+    answer = cluster.call("POST", path, asked)
+    assert (answer.code, answer["status"]["allowed"]) == (201, True)
+    assert cluster.call("POST", path, {}).code == 422
 
 
 def test_seed_is_inopnc(cluster):
@@ -262,6 +272,7 @@ def test_refusals_are_statuses(cluster):
     (lambda d: d["spec"].pop("template"), "spec.template.metadata.labels"),
     (lambda d: d["spec"]["template"]["metadata"]["labels"].pop("environment"), "spec.template.metadata.labels"),
     (lambda d: d["spec"].update(replicas=-1), "spec.replicas"),
+    (lambda d: d["spec"].update(replicas=2**31), "spec.replicas"),
     (lambda d: d["metadata"].update(name="Not_DNS"), "metadata.name"),
     (lambda d: d["spec"]["template"]["spec"].update(containers=[]), "spec.template.spec.containers"),
     (lambda d: d["spec"]["template"]["spec"]["containers"][0].pop("image"), "spec.template.spec.containers[0].image"),

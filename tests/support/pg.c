@@ -284,6 +284,36 @@ long pg_number(const char *url, const char *format, ...) {
     return value ? strtol(value, NULL, 10) : -1;
 }
 
+struct pg_session {
+    PGconn *connection;
+};
+
+static void run_in(PGconn *c, const char *sql) {
+    PGresult *r = PQexec(c, sql);
+    ExecStatusType status = PQresultStatus(r);
+
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+        die("%s: %s", sql, PQerrorMessage(c));
+    PQclear(r);
+}
+
+struct pg_session *pg_hold(const char *url, const char *sql) {
+    struct pg_session *s = xcalloc(1, sizeof *s);
+
+    s->connection = PQconnectdb(url);
+    run_in(s->connection, "BEGIN");
+    run_in(s->connection, sql);
+    return s;
+}
+
+void pg_let_go(struct pg_session *s, const char *sql) {
+    if (sql)
+        run_in(s->connection, sql);
+    run_in(s->connection, "COMMIT");
+    PQfinish(s->connection);
+    free(s);
+}
+
 static void command(const char *c) {
     if (write(pg.commands, c, 1) != 1)
         die("the cluster's guardian is gone");

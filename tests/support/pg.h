@@ -25,5 +25,11 @@ const char *pg_socket(void); /* path of the cluster's socket: where a proxy conn
 char *pg_sql(const char *url, const char *format, ...) __attribute__((format(printf, 2, 3)));
 long pg_number(const char *url, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A transaction of somebody else's that has run this SQL and is still open. */
+struct pg_session;
+struct pg_session *pg_hold(const char *url, const char *sql);
+/* Runs more SQL in it (NULL: none) and commits. */
+void pg_let_go(struct pg_session *s, const char *sql);
+
 void pg_crash(void);       /* immediate stop, as a crash */
 void pg_start_again(void); /* after pg_crash: returns when it accepts connections */

@@ -1,4 +1,5 @@
--- The job becomes undo; what runs for the deploy job is fenced by the new epoch.
+-- The job becomes undo; what runs for the deploy job is fenced by the new epoch.  Of one that is stuck in undo, undo
+-- begins anew: every write is made again, and only the new write to the Service confirms it.
 -- param:  deployment_id uuid
 -- param:  failure jsonb
 WITH fenced AS (
@@ -7,5 +8,9 @@ WITH fenced AS (
 ), stopped AS (
     UPDATE step SET state = 'failed', ended_at = clock_timestamp(), detail = 'aborted'
     WHERE deployment_id = $1 AND state IN ('running', 'waiting')
+), anew AS (
+    UPDATE intent SET result = 'void', result_at = clock_timestamp()
+    WHERE deployment_id = $1 AND job = 'undo' AND result IS DISTINCT FROM 'void'
 )
-UPDATE deployment SET state = 'undoing', job = 'undo', failure = $2, wake_at = clock_timestamp() WHERE id = $1;
+UPDATE deployment SET state = 'undoing', job = 'undo', failure = $2, confirmed_at = NULL, wake_at = clock_timestamp()
+WHERE id = $1;
