@@ -40,7 +40,7 @@ static void on_change(void *ctx, const char *cluster, KubeKind kind, const char 
 
 /* The same kubeconfig, by way of the relay. */
 static void relayed_config(const struct bench *b) {
-    _cleanup_free_ char *path = folder_file(&b->sim.folder, "kubeconfig"), *text = NULL,
+    _cleanup_free_ char *path = folder_file(&b->sim.folder, "kubeconfig"),
                         *port = xasprintf(":%u", b->sim.api_port), *config = NULL;
     char buffer[16384], *at;
     FILE *in = fopen(path, "r");
@@ -164,7 +164,7 @@ static char *service_version(struct bench *b, char *ret_n, size_t n) {
 START_TEST(kube__calls_have_their_outcomes) {
     struct bench *b = bench_new(0, NULL);
     _cleanup_free_ char *version = service_version(b, NULL, 0), *later = NULL;
-    json_auto_t *list = NULL, *bad = json_parse("{\"spec\":{\"ports\":\"none\"}}");
+    json_auto_t *bad = json_parse("{\"spec\":{\"ports\":\"none\"}}");
     struct kube_result r;
 
     kube_get(b->cluster, KUBE_SERVICE, SPACE, "nowhere", &r);

@@ -80,7 +80,7 @@ START_TEST(release__digests_and_commits) {
     ck_assert(!image_digest_valid(DIGEST "0"));
     ck_assert(!image_digest_valid(
         "sha256:0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef"));
-    ck_assert(!image_digest_valid(DIGEST + 1));
+    ck_assert(!image_digest_valid(&DIGEST[1]));
     ck_assert(commit_valid("0123abc"));
     ck_assert(commit_valid("0123456789abcdef0123456789abcdef01234567"));
     ck_assert(!commit_valid("0123ab"));
