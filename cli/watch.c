@@ -9,7 +9,7 @@
 
 enum {
     FRAME_MS = 100,
-    LOOK_EVERY_MS = 5000, /* though nothing was heard */
+    LOOK_EVERY_MS = 500, /* though nothing was heard: a waiting step counts on without a record */
     LOOK_LEAST_MS = 50,
     AWAY_MOST_S = 120,
     LAST_RECORDS_MS = 3000, /* for the end of the stream after the deployment's end */
