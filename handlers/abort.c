@@ -8,7 +8,7 @@
 #include "handlers/environment_status.h"
 #include "handlers/handlers.h"
 #include "worker/crash.h"
-#include "worker/transition.h"
+#include "worker/verbs.h"
 #include <string.h>
 
 enum { CONFIRM_S = 10 };
@@ -37,14 +37,18 @@ struct aborting {
 
 struct ask {
     struct request *q;
-    const char *id, *reason, *state; /* state: why it cannot be */
+    const char *id, *reason;
+    struct verb_result result;
 };
 
 static Status ask_tx(struct db_tx *tx, void *ctx) {
     struct ask *a = ctx;
-    const struct actor by = {.json = a->q->principal->actor_json, .from = a->q->remote};
+    const struct verb_request in = {.deployment_id = a->id,
+                                    .reason = a->reason,
+                                    .by = {a->q->principal->actor_json, a->q->remote},
+                                    .arena = a->q->arena};
 
-    return deployment_abort(tx, a->q->arena, a->id, a->reason, &by, &a->state);
+    return deployment_abort(tx, &in, &a->result);
 }
 
 static Status refuse_state(struct reply *r, const char *state) {
@@ -71,7 +75,7 @@ static Status begin(struct request *q, const struct verb_in *in, struct reply *r
     s = db_tx_run(context_of(q)->reserved_pool, "deployment_abort", DB_READ_COMMITTED, ask_tx, &a);
     crash_point("after-abort");
     if (s == E_WRONG_STATE)
-        return refuse_state(r, a.state ? a.state : row.state);
+        return refuse_state(r, a.result.state ? a.result.state : row.state);
     if (s != STATUS_OK)
         return s;
     waiting = arena_alloc(q->arena, sizeof *waiting);

@@ -157,7 +157,7 @@ static Status parse_manifests(struct create *c, json_t **ret) {
 static Status make_plan(struct create *c, const json_t *spec, json_t **ret) {
     json_auto_t *documents = NULL;
     _cleanup_free_ char *text = NULL;
-    struct seen seen = {0};
+    _cleanup_(seen_done) struct seen seen = {0};
     const char *why = "";
     struct plan_request in = {.spec = spec,
                               .version = c->basis.version,

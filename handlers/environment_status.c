@@ -57,7 +57,7 @@ json_t *environment_status(struct server_context *context, const struct environm
                            bool ask) {
     _cleanup_(kube_cluster_unref) struct kube_cluster *c = NULL;
     json_auto_t *spec = json_parse(row->spec);
-    struct seen seen = {.now_us = clock_now_us()};
+    _cleanup_(seen_done) struct seen seen = {.now_us = clock_now_us()};
     json_t *status;
 
     c = cluster_for(context, row, seen.error);

@@ -5,7 +5,7 @@ CREATE TABLE deployment (
     environment_id uuid NOT NULL,
     app            text NOT NULL,
     environment    text NOT NULL,
-    release_id     uuid NOT NULL REFERENCES release,
+    release_id     uuid REFERENCES release,
     version        text NOT NULL,
     strategy       text NOT NULL,
     kind           text NOT NULL CHECK (kind IN ('deploy', 'rollback', 'traffic')),
@@ -17,6 +17,7 @@ CREATE TABLE deployment (
     job            text NOT NULL DEFAULT 'deploy' CHECK (job IN ('deploy', 'undo')),
     current_step   text,
     wake_at        timestamptz,
+    pause_requested boolean NOT NULL DEFAULT false,
     failure        jsonb,
     confirmed_at   timestamptz,
     acceptance     text NOT NULL DEFAULT 'not-required',
@@ -29,6 +30,8 @@ CREATE TABLE deployment (
 COMMENT ON TABLE deployment IS 'One run of one release into one environment: a job with steps. Outlives its environment''s row.';
 COMMENT ON COLUMN deployment.plan IS 'Fixed when the deployment becomes active: the environment''s spec, target and source color, image, manifests; resolve adds what it found. Absolute, never relative.';
 COMMENT ON COLUMN deployment.job IS 'deploy, or undo once it failed or was aborted: a job has its own seizures.';
+COMMENT ON COLUMN deployment.release_id IS 'Null where a rollback returns to a version that no release describes: it ran before Sluice came.';
+COMMENT ON COLUMN deployment.pause_requested IS 'It stops at the next step boundary; paused without it waits for promote.';
 COMMENT ON COLUMN deployment.wake_at IS 'When the runner looks again at the latest; null when final.';
 COMMENT ON COLUMN deployment.failure IS '{code, detail, hint}; its code aborted makes the final state aborted.';
 COMMENT ON COLUMN deployment.confirmed_at IS 'When the write of undo to the Service was seen: an abort is answered only after it.';
@@ -95,6 +98,18 @@ CREATE TABLE environment_lease (
 );
 COMMENT ON TABLE environment_lease IS 'The time-limited right to act on an environment. Taking it increments the epoch, which fences stale holders.';
 COMMENT ON COLUMN environment_lease.holder IS 'Number of the replica that holds it: its advisory lock (1397510483, holder) is held while it lives.';
+
+CREATE TABLE cleanup (
+    environment_id uuid PRIMARY KEY REFERENCES environment ON DELETE CASCADE,
+    deployment_id  uuid NOT NULL REFERENCES deployment,
+    color          text NOT NULL,
+    workload       text NOT NULL,
+    uid            text NOT NULL,
+    template_hash  text NOT NULL,
+    due_at         timestamptz NOT NULL
+);
+COMMENT ON TABLE cleanup IS 'Keep previous: what is scaled down when its time has come, by an absolute target.';
+COMMENT ON COLUMN cleanup.deployment_id IS 'The deployment that left it; its journal holds the clean-up''s intents.';
 
 CREATE SEQUENCE replica_number MAXVALUE 2147483647 CYCLE;
 COMMENT ON SEQUENCE replica_number IS 'Numbers of server processes, for their advisory locks.';

@@ -19,6 +19,11 @@ BEGIN
         END IF;
         RETURN false;
     END IF;
+    -- a clean-up gives way to a deployment that has begun meanwhile
+    IF c ? 'idle' AND EXISTS (SELECT 1 FROM deployment WHERE environment_id = p_environment
+                              AND state IN ('running', 'paused', 'undoing', 'stuck')) THEN
+        RETURN false;
+    END IF;
     UPDATE intent i SET result = r->>'result', resource_version = r->>'resource_version', result_at = clock_timestamp()
     FROM jsonb_array_elements(c->'results') r WHERE i.op = (r->>'op')::uuid AND i.result IS NULL;
     UPDATE step s SET
@@ -41,6 +46,14 @@ BEGIN
     SELECT (r->>'op')::uuid, p_deployment, r->>'job', r->>'step', r->>'purpose', r->>'kind', r->>'name', r->'write',
            p_epoch
     FROM jsonb_array_elements(c->'intents') r;
+    IF c ? 'cleaned' OR c ? 'cleanup' THEN
+        DELETE FROM cleanup WHERE environment_id = p_environment;
+    END IF;
+    IF jsonb_typeof(c->'cleanup') = 'object' THEN
+        INSERT INTO cleanup (environment_id, deployment_id, color, workload, uid, template_hash, due_at)
+        VALUES (p_environment, p_deployment, c->'cleanup'->>'color', c->'cleanup'->>'workload', c->'cleanup'->>'uid',
+                c->'cleanup'->>'template_hash', clock_timestamp() + (c->'cleanup'->>'after_s')::bigint * interval '1 second');
+    END IF;
     IF c ? 'end' OR c ? 'release' THEN
         UPDATE environment_lease SET holder = NULL, until = NULL WHERE environment_id = p_environment;
     END IF;

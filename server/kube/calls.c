@@ -140,6 +140,22 @@ void kube_create(struct kube_cluster *c, KubeKind kind, const char *namespace_, 
     free(call.path);
 }
 
+void kube_replace(struct kube_cluster *c, KubeKind kind, const char *namespace_, const char *name,
+                  const json_t *body, struct kube_result *ret) {
+    struct call call = {.method = "PUT",
+                        .content_type = "Content-Type: application/json",
+                        .body = body,
+                        .max_bytes = OBJECT_BYTES};
+    _cleanup_free_ char *path = NULL;
+
+    if ((namespace_ && !name_fits(namespace_, ret)) || !name_fits(name, ret))
+        return;
+    path = kube_kind_path(kind, namespace_, name);
+    call.path = xasprintf("%s?fieldManager=sluice", path);
+    call_object(c, &call, ret);
+    free(call.path);
+}
+
 void kube_probe(struct kube_cluster *c, struct kube_result *ret) {
     struct call call = {.method = "GET", .max_bytes = OBJECT_BYTES};
     _cleanup_(kube_result_done) struct kube_result space = {0};

@@ -113,6 +113,9 @@ void kube_patch(struct kube_cluster *c, KubeKind kind, const char *namespace_, c
                 KubePatch how, const json_t *body, bool dry_run, struct kube_result *ret);
 void kube_create(struct kube_cluster *c, KubeKind kind, const char *namespace_, const json_t *body,
                  bool dry_run, struct kube_result *ret);
+/* PUT of a whole object, under the resourceVersion that it carries. */
+void kube_replace(struct kube_cluster *c, KubeKind kind, const char *namespace_, const char *name,
+                  const json_t *body, struct kube_result *ret);
 /* GET /version and the uid of namespace kube-system: {version, uid} as object. */
 void kube_probe(struct kube_cluster *c, struct kube_result *ret);
 

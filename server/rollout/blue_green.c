@@ -57,10 +57,16 @@ static bool cluster_away(const struct step_ask *a, int64_t seconds, struct decis
 
 /* ---- resolve ---- */
 
-static json_t *workload_found(const struct seen_workload *w) {
-    return json_pack("{s:b, s:s, s:i, s:s, s:s, s:s, s:s}", "exists", w->exists, "uid", w->uid,
-                     "replicas", w->replicas, "template_hash", w->template_hash, "version",
-                     w->version, "image", w->image, "strategy", w->strategy);
+/* What is on record of a workload: enough to bring it back as it was. */
+static json_t *workload_found(const struct seen *seen, Color color) {
+    const struct seen_workload *w = &seen->workload[color];
+    json_t *found = json_pack("{s:b, s:s, s:i, s:s, s:s, s:s, s:s}", "exists", w->exists, "uid",
+                              w->uid, "replicas", w->replicas, "template_hash", w->template_hash,
+                              "version", w->version, "image", w->image, "strategy", w->strategy);
+
+    if (seen->template_[color])
+        json_object_set(found, "template", seen->template_[color]);
+    return found;
 }
 
 static void resolve_decide(const struct step_ask *a, struct decision *d) {
@@ -93,9 +99,10 @@ static void resolve_decide(const struct step_ask *a, struct decision *d) {
                       target_name(p));
         return;
     }
-    d->resolved = json_pack("{s:s, s:i, s:o, s:o}", "color", color_names[s->color], "floor",
-                            blue_green_floor(p, a->seen), "target", workload_found(target_of(a)),
-                            "from", workload_found(&a->seen->workload[s->color]));
+    d->resolved =
+        json_pack("{s:s, s:i, s:o, s:o}", "color", color_names[s->color], "floor",
+                  blue_green_floor(p, a->seen), "target", workload_found(a->seen, p->target),
+                  "from", workload_found(a->seen, s->color));
     decide_done(d, "%s serves; %s takes %s", color_names[s->color], color_names[p->target],
                 p->version);
 }
@@ -251,8 +258,12 @@ static void production_decide(const struct step_ask *a, struct decision *d) {
 /* ---- promote, switch, what follows ---- */
 
 static void promote_decide(const struct step_ask *a, struct decision *d) {
-    (void)a; /* environments that ask for a person are refused at their PUT: verbs issue */
-    decide_done(d, "automatic");
+    if (a->plan->promote_auto) {
+        decide_done(d, "automatic");
+        return;
+    }
+    d->kind = DECIDE_PAUSE;
+    snprintf(d->detail, sizeof d->detail, "waits for a person to promote it");
 }
 
 /* Law 6, right before the write: the Service is as it was, the target is what was applied, and

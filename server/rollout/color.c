@@ -11,3 +11,10 @@ bool color_find(const char *name, Color *ret) {
         }
     return false;
 }
+
+void seen_done(struct seen *s) {
+    for (Color c = COLOR_BLUE; s && c < COLORS; c++) {
+        json_decref(s->template_[c]);
+        s->template_[c] = NULL;
+    }
+}

@@ -67,7 +67,9 @@ bool plan_read(const json_t *json, struct plan *ret) {
         .image = json_str(target, "image", NULL),
         .has_from = json_is_object(json_object_get(json, "from")),
         .idle_at_once = strcmp(json_str(bg, "idle_rollout", "at-once"), "at-once") == 0,
-        .promote_auto = strcmp(json_str(bg, "promote", "auto"), "auto") == 0,
+        .promote_auto = strcmp(json_str(json_object_get(json, "params"), "promote",
+                                        json_str(bg, "promote", "auto")),
+                               "auto") == 0,
         .documents = json_is_array(json_object_get(json, "documents"))
                          ? json_object_get(json, "documents")
                          : NULL,
@@ -90,7 +92,7 @@ bool plan_read(const json_t *json, struct plan *ret) {
 }
 
 const json_t *plan_checks(const struct plan *p, CheckSet set) {
-    static const char *const keys[] = {"", "health", "smoke", "production"};
+    static const char *const keys[] = {"", "health", "smoke", "production", "health"};
 
     return json_at(p->spec, "checks", keys[set], NULL);
 }

@@ -75,8 +75,14 @@ struct seen {
     char error[SEEN_TEXT];
     struct seen_service service;
     struct seen_workload workload[COLORS];
+    json_t *template_[COLORS]; /* spec.template of each workload, owned; NULL where there is none */
     struct seen_check checks[SEEN_CHECKS];
     int check_count;
     bool checks_running;
     int64_t checks_since_us;
 };
+
+void seen_done(struct seen *s); /* NULL-safe, idempotent */
+static inline void seen_done_cleanup(struct seen *s) {
+    seen_done(s);
+}

@@ -54,9 +54,16 @@ typedef enum DecisionKind {
     DECIDE_SKIP,
     DECIDE_WAIT,
     DECIDE_FAILED,
-    DECIDE_WRITE
+    DECIDE_WRITE,
+    DECIDE_PAUSE, /* a person must go on with it */
 } DecisionKind;
-typedef enum CheckSet { CHECKS_NONE, CHECKS_HEALTH, CHECKS_SMOKE, CHECKS_PRODUCTION } CheckSet;
+typedef enum CheckSet {
+    CHECKS_NONE,
+    CHECKS_HEALTH,
+    CHECKS_SMOKE,
+    CHECKS_PRODUCTION,
+    CHECKS_LEFT, /* the health checks of the color that is not the target: a rollback asks */
+} CheckSet;
 struct decision {
     DecisionKind kind;
     char detail[SEEN_TEXT * 2]; /* one sentence for people; of FAILED: what is wrong */
@@ -77,6 +84,7 @@ struct decision {
 #define WRITE_MERGE     "merge"     /* merge patch */
 #define WRITE_STRATEGIC "strategic" /* strategic merge patch */
 #define WRITE_APPLY     "apply"     /* server-side apply, or POST where the object does not exist */
+#define WRITE_REPLACE   "replace"   /* PUT of the object with these members of its spec, whole */
 
 struct step_ask {
     const struct plan *plan;
@@ -93,6 +101,9 @@ struct step_row {
     bool fresh;        /* counts only what was seen after the seizures; the others see at least what
                           our own writes left */
     bool cutover;      /* the commit of its intent is the cut-over (law 4) */
+    bool confirms;     /* its end confirms an abort or rollback to whoever asked */
+    int patience_ms; /* after that long a write that is not done does not hold the rest up (law 2);
+                        0: for ever */
     void (*decide)(const struct step_ask *ask, struct decision *ret);
     /* Asked again, on a fresh look, right before each sending of this step's write; true: send it.
      * Else *ret is a WAIT or FAILED.  NULL: a write of this step may always be sent again. */
@@ -102,6 +113,15 @@ struct step_row {
 const struct step_row *strategy_steps(const char *strategy, size_t *ret_count);
 /* What takes a deployment of any strategy back, in order: traffic first. */
 const struct step_row *undo_steps(size_t *ret_count);
+/* What goes back to a version that served (kind rollback), and what only moves traffic (kind
+ * traffic). */
+const struct step_row *rollback_steps(size_t *ret_count);
+const struct step_row *traffic_steps(size_t *ret_count);
+/* What scales a previous color down when its time has come. */
+const struct step_row *cleanup_steps(size_t *ret_count);
+/* By kind of job: "deploy" (then by strategy), "rollback", "traffic", "clean-up"; NULL for an
+ * unknown one. */
+const struct step_row *job_steps(const char *kind, const char *strategy, size_t *ret_count);
 
 /* The checks of a set in the environment's spec: a JSON array, or NULL. */
 const json_t *plan_checks(const struct plan *p, CheckSet set);

@@ -84,6 +84,7 @@ static const struct step_row rows[] = {
     {.name = "undo-traffic",
      .title = "Point the Service back",
      .blind = true,
+     .confirms = true,
      .decide = traffic_decide},
     {.name = "undo-fence",
      .title = "Take hold of the version that serves",

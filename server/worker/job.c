@@ -70,11 +70,13 @@ static Status job_read(struct job *j, const struct db_rows *rows, char *reterr, 
     j->app = xstrdup(db_text(rows, 0, "app"));
     j->environment = xstrdup(db_text(rows, 0, "environment"));
     j->version = xstrdup(db_text(rows, 0, "version"));
+    j->kind = xstrdup(db_text(rows, 0, "kind"));
+    j->pause_requested = db_bool(rows, 0, "pause_requested");
     j->undoing = strcmp(db_text(rows, 0, "job"), "undo") == 0;
     j->confirmed_us = db_time(rows, 0, "confirmed_at");
     j->plan_json = db_json(rows, 0, "plan");
     json_object_set_new(j->plan_json, "failure", db_json(rows, 0, "failure"));
-    j->rows = strategy_steps(db_text(rows, 0, "strategy"), &j->row_count);
+    j->rows = job_steps(j->kind, db_text(rows, 0, "strategy"), &j->row_count);
     j->undo_rows = undo_steps(&j->undo_count);
     if (!j->rows || j->row_count > JOB_STEPS || j->undo_count > JOB_STEPS ||
         !plan_read(j->plan_json, &j->plan)) {
@@ -129,7 +131,16 @@ void job_free(struct job *j) {
     free(j->app);
     free(j->environment);
     free(j->version);
+    free(j->kind);
     free(j);
+}
+
+bool job_backward(const struct job *j) {
+    return j->undoing || strcmp(j->kind, "rollback") == 0;
+}
+
+bool job_is_cleanup(const struct job *j) {
+    return strcmp(j->kind, "clean-up") == 0;
 }
 
 const struct step_row *job_row(const struct job *j) {

@@ -21,8 +21,8 @@ struct job_step {
 struct job {
     char environment_id[40], deployment_id[40], cluster_name[64];
     int64_t epoch, holder;
-    char *app, *environment, *version;
-    bool undoing;
+    char *app, *environment, *version, *kind; /* kind: deploy, rollback, traffic, clean-up */
+    bool undoing, pause_requested;
     json_t *plan_json;
     struct plan plan;
     struct journal journal;
@@ -37,6 +37,9 @@ struct job {
     int failures;    /* in a row, of calls to the cluster: for back-off */
 };
 
+/* Whether it takes something back: urgent, and with nothing to undo in its turn. */
+bool job_backward(const struct job *j);
+bool job_is_cleanup(const struct job *j);
 /* Loads what is active in the environment.  *ret NULL when nothing is.  E_NOT_SUPPORTED with a line
  * when the row or its cluster cannot be used by this program. */
 MUSTCHECK Status job_load(struct db_pool *pool, struct kube_clusters *clusters,
@@ -45,7 +48,7 @@ MUSTCHECK Status job_load(struct db_pool *pool, struct kube_clusters *clusters,
 void job_free(struct job *j); /* NULL-safe */
 
 static inline const char *job_name(const struct job *j) {
-    return j->undoing ? "undo" : "deploy";
+    return j->undoing ? "undo" : j->kind;
 }
 const struct step_row *job_row(const struct job *j); /* the step that runs */
 struct job_step *job_progress(struct job *j);        /* its progress */

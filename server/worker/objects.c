@@ -307,6 +307,8 @@ void objects_read(const struct objects *o, const json_t *spec, struct seen *ret)
             read_slice(slice, o, key, &ret->service);
     }
     for (Color c = COLOR_BLUE; c < COLORS; c++)
-        if (o->workload[c])
+        if (o->workload[c]) {
             read_workload(o, spec, c, &ret->workload[c]);
+            ret->template_[c] = json_incref(json_at(o->workload[c], "spec", "template", NULL));
+        }
 }

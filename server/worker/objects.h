@@ -8,7 +8,8 @@ struct objects {
     json_t *replica_sets, *pods, *slices; /* arrays, owned */
 };
 void objects_done(struct objects *o);
-/* Fills seen->service and seen->workload from them. */
+/* Fills seen->service, seen->workload and seen->template_ from them: seen_done() releases the last.
+ */
 void objects_read(const struct objects *o, const json_t *spec, struct seen *ret);
 /* Compares resourceVersions as numbers: Kubernetes 1.35 documents that they are; before, etcd's
  * revisions were too. */

@@ -14,12 +14,22 @@ static void objects_done_cleanup(struct objects *o) {
     objects_done(o);
 }
 
+enum { READ_TRIES = 3 };
+
+/* A read that the API server failed to answer is repeated at once: it changes nothing. */
+static bool read_again(const struct kube_result *r, int tried) {
+    return tried == 0 || (tried < READ_TRIES && r->outcome == KUBE_UNKNOWN && r->code >= 500);
+}
+
 /* One read; 404 is an answer.  false with seen->error when there was none. */
 static bool read_one(struct kube_cluster *c, KubeKind kind, const char *namespace_,
                      const char *name, json_t **ret, struct seen *seen) {
     _cleanup_(kube_result_done) struct kube_result r = {0};
 
-    kube_get(c, kind, namespace_, name, &r);
+    for (int i = 0; read_again(&r, i); i++) {
+        kube_result_done(&r);
+        kube_get(c, kind, namespace_, name, &r);
+    }
     if (r.outcome == KUBE_DONE)
         *ret = TAKE_PTR(r.object);
     else if (r.outcome != KUBE_NOT_FOUND)
@@ -32,7 +42,10 @@ static bool read_list(struct kube_cluster *c, KubeKind kind, const char *namespa
                       struct seen *seen) {
     _cleanup_(kube_result_done) struct kube_result r = {0};
 
-    kube_list(c, kind, namespace_, NULL, &r);
+    for (int i = 0; read_again(&r, i); i++) {
+        kube_result_done(&r);
+        kube_list(c, kind, namespace_, NULL, &r);
+    }
     if (r.outcome == KUBE_DONE)
         *ret = json_incref(json_object_get(r.object, "items"));
     else
@@ -130,8 +143,10 @@ static bool pods_follow(const struct journal *j, const struct seen *s, const jso
 void observe_after_writes(struct kube_cluster *c, const json_t *spec, const struct journal *j,
                           struct seen *ret) {
     observe_cached(c, spec, ret);
-    if (!ret->reachable || !cache_follows(j, ret, spec))
-        observe_now(c, spec, ret);
+    if (ret->reachable && cache_follows(j, ret, spec))
+        return;
+    seen_done(ret);
+    observe_now(c, spec, ret);
 }
 
 void observe_fresh(struct kube_cluster *c, const json_t *spec, const struct journal *j,
@@ -140,6 +155,7 @@ void observe_fresh(struct kube_cluster *c, const json_t *spec, const struct jour
         observe_cached(c, spec, ret);
         if (ret->reachable && cache_follows(j, ret, spec) && pods_follow(j, ret, spec))
             return;
+        seen_done(ret);
     }
     observe_now(c, spec, ret);
 }

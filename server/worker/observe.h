@@ -1,4 +1,5 @@
-/* worker/observe.h: from Kubernetes objects to struct seen. */
+/* worker/observe.h: from Kubernetes objects to struct seen; the caller releases that with
+ * seen_done(). */
 #pragma once
 #include "base/json.h"
 #include "kube/kube.h"

@@ -153,6 +153,12 @@ static const char **build_headers(struct prober *p, const json_t *headers) {
     return list;
 }
 
+static const char *service_of(const struct plan *plan, CheckSet set) {
+    if (set == CHECKS_PRODUCTION)
+        return plan->service;
+    return plan->colors[set == CHECKS_LEFT ? color_other(plan->target) : plan->target].service;
+}
+
 struct prober *prober_new(const struct prober_settings *in, const struct plan *plan, CheckSet set) {
     struct prober *p = xcalloc(1, sizeof *p);
     const json_t *checks = plan_checks(plan, set);
@@ -163,8 +169,7 @@ struct prober *prober_new(const struct prober_settings *in, const struct plan *p
     p->spec = json_incref((json_t *)(uintptr_t)plan->spec);
     p->environment_id = xstrdup(in->environment_id);
     p->namespace_ = xstrdup(plan->namespace_);
-    p->service =
-        xstrdup(set == CHECKS_PRODUCTION ? plan->service : plan->colors[plan->target].service);
+    p->service = xstrdup(service_of(plan, set));
     p->policy = (struct net_policy){in->outbound_allow};
     p->set = set;
     p->since_us = clock_now_us();

@@ -5,13 +5,22 @@
 #include "db/record.h"
 
 typedef enum DeploymentEvent {
-    EVENT_START,   /* (new) → running */
-    EVENT_FAIL,    /* running → undoing: a step failed */
-    EVENT_ABORT,   /* running, paused, undoing, stuck → undoing: somebody asked */
-    EVENT_SUCCEED, /* running → succeeded */
-    EVENT_UNDONE,  /* undoing → failed */
-    EVENT_ABORTED, /* undoing → aborted, where an abort was the reason */
-    EVENT_STUCK,   /* undoing, running → stuck */
+    EVENT_START,
+    EVENT_FAIL,
+    EVENT_ABORT,
+    EVENT_PAUSE,
+    EVENT_RESUME,
+    EVENT_PROMOTE,
+    EVENT_SUCCEED,
+    EVENT_UNDONE,
+    EVENT_ABORTED, /* undone, where an abort was the reason */
+    EVENT_STUCK,
+    EVENT_RETRY,      /* of its own job */
+    EVENT_RETRY_UNDO, /* of its undo */
+    EVENT_RESOLVE_FAILED,
+    EVENT_RESOLVE_SUCCEEDED,
+    EVENT_TAKEN_OVER, /* by a rollback */
+    EVENT_CANCEL,
 } DeploymentEvent;
 
 struct transition_row {
@@ -30,10 +39,3 @@ struct actor {
     const char *json; /* principal->actor_json, or the worker's own */
     const char *from; /* remote address, or "worker" */
 };
-
-/* Asks for an abort, in a transaction of the caller's: state undoing, epoch incremented, lease
- * cleared, on the record. Of one that is undoing already it joins.  E_NOT_FOUND, or E_WRONG_STATE
- * with *ret_state (in the arena). */
-MUSTCHECK Status deployment_abort(struct db_tx *tx, struct arena *arena, const char *id,
-                                  const char *reason, const struct actor *by,
-                                  const char **ret_state);

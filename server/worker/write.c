@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    TRIES = 10
-}; /* conflicts in a row before the step is asked again: status churn, not a fight */
+enum { TRIES = 10, AT_ONCE = 3 };
 
 static void later(struct job *j, const struct kube_result *r, struct write_outcome *ret) {
-    int64_t wait_us = 100 * US_PER_MS << (j->failures < 5 ? j->failures : 5);
+    /* backward verbs do not back off for long: law 2 promises a second under a fifth of calls
+     * failing */
+    int most = job_backward(j) ? 1 : 5;
+    int64_t wait_us = 50 * US_PER_MS << (j->failures < most ? j->failures : most);
 
     j->failures++;
     if (r->retry_after_s >= 0)
@@ -59,7 +60,7 @@ static json_t *fenced_body(const struct job *j, const struct intent *intent, con
     int64_t epoch = j->epoch;
 
     /* backward verbs go on after lost history: the admission policy refuses a lower epoch */
-    if (j->undoing && theirs && strtoll(theirs, NULL, 10) >= epoch)
+    if (job_backward(j) && theirs && strtoll(theirs, NULL, 10) >= epoch)
         epoch = strtoll(theirs, NULL, 10) + 1;
     json_object_set_new(annotations, "sluice.dev/epoch", json_sprintf("%lld", (long long)epoch));
     json_object_set_new(annotations, "sluice.dev/op", json_string(intent->op));
@@ -103,7 +104,7 @@ static Status lease_held(struct db_pool *pool, const struct job *j, bool *ret) {
 /* The step's own last word, on a fresh look. */
 static bool vetoed(struct job *j, struct write_outcome *ret) {
     const struct step_row *row = job_row(j);
-    struct seen seen;
+    _cleanup_(seen_done) struct seen seen = {0};
     const struct step_ask ask = {&j->plan, &j->journal, &seen, job_progress(j)->started_us};
 
     if (!row->may_send)
@@ -115,6 +116,19 @@ static bool vetoed(struct job *j, struct write_outcome *ret) {
     return true;
 }
 
+/* The object as it is, with some members of its spec whole as wanted, and what fences it. */
+static void replace(struct job *j, KubeKind kind, const char *name, const json_t *object,
+                    const json_t *fenced, struct kube_result *r) {
+    json_auto_t *whole = json_deep_copy(object);
+    json_t *metadata = json_object_get(whole, "metadata"),
+           *wanted = json_object_get(fenced, "metadata");
+
+    json_object_update(json_object_get(whole, "spec"), json_object_get(fenced, "spec"));
+    json_object_update(object_in(metadata, "annotations"), json_object_get(wanted, "annotations"));
+    json_object_update(object_in(metadata, "labels"), json_object_get(wanted, "labels"));
+    kube_replace(j->cluster, kind, j->plan.namespace_, name, whole, r);
+}
+
 static void send(struct job *j, const struct intent *intent, KubeKind kind, const json_t *object,
                  struct kube_result *r) {
     const char *verb = json_str(intent->write, "verb", "");
@@ -123,6 +137,8 @@ static void send(struct job *j, const struct intent *intent, KubeKind kind, cons
     crash_point("before-write");
     if (!object)
         kube_create(j->cluster, kind, j->plan.namespace_, body, false, r);
+    else if (strcmp(verb, WRITE_REPLACE) == 0)
+        replace(j, kind, intent->name, object, body, r);
     else if (strcmp(verb, WRITE_APPLY) == 0)
         kube_patch(j->cluster, kind, j->plan.namespace_, intent->name, KUBE_APPLY, body, false, r);
     else
@@ -142,7 +158,7 @@ static void written(const json_t *object, struct write_outcome *ret) {
 static bool absent(struct job *j, const struct intent *intent, struct write_outcome *ret) {
     if (strcmp(json_str(intent->write, "verb", ""), WRITE_APPLY) == 0)
         return true;
-    if (j->undoing && strcmp(intent->kind, "Service") != 0)
+    if (job_backward(j) && strcmp(intent->kind, "Service") != 0)
         ret->end = WRITE_DONE; /* a workload that is gone needs no undoing */
     else
         no(ret, "third-party-change", "Somebody deleted it: create it again, then deploy again.",
@@ -159,9 +175,13 @@ static bool attempt(struct db_pool *pool, struct job *j, const struct intent *in
     bool held, known;
     Status s = STATUS_OK;
 
-    kube_get(j->cluster, kind, j->plan.namespace_, intent->name, &got);
+    for (int i = 0; i < AT_ONCE && (i == 0 || (got.outcome == KUBE_UNKNOWN && got.code >= 500));
+         i++) {
+        kube_result_done(&got);
+        kube_get(j->cluster, kind, j->plan.namespace_, intent->name, &got);
+    }
     if (got.outcome != KUBE_DONE && got.outcome != KUBE_NOT_FOUND) {
-        if (got.outcome == KUBE_REFUSED && !j->undoing)
+        if (got.outcome == KUBE_REFUSED && !job_backward(j))
             no(ret, "cluster-unavailable", "Check the permissions of Sluice's account.", intent,
                "may not be read: ", got.message);
         else
@@ -175,7 +195,7 @@ static bool attempt(struct db_pool *pool, struct job *j, const struct intent *in
     }
     if (!got.object && !absent(j, intent, ret))
         return false;
-    known = !got.object || j->undoing || history_known(pool, j, got.object, &s);
+    known = !got.object || job_backward(j) || history_known(pool, j, got.object, &s);
     if (!s && !known) {
         ret->end = WRITE_HISTORY;
         snprintf(ret->detail, sizeof ret->detail,
@@ -194,7 +214,8 @@ static bool attempt(struct db_pool *pool, struct job *j, const struct intent *in
     send(j, intent, kind, got.object, &put);
     if (put.outcome == KUBE_DONE)
         written(put.object, ret);
-    else if (put.outcome == KUBE_CONFLICT || (put.outcome == KUBE_UNKNOWN && j->failures++ == 0))
+    else if (put.outcome == KUBE_CONFLICT ||
+             (put.outcome == KUBE_UNKNOWN && put.retry_after_s < 0 && j->failures++ < AT_ONCE))
         return true; /* look: was it ours? */
     else if (put.outcome == KUBE_REFUSED)
         no(ret, strstr(put.message, "quota") ? "quota" : "invalid-target",

@@ -1,23 +1,36 @@
--- The active deployment of an environment with its steps and its journal.
+-- What is to be carried in an environment: its active deployment, else a clean-up that is due, with steps and journal.
 -- param:  environment_id uuid
 -- column: id uuid
 -- column: app text
 -- column: environment text
 -- column: version text
 -- column: strategy text
+-- column: kind text
 -- column: state text
 -- column: job text
 -- column: plan jsonb
 -- column: failure jsonb
+-- column: pause_requested bool
 -- column: confirmed_at timestamptz
--- column: created_at timestamptz
 -- column: cluster text
 -- column: cluster_spec jsonb
 -- column: cluster_revision bigint
 -- column: steps jsonb
 -- column: intents jsonb
-SELECT d.id, d.app, d.environment, d.version, d.strategy, d.state, d.job, d.plan, d.failure, d.confirmed_at, d.created_at,
-       c.name AS cluster, c.spec AS cluster_spec, c.revision AS cluster_revision,
+WITH work AS (
+    SELECT id, kind, plan FROM deployment
+    WHERE environment_id = $1 AND state IN ('running', 'undoing')
+    UNION ALL
+    SELECT c.deployment_id, 'clean-up',
+           d.plan || jsonb_build_object('cleanup', jsonb_build_object('color', c.color, 'workload', c.workload, 'uid', c.uid,
+                                                                      'template_hash', c.template_hash))
+    FROM cleanup c JOIN deployment d ON d.id = c.deployment_id
+    WHERE c.environment_id = $1 AND c.due_at <= clock_timestamp()
+      AND NOT EXISTS (SELECT 1 FROM deployment a
+                      WHERE a.environment_id = $1 AND a.state IN ('running', 'paused', 'undoing', 'stuck'))
+)
+SELECT d.id, d.app, d.environment, d.version, d.strategy, w.kind, d.state, d.job, w.plan, d.failure, d.pause_requested,
+       d.confirmed_at, c.name AS cluster, c.spec AS cluster_spec, c.revision AS cluster_revision,
        (SELECT jsonb_agg(jsonb_build_object('name', s.name, 'state', s.state, 'detail', s.detail,
                                             'started_us', (extract(epoch FROM s.started_at) * 1000000)::bigint)
                          ORDER BY s.ordinal)
@@ -26,7 +39,7 @@ SELECT d.id, d.app, d.environment, d.version, d.strategy, d.state, d.job, d.plan
                                             'name', i.name, 'write', i.write, 'result', i.result,
                                             'resource_version', i.resource_version) ORDER BY i.number)
         FROM intent i WHERE i.deployment_id = d.id) AS intents
-FROM deployment d
+FROM work w
+JOIN deployment d ON d.id = w.id
 JOIN environment e ON e.id = d.environment_id
-JOIN cluster c ON c.name = e.cluster
-WHERE d.environment_id = $1 AND d.state IN ('running', 'undoing');
+JOIN cluster c ON c.name = e.cluster;

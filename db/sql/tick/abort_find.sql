@@ -1,5 +1,0 @@
--- Locks the lease of the deployment's environment, which every tick locks too.
--- param:  deployment_id uuid
--- column: environment_id uuid
-SELECT l.environment_id FROM deployment d JOIN environment_lease l ON l.environment_id = d.environment_id
-WHERE d.id = $1 FOR NO KEY UPDATE OF l;

@@ -1,0 +1,14 @@
+-- The deployment of an environment that was active last, however it ended.
+-- param:  environment_id uuid
+-- column: id uuid
+-- column: kind text
+-- column: state text
+-- column: version text
+-- column: plan jsonb
+-- column: switched bool
+-- column: wrote bool
+SELECT d.id, d.kind, d.state, d.version, d.plan,
+       EXISTS (SELECT 1 FROM intent i WHERE i.deployment_id = d.id AND i.job <> 'clean-up' AND i.purpose = 'switch') AS switched,
+       EXISTS (SELECT 1 FROM intent i WHERE i.deployment_id = d.id AND i.job <> 'clean-up') AS wrote
+FROM deployment d WHERE d.environment_id = $1 AND d.started_at IS NOT NULL
+ORDER BY d.started_at DESC, d.id DESC LIMIT 1 FOR NO KEY UPDATE;
