@@ -40,8 +40,6 @@ static Status create_check(const json_t *body, struct reply *r) {
         return not_supported(r, "/queue", "Queueing is not supported yet.");
     if (json_bool(body, "dry_run", false))
         return not_supported(r, "/dry_run", "Dry runs are not supported yet.");
-    if (strcmp(json_str(params, "promote", "auto"), "auto") != 0)
-        return not_supported(r, "/params/promote", "Only promote auto is supported yet.");
     if (wait && !json_is_null(wait) && !json_is_false(wait))
         return not_supported(r, "/params/wait", "Waiting for gates is not supported yet.");
     return STATUS_OK;
@@ -163,6 +161,7 @@ static Status make_plan(struct create *c, const json_t *spec, json_t **ret) {
                               .version = c->basis.version,
                               .image = c->basis.image,
                               .digest = c->basis.digest,
+                              .params = c->in->params,
                               .seen = &seen};
     Status s = parse_manifests(c, &documents);
 

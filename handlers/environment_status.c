@@ -74,6 +74,15 @@ json_t *environment_status(struct server_context *context, const struct environm
     return status;
 }
 
+void environment_observe(struct server_context *context, const struct environment_row *row,
+                         struct seen *ret) {
+    _cleanup_(kube_cluster_unref) struct kube_cluster *c = cluster_for(context, row, ret->error);
+    json_auto_t *spec = json_parse(row->spec);
+
+    if (c)
+        observe_now(c, spec, ret);
+}
+
 void environment_watch(struct server_context *context, const struct environment_row *row) {
     char line[256];
     _cleanup_(kube_cluster_unref) struct kube_cluster *c = cluster_for(context, row, line);

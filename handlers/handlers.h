@@ -16,9 +16,16 @@ handler_fn manifests_put, manifests_get;
 /* release.c */
 extern const struct body_schema release_schema, yank_schema;
 handler_fn release_create, release_get, release_list, release_yank;
-/* deployment.c, deployment_create.c, abort.c */
-extern const struct body_schema deployment_schema, verb_schema;
-handler_fn deployment_create, deployment_get, deployment_list, deployment_abort_verb;
+/* deployment.c, deployment_create.c */
+extern const struct body_schema deployment_schema;
+handler_fn deployment_create, deployment_get, deployment_list;
+/* verbs.c */
+extern const struct body_schema verb_schema, resolve_schema, rollback_schema, traffic_schema;
+handler_fn deployment_abort_verb, deployment_promote_verb, deployment_pause_verb,
+    deployment_resume_verb;
+handler_fn deployment_cancel_verb, deployment_retry_verb, deployment_resolve_verb,
+    deployment_rollback_verb;
+handler_fn environment_rollback, environment_traffic;
 /* records.c, audit.c */
 handler_fn records_of_deployment, records_of_environment, records_of_all;
 handler_fn audit_read, audit_chains;

@@ -96,10 +96,6 @@ const char *environment_unsupported(const json_t *body, const char **ret_sentenc
         *ret_sentence = "Only the strategy blue-green is supported yet.";
         return "/strategy";
     }
-    if (strcmp(json_str(json_object_get(body, "blue_green"), "promote", "auto"), "auto") != 0) {
-        *ret_sentence = "Only promote auto is supported yet.";
-        return "/blue_green/promote";
-    }
     return NULL;
 }
 

@@ -71,6 +71,24 @@ json_t *rollback_plan(const struct rollback_request *in, struct arena *arena, co
                      left_place(in), "documents", "took_over", taken_over(in));
 }
 
+static json_t *seen_place(const struct seen *seen, Color c) {
+    const struct seen_workload *w = &seen->workload[c];
+
+    return json_pack("{s:s, s:s, s:s, s:i}", "color", color_names[c], "version", w->version,
+                     "image", w->image, "replicas", w->replicas);
+}
+
+json_t *traffic_plan(const json_t *spec, const struct seen *seen, Color color) {
+    return json_pack("{s:O, s:o, s:o, s:n}", "spec", spec, "target", seen_place(seen, color),
+                     "from", seen_place(seen, color_other(color)), "documents");
+}
+
+bool traffic_has_capacity(const struct seen *seen, Color color) {
+    int replicas = seen->workload[color_other(color)].replicas;
+
+    return seen->workload[color].pods_ready >= (replicas > 0 ? replicas : 1);
+}
+
 /* ---- what is seen ---- */
 
 static const json_t *wanted(const struct plan *p) {
@@ -130,10 +148,11 @@ bool rollback_may_switch(int old, int new_, int floor) {
 
 static void decide_replace(struct decision *d, const struct step_ask *a, const char *purpose) {
     const struct plan *p = a->plan;
+    json_t *body = json_pack(
+        "{s:{s:{s:s}}, s:{s:i, s:O}}", "metadata", "annotations", "sluice.dev/version", p->version,
+        "spec", "replicas", wanted_replicas(a), "template", json_object_get(wanted(p), "template"));
 
-    decide_write(d, purpose, "Deployment", workload_of(p, p->target), WRITE_REPLACE,
-                 json_pack("{s:{s:i, s:O}}", "spec", "replicas", wanted_replicas(a), "template",
-                           json_object_get(wanted(p), "template")));
+    decide_write(d, purpose, "Deployment", workload_of(p, p->target), WRITE_REPLACE, body);
 }
 
 static void decide_scale(struct decision *d, const struct step_ask *a, const char *purpose) {

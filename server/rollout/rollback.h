@@ -18,5 +18,10 @@ struct rollback_request {
  * when there is nothing to return to. */
 json_t *rollback_plan(const struct rollback_request *in, struct arena *arena, const char **reterr);
 
+/* The plan of kind traffic: the Service, and nothing else.  New. */
+json_t *traffic_plan(const json_t *spec, const struct seen *seen, Color color);
+/* Whether a color has as many ready pods as what serves has replicas. */
+bool traffic_has_capacity(const struct seen *seen, Color color);
+
 /* Law 2: whether traffic may return now. */
 bool rollback_may_switch(int old_ready, int new_ready, int floor);

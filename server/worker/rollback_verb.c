@@ -193,12 +193,33 @@ static Status environment_of(struct db_tx *tx, const struct rollback_ask *in, co
     return STATUS_OK;
 }
 
+/* Begins the rollback of what is known of the environment. */
+static Status roll_back(struct db_tx *tx, const struct rollback_ask *in, const char *environment_id,
+                        const struct last *l, struct verb_result *ret) {
+    json_auto_t *basis = NULL, *plan = NULL;
+    struct rollback_request request = {.last = l->plan, .took_over = l->active && l->wrote};
+    const char *why = NULL;
+    Status s = find_basis(tx, in, environment_id, l, ret, &basis, &request.leaves);
+
+    if (s)
+        return s;
+    request.basis = basis;
+    plan = rollback_plan(&request, in->arena, &why);
+    if (!plan)
+        return refuse(ret, arena_strdup(in->arena, l->state), why);
+    s = take_over(tx, in, l);
+    if (!s)
+        s = begin(tx, in, environment_id, "rollback", plan, l->id);
+    if (s)
+        return s;
+    ret->deployment_id = in->id;
+    return record_begin(tx, in, "rollback", plan);
+}
+
 Status deployment_rollback(struct db_tx *tx, const struct rollback_ask *in,
                            struct verb_result *ret) {
     _cleanup_(last_done) struct last l = {0};
-    json_auto_t *basis = NULL, *plan = NULL;
-    const char *environment_id, *why = NULL;
-    struct rollback_request request = {0};
+    const char *environment_id;
     Status s = environment_of(tx, in, &environment_id);
 
     if (!s)
@@ -207,28 +228,13 @@ Status deployment_rollback(struct db_tx *tx, const struct rollback_ask *in,
         return s;
     if (strcmp(l.kind, "rollback") == 0 && !in->version && (!in->of || strcmp(in->of, l.id) == 0))
         return join(tx, in, &l, ret);
-    s = find_basis(tx, in, environment_id, &l, ret, &basis, &request.leaves);
-    if (s)
-        return s;
-    request.basis = basis;
-    request.last = l.plan;
-    request.took_over = l.active && l.wrote;
-    plan = rollback_plan(&request, in->arena, &why);
-    if (!plan)
-        return refuse(ret, arena_strdup(in->arena, l.state), why);
-    s = take_over(tx, in, &l);
-    if (!s)
-        s = begin(tx, in, environment_id, "rollback", plan, l.id);
-    if (s)
-        return s;
-    ret->deployment_id = in->id;
-    return record_begin(tx, in, "rollback", plan);
+    return roll_back(tx, in, environment_id, &l, ret);
 }
 
 Status deployment_traffic(struct db_tx *tx, const struct rollback_ask *in, const json_t *plan,
-                          struct verb_result *ret) {
+                          bool capacity, struct verb_result *ret) {
     _cleanup_(last_done) struct last l = {0};
-    const char *environment_id;
+    const char *environment_id, *color = json_str(json_object_get(plan, "target"), "color", "");
     Status s = environment_of(tx, in, &environment_id);
 
     if (!s)
@@ -239,6 +245,11 @@ Status deployment_traffic(struct db_tx *tx, const struct rollback_ask *in, const
         ret->deployment_id = arena_strdup(in->arena, l.id);
         return E_ENVIRONMENT_BUSY;
     }
+    if (!s && l.succeeded && strcmp(l.kind, "deploy") == 0 &&
+        strcmp(json_str(json_object_get(l.plan, "from"), "color", ""), color) == 0)
+        return roll_back(tx, in, environment_id, &l, ret);
+    if (!capacity)
+        return E_NO_CAPACITY;
     s = begin(tx, in, environment_id, "traffic", plan, NULL);
     if (s)
         return s;

@@ -53,7 +53,8 @@ struct rollback_ask {
 MUSTCHECK Status deployment_rollback(struct db_tx *tx, const struct rollback_ask *in,
                                      struct verb_result *ret);
 
-/* Begins a deployment of kind traffic with a plan of traffic_plan(); E_ENVIRONMENT_BUSY (with
- * ret->deployment_id) when one is active. */
+/* Traffic to the color of a plan of traffic_plan(): to the previous one it is a rollback, to any
+ * other a deployment of kind traffic.  E_ENVIRONMENT_BUSY (with ret->deployment_id) when one is
+ * active, E_NO_CAPACITY without capacity. */
 MUSTCHECK Status deployment_traffic(struct db_tx *tx, const struct rollback_ask *in,
-                                    const json_t *plan, struct verb_result *ret);
+                                    const json_t *plan, bool capacity, struct verb_result *ret);

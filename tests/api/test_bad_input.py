@@ -61,7 +61,11 @@ def examples_of(operation):
         "yankRelease": {"reason": "x"},
         "createDeployment": {"app": "bad-input", "environment": "production", "version": "v1.0.0", "strategy": "blue-green",
                              "reason": "x", "queue": False, "dry_run": False, "params": {"promote": "auto"}},
-        "abortDeployment": {"reason": "x"},
+        "resolveDeployment": {"as": "failed", "reason": "x"},
+        "rollbackEnvironment": {"to": "v1.0.0", "reason": "x"},
+        "moveTraffic": {"color": "blue", "reason": "x"},
+        **{verb + "Deployment": {"reason": "x"}
+           for verb in ("abort", "rollback", "promote", "pause", "resume", "cancel", "retry")},
     }[operation])
 
 

@@ -94,7 +94,6 @@ def test_get_of_nothing(inopnc):
     ({"scheduled_at": "tomorrow"}, "invalid-body", "/scheduled_at"),
     ({"queue": True}, "not-supported", "/queue"),
     ({"dry_run": True}, "not-supported", "/dry_run"),
-    ({"params": {"promote": "manual"}}, "not-supported", "/params/promote"),
     ({"params": {"promote": "never"}}, "invalid-body", "/params/promote"),
     ({"params": {"wait": True}}, "not-supported", "/params/wait"),
     ({"params": {"wait": 60}}, "not-supported", "/params/wait"),

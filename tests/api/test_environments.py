@@ -50,7 +50,6 @@ def change(body, pointer, value):
     ("/strategy", "canary", "not-supported", "/strategy"),
     ("/strategy", "rolling", "not-supported", "/strategy"),
     ("/strategy", "other", "invalid-body", "/strategy"),
-    ("/blue_green/promote", "manual", "not-supported", "/blue_green/promote"),
     ("/blue_green/keep_previous_s", 29, "invalid-body", "/blue_green/keep_previous_s"),
     ("/blue_green/selector_key", "a b", "invalid-body", "/blue_green/selector_key"),
     ("/blue_green/colors/green/deployment", "same", "invalid-body", "/blue_green/colors/green/deployment"),

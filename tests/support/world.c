@@ -7,7 +7,7 @@
 #include "tests/support/pg.h"
 #include "tests/support/suite.h"
 #include "worker/observe.h"
-#include "worker/transition.h"
+#include "worker/verbs.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -235,10 +235,13 @@ void world_serve(struct world *w, const char *app, const char *environment_id, c
 }
 
 static Status abort_tx(struct db_tx *tx, void *ctx) {
-    const struct actor by = {.json = "{\"kind\": \"user\"}", .from = "test"};
-    const char *state = NULL;
     struct arena arena = {0};
-    Status s = deployment_abort(tx, &arena, ctx, "a test", &by, &state);
+    struct verb_result result = {0};
+    const struct verb_request in = {.deployment_id = ctx,
+                                    .reason = "a test",
+                                    .by = {"{\"kind\": \"user\"}", "test"},
+                                    .arena = &arena};
+    Status s = deployment_abort(tx, &in, &result);
 
     arena_done(&arena);
     return s;

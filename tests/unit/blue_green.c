@@ -404,8 +404,12 @@ START_TEST(documents__are_rendered_for_the_target) {
     struct arena arena = {0};
     json_auto_t *spec = json_parse(spec_text), *documents = json_parse(manifest_text), *plan = NULL;
     struct seen seen = {.service = {.exists = true, .color_known = true, .color = COLOR_BLUE}};
-    const struct plan_request in = {spec,         "v1.2.3",  "ghcr.io/o/i:v1.2.3",
-                                    "sha256:abc", documents, &seen};
+    const struct plan_request in = {.spec = spec,
+                                    .version = "v1.2.3",
+                                    .image = "ghcr.io/o/i:v1.2.3",
+                                    .digest = "sha256:abc",
+                                    .documents = documents,
+                                    .seen = &seen};
     const char *why = NULL;
 
     ck_assert_int_eq(plan_make(&in, &arena, &plan, &why), STATUS_OK);

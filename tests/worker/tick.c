@@ -7,7 +7,7 @@
 #include "db/session.h"
 #include "tests/support/pg.h"
 #include "tests/support/suite.h"
-#include "worker/transition.h"
+#include "worker/verbs.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -508,14 +508,17 @@ struct ask {
 };
 
 static Status abort_fn(struct db_tx *tx, void *ctx) {
-    static const struct actor by = {.json = "{\"kind\": \"user\", \"subject\": \"ann\"}",
-                                    .from = "192.0.2.1"};
     struct ask *a = ctx;
     struct arena arena = {0};
-    const char *state = "";
-    Status s = deployment_abort(tx, &arena, a->id, "it smells", &by, &state);
+    struct verb_result result = {0};
+    const struct verb_request in = {
+        .deployment_id = a->id,
+        .reason = "it smells",
+        .by = {"{\"kind\": \"user\", \"subject\": \"ann\"}", "192.0.2.1"},
+        .arena = &arena};
+    Status s = deployment_abort(tx, &in, &result);
 
-    snprintf(a->state, sizeof a->state, "%s", state);
+    snprintf(a->state, sizeof a->state, "%s", result.state ? result.state : "");
     arena_done(&arena);
     return s;
 }

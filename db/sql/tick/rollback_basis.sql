@@ -7,7 +7,8 @@
 -- column: plan jsonb
 -- column: overtaken bool
 SELECT d.id, d.state, d.plan,
-       EXISTS (SELECT 1 FROM deployment l WHERE l.environment_id = $1 AND l.id > d.id AND l.state = 'succeeded') AS overtaken
+       EXISTS (SELECT 1 FROM deployment l WHERE l.environment_id = $1 AND l.id > d.id AND l.state = 'succeeded'
+                 AND (l.plan->'target'->>'color', l.version) IS DISTINCT FROM (d.plan->'target'->>'color', d.version)) AS overtaken
 FROM deployment d
 WHERE d.environment_id = $1 AND d.started_at IS NOT NULL
   AND ($2 IS NULL OR d.id = $2)
