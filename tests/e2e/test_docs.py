@@ -1,0 +1,73 @@
+"""What the documents say is true: their commands run, print what is shown, and their tables are the program's."""
+
+import json
+import re
+import subprocess
+
+import pytest
+
+from tests.support.docs import ROOT, Clone, blocks_of, steady
+
+RUN = ["README.md", "docs/getting-started.md"]
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_commands_run_and_print_what_is_shown(name):
+    blocks = blocks_of(ROOT / name)
+    assert len(blocks) >= 3
+    with Clone() as clone:
+        outputs = clone.run(blocks)
+    for block, output in zip(blocks, outputs):
+        if block["output"] is not None:
+            assert steady(output) == steady(block["output"]), block["script"]
+
+
+def dump(what):
+    return json.loads(subprocess.run([ROOT / "build/bin/sluiced", what], check=True, capture_output=True).stdout)
+
+
+def table(name, heading):
+    """The rows under a heading, cells without their backquotes."""
+    text = (ROOT / name).read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    rows = [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
+    return rows[2:]
+
+
+def test_steps_are_the_programs():
+    assert [(row[0], row[1]) for row in table("docs/deployments.md", "Steps of blue-green")] == \
+        [(step["name"], step["title"]) for step in dump("dump-steps")["blue-green"]]
+
+
+def test_undo_is_the_programs():
+    assert [(row[0], row[1]) for row in table("docs/deployments.md", "What undo does")] == \
+        [(step["name"], step["title"]) for step in dump("dump-steps")["undo"]]
+
+
+def test_transitions_are_the_programs():
+    assert [tuple(row[:4]) for row in table("docs/deployments.md", "Transitions")] == \
+        [(row["from"] or "", row["event"], row["to"], row["title"]) for row in dump("dump-states")]
+
+
+def test_every_state_is_explained():
+    listed = re.search(r"DeploymentState: \{ enum: \[([^]]*)\]", (ROOT / "openapi/openapi.yaml").read_text())[1]
+    assert [row[0] for row in table("docs/deployments.md", "States")] == listed.split(", ")
+
+
+def test_every_failure_code_is_explained():
+    listed = re.search(r"code: \{ enum: \[(image-pull[^]]*)\]", (ROOT / "openapi/openapi.yaml").read_text())[1]
+    assert [row[0] for row in table("docs/deployments.md", "Failure codes")] == listed.split(", ")
+
+
+def test_debian_packages_are_explained():
+    packages = re.findall(r"(?:run|test)_packages=\(([^)]*)\)", (ROOT / "scripts/deps").read_text())
+    explained = set(re.findall(r"`([a-z0-9.+-]+)`", (ROOT / "README.md").read_text().partition("## What it needs")[2].partition("\n## ")[0]))
+    assert set(" ".join(packages).split()) <= explained
+
+
+@pytest.mark.parametrize("path", sorted(str(p.relative_to(ROOT)) for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]))
+def test_links_lead_somewhere(path):
+    file = ROOT / path
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", file.read_text(), flags=re.S)
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+        if not re.match(r"[a-z]+:", target):
+            assert (file.parent / target).exists(), target
