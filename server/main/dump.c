@@ -3,6 +3,7 @@
 #include "config/config.h"
 #include "handlers/routes.h"
 #include "main/commands.h"
+#include "rollout/rollback.h"
 #include "rollout/step.h"
 #include "worker/transition.h"
 #include <stdio.h>
@@ -34,14 +35,21 @@ static json_t *steps_json(const struct step_row *rows, size_t n) {
 }
 
 int command_dump_steps(int argc, char **argv) {
-    size_t steps_n = 0, undo_n = 0;
-    const struct step_row *steps = strategy_steps("blue-green", &steps_n),
-                          *undo = undo_steps(&undo_n);
+    static const char *const kinds[] = {"rollback", "traffic", "clean-up"};
+    size_t n = 0;
+    const struct step_row *rows = strategy_steps("blue-green", &n);
+    json_t *all;
 
     if (no_words(argc, argv) != EXIT_DONE)
         return EXIT_USAGE;
-    return print(json_pack("{soso}", "blue-green", steps_json(steps, steps_n), "undo",
-                           steps_json(undo, undo_n)));
+    all = json_pack("{so}", "blue-green", steps_json(rows, n));
+    rows = undo_steps(&n);
+    json_object_set_new(all, "undo", steps_json(rows, n));
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        rows = job_steps(kinds[i], "", &n);
+        json_object_set_new(all, kinds[i], steps_json(rows, n));
+    }
+    return print(all);
 }
 
 int command_dump_states(int argc, char **argv) {

@@ -33,14 +33,12 @@ def table(name, heading):
     return rows[2:]
 
 
-def test_steps_are_the_programs():
-    assert [(row[0], row[1]) for row in table("docs/deployments.md", "Steps of blue-green")] == \
-        [(step["name"], step["title"]) for step in dump("dump-steps")["blue-green"]]
-
-
-def test_undo_is_the_programs():
-    assert [(row[0], row[1]) for row in table("docs/deployments.md", "What undo does")] == \
-        [(step["name"], step["title"]) for step in dump("dump-steps")["undo"]]
+@pytest.mark.parametrize("heading, name", [
+    ("Steps of blue-green", "blue-green"), ("What undo does", "undo"), ("Rollback", "rollback"),
+    ("Traffic by hand", "traffic"), ("Clean-up", "clean-up")])
+def test_steps_are_the_programs(heading, name):
+    assert [(row[0], row[1]) for row in table("docs/deployments.md", heading)] == \
+        [(step["name"], step["title"]) for step in dump("dump-steps")[name]]
 
 
 def test_transitions_are_the_programs():
