@@ -54,7 +54,7 @@ const struct route routes[] = {
     ROUTE("createDeployment",          POST,   "/api/v1/deployments",               "deployment:create",   JSON(deployment_schema),  NULL,                                      deployment_create),
     ROUTE("listDeployments",           GET,    "/api/v1/deployments",               "deployment:read",     NO_BODY,                  PAGE "|app|environment|state|version",     deployment_list),
     ROUTE("getDeployment",             GET,    "/api/v1/deployments/{id}",          "deployment:read",     NO_BODY,                  NULL,                                      deployment_get),
-    URGENT("abortDeployment",           POST,   "/api/v1/deployments/{id}/abort",   "deployment:rollback", JSON(verb_schema),        NULL,                                      deployment_abort_verb),
+    URGENT("abortDeployment",          POST,   "/api/v1/deployments/{id}/abort",    "deployment:rollback", JSON(verb_schema),        NULL,                                      deployment_abort_verb),
     URGENT("rollbackDeployment",        POST,   "/api/v1/deployments/{id}/rollback", "deployment:rollback", JSON(verb_schema),        NULL,                                      deployment_rollback_verb),
     ROUTE("promoteDeployment",         POST,   "/api/v1/deployments/{id}/promote", "deployment:promote",  JSON(verb_schema),        NULL,                                      deployment_promote_verb),
     ROUTE("pauseDeployment",           POST,   "/api/v1/deployments/{id}/pause",   "deployment:promote",  JSON(verb_schema),        NULL,                                      deployment_pause_verb),

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.support.stack import Stack, call, together, until
+from tests.support.stack import Stack, together, until
 
 THREADS, PLACES, ABORTS = 4, 4, 100
 
@@ -21,10 +21,8 @@ def small():
         yield stack
 
 
-def stats(stack):
-    text = call("GET", stack.urls[0] + "/api/health").status == 200 and stack.sql(
-        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'sluiced'")
-    return int(text)
+def held_up(stack):
+    return int(stack.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'sluiced'"))
 
 
 class Saturated:
@@ -45,7 +43,7 @@ class Saturated:
             thread = threading.Thread(target=lambda: self.answers.append(self.list_apps(90)))
             thread.start()
             self.waiting.append(thread)
-        until(lambda: stats(self.stack) == THREADS, what="every thread waits")
+        until(lambda: held_up(self.stack) == THREADS, what="every thread waits")
         refusal = until(lambda: self.refused(), what="the queue is full")
         assert refusal["code"] == "overloaded"
         return self
@@ -76,6 +74,7 @@ def test_law2_a_hundred_aborts_are_answered(small):
     small.image("v1.1.0", ready_after_ms=600000)
     id = small.deploy("v1.1.0")
     small.wait_step(id, "await-available", ("running", "waiting"))
+    serving = small.selector()
     hasty = small.mint("hasty", ("releaser",), ("*",))
     until(lambda: small.api("GET", "/me", token=hasty).status == 429, every=0, what="the caller's rate is used up")
     with Saturated(small) as crowd:
@@ -84,11 +83,24 @@ def test_law2_a_hundred_aborts_are_answered(small):
         took = time.monotonic() - begun
         answers = together(ABORTS, lambda _: small.api("POST", f"/deployments/{id}/abort", token=hasty))
         all_took = time.monotonic() - begun
-        assert stats(small) == THREADS, "they were all still held up"
+        assert held_up(small) == THREADS, "they were all still held up"
         assert crowd.refused().status == 503
     assert first.status == 200, first
     for answer in answers:
         assert answer.status == 200 or (answer.status == 409 and answer["state"] == "aborted"), answer
     assert took < 2 and all_took < 10, (took, all_took)
-    assert small.selector() == "blue" and small.wait(id, "aborted")["failure"]["code"] == "aborted"
+    assert small.selector() == serving and small.wait(id, "aborted")["failure"]["code"] == "aborted"
     assert {a.status for a in crowd.answers} == {200}
+
+
+def test_law2_rollbacks_are_answered(small):
+    hasty = small.mint("hastier", ("releaser",), ("*",))
+    until(lambda: small.api("GET", "/me", token=hasty).status == 429, every=0, what="the caller's rate is used up")
+    with Saturated(small):
+        begun = time.monotonic()
+        answers = together(20, lambda _: small.api("POST", "/apps/inopnc/environments/production/rollback",
+                                                   {"reason": "law 2"}, token=hasty))
+        took = time.monotonic() - begun
+        assert held_up(small) == THREADS
+    assert {a.status for a in answers} == {200} and took < 5, (answers, took)
+    assert len({a["id"] for a in answers}) == 1, "two people at once do not toggle"
