@@ -210,12 +210,15 @@ static void begin_undo(struct job *j, json_t *failure, const char *detail) {
     j->failures = 0;
 }
 
+static void give_cleanup_up(struct job *j, const char *code, const char *detail) {
+    change_set(j, "cleaned", json_true());
+    change_set(j, "release", json_true());
+    change_record(j, "cleanup.given_up", json_pack("{s:s}", "code", code), "Clean-up: %s", detail);
+}
+
 void fail_step(struct job *j, const char *code, const char *detail, const char *hint) {
     if (job_is_cleanup(j)) {
-        change_set(j, "cleaned", json_true());
-        change_set(j, "release", json_true());
-        change_record(j, "cleanup.given_up", json_pack("{s:s}", "code", code), "Clean-up: %s",
-                      detail);
+        give_cleanup_up(j, code, detail);
         return;
     }
     if (shown(j)) {
@@ -232,6 +235,10 @@ void fail_step(struct job *j, const char *code, const char *detail, const char *
 }
 
 void become_stuck(struct job *j, const char *code, const char *detail, const char *hint) {
+    if (job_is_cleanup(j)) { /* the deployment that it belongs to has ended */
+        give_cleanup_up(j, code, detail);
+        return;
+    }
     change_state(j, EVENT_STUCK, json_pack("{s:s}", "code", code), detail);
     change_set(j, "failure", failure_json(code, detail, hint));
     change_set(j, "release", json_true());

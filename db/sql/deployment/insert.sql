@@ -1,4 +1,5 @@
--- A deployment with its steps, and the lease row of its environment; steps: [{name, title}].
+-- A deployment with its steps, and the lease row of its environment; steps: [{name, title}].  A clean-up that holds the
+-- lease is fenced off: it gives way, and any replica may take the deployment up at once.
 -- No row when the release was yanked.
 -- param:  id uuid
 -- param:  environment_id uuid
@@ -12,7 +13,8 @@
 -- param:  steps jsonb
 -- column: id uuid
 WITH lease AS (
-    INSERT INTO environment_lease (environment_id) VALUES ($2) ON CONFLICT DO NOTHING
+    INSERT INTO environment_lease (environment_id) VALUES ($2)
+    ON CONFLICT (environment_id) DO UPDATE SET epoch = environment_lease.epoch + 1, holder = NULL, until = NULL
 ), made AS (
     INSERT INTO deployment (id, environment_id, app, environment, release_id, version, strategy, kind, state, reason,
                             requested_by, plan, current_step, wake_at, started_at)
