@@ -133,6 +133,8 @@ static bool cache_follows(const struct journal *j, const struct seen *s, const j
 static bool pods_follow(const struct journal *j, const struct seen *s, const json_t *spec) {
     const struct intent *seizure = journal_find(j, "deploy", "seize-target");
 
+    if (!seizure)
+        seizure = journal_find(j, "rollback", "seize-target");
     for (Color c = COLOR_BLUE; seizure && c < COLORS; c++)
         if (strcmp(seizure->name, workload_name(spec, c)) == 0 && s->workload[c].pods_ready > 0 &&
             resource_version_newer(seizure->resource_version, s->workload[c].oldest_ready))

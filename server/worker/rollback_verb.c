@@ -8,7 +8,7 @@
 struct last {
     struct db_rows *rows; /* owned */
     json_t *plan;         /* owned */
-    const char *id, *kind, *state;
+    const char *id, *kind, *state, *rollback_of;
     bool active, succeeded, switched, wrote;
 };
 
@@ -34,8 +34,11 @@ static Status refuse(struct verb_result *ret, const char *state, const char *det
 
 static Status find_last(struct db_tx *tx, const char *environment_id, struct verb_result *ret,
                         struct last *l) {
-    Status s = db_query(tx, SQL_TICK_LAST_ACTIVE, &l->rows, DB_PARAMS(environment_id));
+    /* a statement of its own: what the tick before us committed is in the next one's snapshot */
+    Status s = db_query(tx, SQL_TICK_LOCK_LEASE, NULL, DB_PARAMS(environment_id));
 
+    if (!s)
+        s = db_query(tx, SQL_TICK_LAST_ACTIVE, &l->rows, DB_PARAMS(environment_id));
     if (s)
         return s;
     if (db_rows_count(l->rows) == 0)
@@ -43,6 +46,7 @@ static Status find_last(struct db_tx *tx, const char *environment_id, struct ver
     l->id = db_text(l->rows, 0, "id");
     l->kind = db_text(l->rows, 0, "kind");
     l->state = db_text(l->rows, 0, "state");
+    l->rollback_of = db_text(l->rows, 0, "rollback_of");
     l->plan = db_json(l->rows, 0, "plan");
     l->active = active_state(l->state);
     l->succeeded = strcmp(l->state, "succeeded") == 0;
@@ -57,13 +61,24 @@ static Color color_of(const json_t *place, Color otherwise) {
     return color_find(json_str(place, "color", NULL), &c) ? c : otherwise;
 }
 
+static bool same_version(const char *a, const char *b) {
+    return strcmp(a + (*a == 'v'), b + (*b == 'v')) == 0;
+}
+
 /* The color that serves as far as rows know. */
 static Color serving(const struct last *l) {
     Color target = color_of(json_object_get(l->plan, "target"), COLOR_GREEN);
 
-    return l->succeeded || (l->active && (l->switched || strcmp(l->kind, "rollback") == 0))
-               ? target
-               : color_other(target);
+    return l->succeeded || (l->active && l->switched) ? target : color_other(target);
+}
+
+/* Whether that version serves as far as rows know. */
+static bool serves(const struct last *l, const char *version) {
+    const json_t *target = json_object_get(l->plan, "target");
+    bool there = serving(l) == color_of(target, COLOR_GREEN);
+    const json_t *place = there ? target : json_object_get(l->plan, "from");
+
+    return same_version(json_str(place, "version", ""), version);
 }
 
 /* The deployment whose `from` is returned to, and the color that traffic leaves. */
@@ -74,7 +89,10 @@ static Status find_basis(struct db_tx *tx, const struct rollback_ask *in,
     const char *state;
     Status s;
 
-    if (!in->of && !in->version) {
+    if (in->version && l->succeeded && serves(l, in->version))
+        return refuse(ret, arena_strdup(in->arena, l->state),
+                      arena_printf(in->arena, "%s serves already.", in->version));
+    if ((!in->of && !in->version) || (in->version && serves(l, in->version))) {
         *basis = json_incref(l->plan);
         *leaves = color_other(color_of(json_object_get(l->plan, "from"), COLOR_BLUE));
         return STATUS_OK;
@@ -216,6 +234,15 @@ static Status roll_back(struct db_tx *tx, const struct rollback_ask *in, const c
     return record_begin(tx, in, "rollback", plan);
 }
 
+/* Whether the rollback that was active last is the one that is asked for. */
+static bool asks_the_same(const struct rollback_ask *in, const struct last *l) {
+    const char *of = l->rollback_of ? l->rollback_of : "";
+
+    if (in->of)
+        return strcmp(in->of, l->id) == 0 || strcmp(in->of, of) == 0;
+    return !in->version || (l->active && serves(l, in->version));
+}
+
 Status deployment_rollback(struct db_tx *tx, const struct rollback_ask *in,
                            struct verb_result *ret) {
     _cleanup_(last_done) struct last l = {0};
@@ -226,7 +253,7 @@ Status deployment_rollback(struct db_tx *tx, const struct rollback_ask *in,
         s = find_last(tx, environment_id, ret, &l);
     if (s)
         return s;
-    if (strcmp(l.kind, "rollback") == 0 && !in->version && (!in->of || strcmp(in->of, l.id) == 0))
+    if (strcmp(l.kind, "rollback") == 0 && asks_the_same(in, &l))
         return join(tx, in, &l, ret);
     return roll_back(tx, in, environment_id, &l, ret);
 }

@@ -293,7 +293,7 @@ static bool claimed_fits(struct worker *w, struct entry *e, size_t slot) {
 
     pthread_mutex_lock(&w->lock);
     snprintf(e->cluster, sizeof e->cluster, "%s", e->job->cluster_name);
-    if (!e->job->undoing && !find_entry(w, e->environment_id, false))
+    if (!job_backward(e->job) && !find_entry(w, e->environment_id, false))
         e->urgent = false; /* the next deployment: it was asked for while the undo ended */
     fits = slot == 0 ? e->urgent : running_on(w, e->cluster) <= most_on_one(w);
     pthread_mutex_unlock(&w->lock);

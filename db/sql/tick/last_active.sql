@@ -5,10 +5,12 @@
 -- column: state text
 -- column: version text
 -- column: plan jsonb
+-- column: rollback_of uuid
 -- column: switched bool
 -- column: wrote bool
-SELECT d.id, d.kind, d.state, d.version, d.plan,
-       EXISTS (SELECT 1 FROM intent i WHERE i.deployment_id = d.id AND i.job <> 'clean-up' AND i.purpose = 'switch') AS switched,
+SELECT d.id, d.kind, d.state, d.version, d.plan, d.rollback_of,
+       EXISTS (SELECT 1 FROM intent i WHERE i.deployment_id = d.id AND i.purpose IN ('switch', 'switch-back'))
+       AND NOT EXISTS (SELECT 1 FROM intent i WHERE i.deployment_id = d.id AND i.purpose = 'restore-service') AS switched,
        EXISTS (SELECT 1 FROM intent i WHERE i.deployment_id = d.id AND i.job <> 'clean-up') AS wrote
 FROM deployment d WHERE d.environment_id = $1 AND d.started_at IS NOT NULL
 ORDER BY d.started_at DESC, d.id DESC LIMIT 1 FOR NO KEY UPDATE;
