@@ -103,10 +103,24 @@ static const char *workload_of(const struct plan *p, Color c) {
     return p->colors[c].workload;
 }
 
-static int floor_of(const struct step_ask *a) {
-    int replicas = a->seen->workload[left_of(a->plan)].replicas;
+static int floor_of_color(const struct step_ask *a, Color c) {
+    const struct seen_workload *w = &a->seen->workload[c];
 
-    return a->seen->workload[left_of(a->plan)].exists && replicas > 0 ? replicas : 1;
+    return w->exists && w->replicas > 0 ? w->replicas : 1;
+}
+
+/* Whether the Service selects already what is returned to: what was pre-empted had not switched. */
+static bool serves_already(const struct step_ask *a) {
+    return a->seen->service.color_known && a->seen->service.color == a->plan->target;
+}
+
+/* Of the color that serves; fixed before traffic moves, for what is done after it. */
+static int floor_of(const struct step_ask *a) {
+    const json_t *fixed = json_object_get(a->plan->resolved, "floor");
+
+    if (json_is_integer(fixed))
+        return (int)json_integer_value(fixed);
+    return floor_of_color(a, serves_already(a) ? a->plan->target : left_of(a->plan));
 }
 
 static int wanted_replicas(const struct step_ask *a) {
@@ -168,17 +182,21 @@ struct bringing {
 static const struct bringing before_switch = {"seize-target", "restore-template", "scale-up"};
 static const struct bringing after_switch = {"seize-late", "restore-late", "scale-late"};
 
-/* The workload is seized, holds the recorded template and enough replicas.  true when that still
- * takes a write. */
+/* true when the workload still has to be seized. */
+static bool seize(const struct step_ask *a, const struct bringing *names, struct decision *d) {
+    if (journal_done(a->journal, "rollback", "seize-target") ||
+        journal_find(a->journal, "rollback", names->seize))
+        return false;
+    decide_write(d, names->seize, "Deployment", workload_of(a->plan, a->plan->target), WRITE_MERGE,
+                 json_object());
+    return true;
+}
+
+/* The workload holds the recorded template and enough replicas.  true when that still takes a
+ * write. */
 static bool bring_back(const struct step_ask *a, const struct bringing *names, struct decision *d) {
     const struct seen_workload *w = &a->seen->workload[a->plan->target];
-    const char *workload = workload_of(a->plan, a->plan->target);
 
-    if (!journal_done(a->journal, "rollback", "seize-target") &&
-        !journal_find(a->journal, "rollback", names->seize)) {
-        decide_write(d, names->seize, "Deployment", workload, WRITE_MERGE, json_object());
-        return true;
-    }
     if (!w->exists)
         return false;
     if (*w->template_hash && !holds_template(a) &&
@@ -193,29 +211,43 @@ static bool bring_back(const struct step_ask *a, const struct bringing *names, s
     return false;
 }
 
+static void seize_decide(const struct step_ask *a, struct decision *d) {
+    const char *workload = workload_of(a->plan, a->plan->target);
+
+    if (seize(a, &before_switch, d))
+        return;
+    if (journal_done(a->journal, "rollback", "seize-target"))
+        decide_done(d, "Deployment %s is taken hold of", workload);
+    else
+        decide_done(d, "Deployment %s is taken hold of later: traffic goes first", workload);
+}
+
+static void may_move(const struct step_ask *a, struct decision *d, const char *why) {
+    d->resolved = json_pack("{s:i}", "floor", floor_of(a));
+    decide_done(d, "%s: %d pods of %s ready, %d of %s, floor %d", why, old_ready(a),
+                color_names[a->plan->target], new_ready(a), color_names[left_of(a->plan)],
+                floor_of(a));
+}
+
 static void prepare_decide(const struct step_ask *a, struct decision *d) {
     const struct seen_workload *w = &a->seen->workload[a->plan->target];
-    int old, new_, floor;
+    int old = old_ready(a), new_ = new_ready(a), floor = floor_of(a);
 
-    if (!journal_find(a->journal, "rollback", "seize-target")) {
-        bring_back(a, &before_switch, d);
-        return;
-    }
     if (!a->seen->reachable) {
         decide_wait(d, 0, "The cluster does not answer: %s", a->seen->error);
         return;
     }
-    old = old_ready(a);
-    new_ = new_ready(a);
-    floor = floor_of(a);
-    if (!w->exists && new_ > 0) {
-        decide_failed(d, "third-party-change", "Create the workload again, or deploy the version.",
-                      "Deployment %s is gone", workload_of(a->plan, a->plan->target));
+    if (serves_already(a)) {
+        may_move(a, d, "It serves");
         return;
     }
     if (rollback_may_switch(old, new_, floor)) {
-        decide_done(d, "%d pods of %s ready, %d of %s, floor %d", old, color_names[a->plan->target],
-                    new_, color_names[left_of(a->plan)], floor);
+        may_move(a, d, "Traffic may move");
+        return;
+    }
+    if (!w->exists) {
+        decide_failed(d, "third-party-change", "Create the workload again, or deploy the version.",
+                      "Deployment %s is gone", workload_of(a->plan, a->plan->target));
         return;
     }
     if (bring_back(a, &before_switch, d))
@@ -244,16 +276,29 @@ static json_t *left_found(const struct step_ask *a) {
                      "template_hash", w->template_hash);
 }
 
+/* What the pre-empted deployment wrote to: a stalled worker's late write to it must fail. */
+static bool fence_left(const struct step_ask *a, struct decision *d) {
+    const char *workload = workload_of(a->plan, left_of(a->plan));
+
+    if (!json_is_object(json_object_get(a->plan->json, "took_over")) ||
+        journal_find(a->journal, "rollback", "fence-left"))
+        return false;
+    decide_write(d, "fence-left", "Deployment", workload, WRITE_MERGE, json_object());
+    return true;
+}
+
 /* What law 2 let traffic overtake is done now. */
 static void complete_decide(const struct step_ask *a, struct decision *d) {
     const struct seen_service *s = &a->seen->service;
     int want, ready = s->endpoints_ready[a->plan->target];
 
+    if (seize(a, &after_switch, d))
+        return;
     if (!a->seen->reachable) {
         decide_wait(d, 0, "The cluster does not answer: %s", a->seen->error);
         return;
     }
-    if (bring_back(a, &after_switch, d))
+    if (bring_back(a, &after_switch, d) || fence_left(a, d))
         return;
     want = a->seen->workload[a->plan->target].replicas;
     if (want > 0 && ready >= want &&
@@ -307,10 +352,14 @@ static void undo_decide(const struct step_ask *a, struct decision *d) {
 }
 
 static const struct step_row rollback_rows[] = {
-    {.name = "prepare",
+    {.name = "seize",
      .title = "Take hold of the version to return to",
-     .fresh = true,
+     .blind = true,
      .patience_ms = 300,
+     .decide = seize_decide},
+    {.name = "prepare",
+     .title = "Bring it back as far as traffic has to wait for that",
+     .fresh = true,
      .decide = prepare_decide},
     {.name = "switch-traffic",
      .title = "Point the Service back",
@@ -346,7 +395,8 @@ static void traffic_seize_decide(const struct step_ask *a, struct decision *d) {
 }
 
 static bool traffic_may_send(const struct step_ask *a, struct decision *d) {
-    int ready = a->seen->workload[a->plan->target].pods_ready, floor = floor_of(a);
+    int ready = a->seen->workload[a->plan->target].pods_ready,
+        floor = floor_of_color(a, left_of(a->plan));
 
     if (!a->seen->reachable)
         decide_wait(d, 0, "The cluster does not answer: %s", a->seen->error);
@@ -370,7 +420,7 @@ static void traffic_switch_decide(const struct step_ask *a, struct decision *d) 
 
 static void traffic_complete_decide(const struct step_ask *a, struct decision *d) {
     const struct seen_service *s = &a->seen->service;
-    int ready = s->endpoints_ready[a->plan->target], floor = floor_of(a);
+    int ready = s->endpoints_ready[a->plan->target], floor = floor_of_color(a, left_of(a->plan));
 
     if (a->seen->reachable && ready >= floor &&
         s->endpoints_ready[left_of(a->plan)] + s->endpoints_other == 0) {
