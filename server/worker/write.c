@@ -74,17 +74,17 @@ static json_t *fenced_body(const struct job *j, const struct intent *intent, con
 }
 
 /* A forward write needs a past that we know (design.md, Fencing): the op on the object is ours or
- * absent. */
+ * absent, and no epoch is ahead of ours. */
 static bool history_known(struct db_pool *pool, struct job *j, const json_t *object, Status *ret) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     const char *op = kube_annotation(object, "sluice.dev/op");
     const char *epoch = kube_annotation(object, "sluice.dev/epoch");
 
     *ret = STATUS_OK;
-    if (!op)
-        return true;
     if (epoch && strtoll(epoch, NULL, 10) > j->epoch)
         return false;
+    if (!op)
+        return true;
     for (size_t i = 0; i < j->journal.count; i++)
         if (strcmp(j->journal.intents[i].op, op) == 0)
             return true;
@@ -196,8 +196,9 @@ static bool attempt(struct db_pool *pool, struct job *j, const struct intent *in
     if (!got.object && !absent(j, intent, ret))
         return false;
     known = !got.object || job_backward(j) || history_known(pool, j, got.object, &s);
-    if (!s && !known) {
-        ret->end = WRITE_HISTORY;
+    if (!s && !known) { /* to a holder that was taken over the next one's writes look like that */
+        s = lease_held(pool, j, &held);
+        ret->end = s || !held ? WRITE_DROPPED : WRITE_HISTORY;
         snprintf(ret->detail, sizeof ret->detail,
                  "%s %s carries a write (op %s) that this database does not know", intent->kind,
                  intent->name, op ? op : "none");
