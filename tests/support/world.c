@@ -372,6 +372,10 @@ void world_image(struct world *w, const char *body) {
     json_decref(sim_control(&w->sim, "PUT", "/images", body));
 }
 
+void world_behavior(struct world *w, const char *body) {
+    json_decref(sim_control(&w->sim, "PUT", "/behavior", body));
+}
+
 static json_t *requests_since(struct world *w, long since) {
     _cleanup_free_ char *path = xasprintf("/requests?since=%ld", since);
 
@@ -402,6 +406,26 @@ int world_count(struct world *w, long since, const char *method, const char *pat
         strcmp(json_str(r, "verb", ""), method) == 0 &&
         ends_with(json_str(r, "path", ""), path_end);
     return n;
+}
+
+char *world_writes(struct world *w, long since) {
+    json_auto_t *all = requests_since(w, since);
+    char *list = xstrdup("");
+    const json_t *r;
+    size_t i;
+
+    json_array_foreach(json_object_get(all, "items"), i, r) {
+        const char *path = json_str(r, "path", ""), *name = strrchr(path, '/');
+        char *longer;
+
+        if (strcmp(json_str(r, "verb", ""), "GET") == 0 || strstr(path, "accessreviews"))
+            continue;
+        longer = xasprintf("%s%s%s %s", list, *list ? ", " : "", json_str(r, "verb", ""),
+                           name ? name + 1 : path);
+        free(list);
+        list = longer;
+    }
+    return list;
 }
 
 void world_await_request(struct world *w, long since, const char *method, const char *path_end) {

@@ -72,11 +72,14 @@ void world_await(struct world *w, int seconds, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 char *world_state(struct world *w, const char *deployment_id); /* yours */
 void world_faults(struct world *w, const char *list);
-void world_image(struct world *w, const char *body); /* PUT /images */
+void world_image(struct world *w, const char *body);    /* PUT /images */
+void world_behavior(struct world *w, const char *body); /* PUT /behavior */
 /* The number of the cluster's last request; and how many came since, of a method and a path's end.
  */
 long world_mark(struct world *w);
 int world_count(struct world *w, long since, const char *method, const char *path_end);
+/* Every write since, in order: "PATCH inopnc-prod, POST deployments"; yours. */
+char *world_writes(struct world *w, long since);
 /* Waits until the cluster got such a request. */
 void world_await_request(struct world *w, long since, const char *method, const char *path_end);
 /* An object as other hands read it; yours.  kind: KUBE_SERVICE or KUBE_DEPLOYMENT. */
