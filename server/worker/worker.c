@@ -350,7 +350,8 @@ static void *worker_thread(void *arg) {
         w->running[start.slot] = NULL;
         e->state = ENTRY_WAITING;
         e->due_us = due;
-        if (e->again || (due && due <= clock_monotonic_us()))
+        /* what changed in the cluster meanwhile is nothing to one that is over */
+        if (due == 0 ? e->doubt : e->again || due <= clock_monotonic_us())
             enqueue(w, e);
         else if (due == 0)
             remove_entry(w, e);

@@ -343,6 +343,49 @@ struct intent *world_intent(struct world *w, struct job *j, const char *purpose,
     return &j->journal.intents[j->journal.count - 1];
 }
 
+/* ---- replicas ---- */
+
+static void object_changed(void *ctx, const char *cluster, KubeKind kind, const char *namespace_,
+                           const char *name) {
+    struct replica *r = ctx;
+
+    pthread_mutex_lock(&r->lock);
+    if (r->watching)
+        worker_object_changed(r->watching, cluster, kind, namespace_, name);
+    pthread_mutex_unlock(&r->lock);
+}
+
+static void watch_for(struct replica *r, struct worker *worker) {
+    pthread_mutex_lock(&r->lock);
+    r->watching = worker;
+    pthread_mutex_unlock(&r->lock);
+}
+
+void replica_start(struct replica *r, struct world *w, int threads) {
+    *r = (struct replica){.world = w};
+    pthread_mutex_init(&r->lock, NULL);
+    r->session = db_replica_open(w->url, NULL, NULL);
+    r->clusters = kube_clusters_new(w->sim.folder.path, object_changed, r);
+    ck_assert(db_replica_wait(r->session, 10000) != 0);
+    r->worker = worker_new(&(struct worker_settings){.pool = w->pool,
+                                                     .reserved_pool = w->reserved,
+                                                     .replica = r->session,
+                                                     .clusters = r->clusters,
+                                                     .threads = threads,
+                                                     .lease_ms = 10000,
+                                                     .renew_ms = 3000,
+                                                     .scan_ms = 100});
+    watch_for(r, r->worker);
+}
+
+void replica_stop(struct replica *r, int timeout_ms) {
+    watch_for(r, NULL);
+    worker_free(r->worker, timeout_ms);
+    kube_clusters_free(r->clusters);
+    db_replica_close(r->session);
+    pthread_mutex_destroy(&r->lock);
+}
+
 /* ---- facts ---- */
 
 void world_await(struct world *w, int seconds, const char *format, ...) {
@@ -406,6 +449,12 @@ int world_count(struct world *w, long since, const char *method, const char *pat
         strcmp(json_str(r, "verb", ""), method) == 0 &&
         ends_with(json_str(r, "path", ""), path_end);
     return n;
+}
+
+json_t *world_requests(struct world *w, long since) {
+    json_auto_t *all = requests_since(w, since);
+
+    return json_incref(json_object_get(all, "items"));
 }
 
 char *world_writes(struct world *w, long since) {

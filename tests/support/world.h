@@ -12,6 +12,7 @@
 #include "worker/runner.h"
 #include "worker/worker.h"
 #include "worker/write.h"
+#include <pthread.h>
 
 #define WORLD_SPACE "production"
 
@@ -66,6 +67,19 @@ void world_run_to_intent(struct world *w, struct job *j, const char *purpose, co
 struct intent *world_intent(struct world *w, struct job *j, const char *purpose, const char *kind,
                             const char *name, const char *body);
 
+/* ---- replicas: worker threads, with clusters and a number of their own ---- */
+struct replica {
+    struct world *world;
+    struct db_replica *session;
+    struct kube_clusters *clusters;
+    struct worker *worker;
+    pthread_mutex_t lock; /* as server/main/server.c has it */
+    struct worker *watching;
+};
+/* Everything but the begin: worker_begin(r->worker). */
+void replica_start(struct replica *r, struct world *w, int threads);
+void replica_stop(struct replica *r, int timeout_ms);
+
 /* ---- facts ---- */
 /* Waits for SQL (a boolean) to be true; ends the test after `seconds`. */
 void world_await(struct world *w, int seconds, const char *format, ...)
@@ -80,6 +94,8 @@ long world_mark(struct world *w);
 int world_count(struct world *w, long since, const char *method, const char *path_end);
 /* Every write since, in order: "PATCH inopnc-prod, POST deployments"; yours. */
 char *world_writes(struct world *w, long since);
+/* [{n, at, verb, path, query, code …}]; yours. */
+json_t *world_requests(struct world *w, long since);
 /* Waits until the cluster got such a request. */
 void world_await_request(struct world *w, long since, const char *method, const char *path_end);
 /* An object as other hands read it; yours.  kind: KUBE_SERVICE or KUBE_DEPLOYMENT. */
