@@ -5,9 +5,9 @@
 #include "db/deployment.h"
 #include "rollout/plan.h"
 #include "tests/support/pg.h"
-#include "tests/support/suite.h"
 #include "worker/observe.h"
 #include "worker/verbs.h"
+#include <check.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
