@@ -185,7 +185,7 @@ static char *deploy(struct world *w, const char *app, const char *version,
     json_auto_t *spec = NULL, *plan = NULL, *config = json_parse(kubeconfig);
     struct arena arena = {0};
     struct deployment_basis basis;
-    struct seen seen;
+    _cleanup_(seen_done) struct seen seen = {0};
     const char *why = "";
     char *id = xcalloc(1, UUID_TEXT), line[256];
 

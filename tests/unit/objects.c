@@ -63,10 +63,12 @@ static void scene_start(struct scene *s) {
 
 static void scene_end(struct scene *s) {
     objects_done(&s->o);
+    seen_done(&s->seen);
     json_decref(s->spec);
 }
 
 static const struct seen *look(struct scene *s) {
+    seen_done(&s->seen);
     memset(&s->seen, 0, sizeof s->seen);
     objects_read(&s->o, s->spec, &s->seen);
     return &s->seen;

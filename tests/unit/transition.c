@@ -46,7 +46,7 @@ START_TEST(transition__a_final_state_is_never_left) {
     for (size_t i = 0; i < n; i++)
         ck_assert(!rows[i].from || state_index(rows[i].from) < FIRST_FINAL);
     for (int s = FIRST_FINAL; s < STATES; s++)
-        for (int e = EVENT_START; e <= EVENT_STUCK; e++)
+        for (int e = EVENT_START; e <= EVENT_CANCEL; e++)
             ck_assert_ptr_null(transition_find(states[s], (DeploymentEvent)e));
 }
 END_TEST
@@ -63,8 +63,7 @@ START_TEST(transition__an_unknown_pair_is_none) {
 }
 END_TEST
 
-/* Only a new one and active ones are events' subjects here; every active one can be aborted and,
- * from where it is, ends. */
+/* Every active one can be aborted, and taken over by a rollback, and ends from where it is. */
 START_TEST(transition__every_active_state_leads_to_an_end) {
     size_t n;
     const struct transition_row *rows = transitions(&n);
@@ -82,17 +81,20 @@ START_TEST(transition__every_active_state_leads_to_an_end) {
         ck_assert_msg(ends[s], "%s", states[s]);
         if (strcmp(states[s], "undoing") != 0) /* joins */
             ck_assert_ptr_nonnull(transition_find(states[s], EVENT_ABORT));
+        ck_assert_str_eq(transition_find(states[s], EVENT_TAKEN_OVER)->to, "rolled_back");
     }
-    for (size_t i = 0; i < n; i++)
-        ck_assert(!rows[i].from || active(rows[i].from));
+    for (size_t i = 0; i < n; i++) /* what holds nothing yet begins or is canceled */
+        ck_assert(!rows[i].from || active(rows[i].from) || rows[i].event == EVENT_CANCEL);
 }
 END_TEST
 
 START_TEST(transition__actions_are_those_of_the_contract) {
     /* of openapi.yaml, Record.action */
     static const char *const actions[] = {
-        "deployment.started", "deployment.undoing", "deployment.succeeded",
-        "deployment.failed",  "deployment.aborted", "deployment.stuck",
+        "deployment.started",  "deployment.undoing",     "deployment.succeeded",
+        "deployment.failed",   "deployment.aborted",     "deployment.stuck",
+        "deployment.paused",   "deployment.resumed",     "deployment.promoted",
+        "deployment.canceled", "deployment.rolled_back", "deployment.retried",
     };
     size_t n;
     const struct transition_row *rows = transitions(&n);

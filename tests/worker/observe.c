@@ -61,17 +61,19 @@ static struct seen await_cache(void) {
     int64_t late = clock_monotonic_us() + 10 * US_PER_S;
     struct seen seen;
 
-    do {
+    for (;;) {
         observe_cached(cluster, spec, &seen);
+        if (seen.reachable && seen.workload[COLOR_GREEN].pods_ready == 2)
+            return seen;
+        seen_done(&seen);
         ck_assert(clock_monotonic_us() < late);
-    } while (!seen.reachable || seen.workload[COLOR_GREEN].pods_ready < 2);
-    return seen;
+    }
 }
 
 static bool fresh_after(const char *purpose, const char *kind, const char *name,
                         const char *resource_version) {
     struct journal j = wrote(purpose, kind, name, resource_version);
-    struct seen seen;
+    _cleanup_(seen_done) struct seen seen = {0};
 
     observe_fresh(cluster, spec, &j, &seen);
     ck_assert_msg(seen.reachable, "%s", seen.error);
@@ -82,7 +84,7 @@ static bool fresh_after(const char *purpose, const char *kind, const char *name,
 
 START_TEST(law6__the_cache_counts_only_when_it_follows_every_write) {
     static const char future[] = "9999999999999999999";
-    struct seen seen = await_cache();
+    _cleanup_(seen_done) struct seen seen = await_cache();
     const char *service = seen.service.resource_version,
                *workload = seen.workload[COLOR_GREEN].resource_version;
 
@@ -98,7 +100,7 @@ START_TEST(law6__the_cache_counts_only_when_it_follows_every_write) {
 END_TEST
 
 START_TEST(law6__pods_seen_before_the_seizure_do_not_count) {
-    struct seen seen = await_cache();
+    _cleanup_(seen_done) struct seen seen = await_cache();
     const char *oldest = seen.workload[COLOR_GREEN].oldest_ready,
                *workload = seen.workload[COLOR_GREEN].resource_version;
 
@@ -113,14 +115,16 @@ END_TEST
 START_TEST(observe__without_a_live_watch_reads_or_says_why_not) {
     json_auto_t *elsewhere = NULL;
     struct journal none = {0};
-    struct seen seen;
+    _cleanup_(seen_done) struct seen seen = {0};
 
     elsewhere = json_deep_copy(spec);
     json_object_set_new(elsewhere, "namespace", json_string("default")); /* nobody watches it */
     observe_cached(cluster, elsewhere, &seen);
     ck_assert(!seen.reachable && *seen.error);
+    seen_done(&seen);
     observe_fresh(cluster, elsewhere, &none, &seen);
     ck_assert(seen.reachable && seen.fresh && !seen.service.exists);
+    seen_done(&seen);
     world_faults(w, "[{\"path\": \"/pods\", \"action\": {\"status\": 500}}]");
     observe_fresh(cluster, elsewhere, &none, &seen);
     ck_assert(!seen.reachable);
@@ -129,7 +133,7 @@ START_TEST(observe__without_a_live_watch_reads_or_says_why_not) {
 END_TEST
 
 START_TEST(observe__status_is_what_serves_and_what_did) {
-    struct seen seen = await_cache();
+    _cleanup_(seen_done) struct seen seen = await_cache();
     json_auto_t *status = observe_status(spec, &seen), *unknown = NULL, *away = NULL;
     const json_t *active = json_object_get(status, "active");
 
