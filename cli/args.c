@@ -1,10 +1,18 @@
 #include "cli/args.h"
+#include "base/cleanup.h"
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORD_MOST = 64, ROWS_MOST = 64, SECONDS_MOST = 366 * 86400 };
+enum {
+    WORD_MOST = 64,
+    ROWS_MOST = 64,
+    SECONDS_MOST = 366 * 86400,
+    COUNT_MOST = 200,
+    CHOICES_MOST = 8,
+};
 
 static unsigned least(unsigned a, unsigned b) {
     return a < b ? a : b;
@@ -109,10 +117,46 @@ static void unknown_option(const struct command *c, const char *word, char *rete
         snprintf(reterr, n, "unknown option --%s", name);
 }
 
-static bool check_value(const struct option_row *row, const char *text, char *reterr, size_t n) {
-    int64_t seconds;
+static bool count_parse(const char *text, int64_t *ret) {
+    char *end;
+    long number;
 
-    if (row->type == OPTION_SECONDS && !seconds_parse(text, &seconds)) {
+    errno = 0;
+    number = strtol(text, &end, 10);
+    *ret = number;
+    return isdigit((unsigned char)*text) && !*end && !errno && number >= 1 && number <= COUNT_MOST;
+}
+
+/* `words` are separated by bars. */
+static bool check_choice(const struct option_row *row, const char *text, char *reterr, size_t n) {
+    _cleanup_free_ char *words = xstrdup(row->value);
+    const char *candidates[CHOICES_MOST], *near;
+    size_t count = 0;
+    char *rest, *word;
+
+    for (word = strtok_r(words, "|", &rest); word && count < CHOICES_MOST;
+         word = strtok_r(NULL, "|", &rest)) {
+        if (strcmp(word, text) == 0)
+            return true;
+        candidates[count++] = word;
+    }
+    near = nearest_word(text, candidates, count);
+    snprintf(reterr, n, "--%s is one of %s, not '%.60s'%s%s%s", row->name, row->value, text,
+             near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+    return false;
+}
+
+static bool check_value(const struct option_row *row, const char *text, char *reterr, size_t n) {
+    int64_t number;
+
+    if (row->type == OPTION_CHOICE)
+        return check_choice(row, text, reterr, n);
+    if (row->type == OPTION_COUNT && !count_parse(text, &number)) {
+        snprintf(reterr, n, "--%s wants a number from 1 to %d, not '%.60s'", row->name, COUNT_MOST,
+                 text);
+        return false;
+    }
+    if (row->type == OPTION_SECONDS && !seconds_parse(text, &number)) {
         snprintf(reterr, n, "--%s wants a duration such as 90s, 15m or 1h30m, not '%s'", row->name,
                  text);
         return false;
@@ -238,6 +282,14 @@ int64_t arg_seconds(const struct args *a, const char *name, int64_t otherwise) {
     const char *text = arg_text(a, name);
 
     if (text && !seconds_parse(text, &otherwise))
+        die("--%s was not checked", name);
+    return otherwise;
+}
+
+int64_t arg_count(const struct args *a, const char *name, int64_t otherwise) {
+    const char *text = arg_text(a, name);
+
+    if (text && !count_parse(text, &otherwise))
         die("--%s was not checked", name);
     return otherwise;
 }

@@ -10,6 +10,8 @@ typedef enum OptionType {
     OPTION_TEXT,
     OPTION_LIST,    /* may be given several times */
     OPTION_SECONDS, /* 90, 90s, 15m, 1h30m */
+    OPTION_CHOICE,  /* one of the words in `value`: "failed|succeeded" */
+    OPTION_COUNT,   /* 1 to 200 */
 } OptionType;
 
 struct option_row {
@@ -55,6 +57,7 @@ const char *arg_text(const struct args *a, const char *name); /* NULL when absen
 /* The next value of a repeatable option: start with *at = 0; NULL after the last. */
 const char *arg_list(const struct args *a, const char *name, size_t *at);
 int64_t arg_seconds(const struct args *a, const char *name, int64_t otherwise);
+int64_t arg_count(const struct args *a, const char *name, int64_t otherwise);
 
 /* Reads a duration in seconds; false when it is none or longer than a year. */
 bool seconds_parse(const char *text, int64_t *ret);

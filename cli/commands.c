@@ -14,6 +14,12 @@ const struct option_row common_options[] = {
 };
 
 #define OPTIONS(...) ((const struct option_row[]){__VA_ARGS__, {0}})
+#define REASON                                                                                     \
+    { "reason", OPTION_TEXT, "TEXT", "goes on the record" }
+#define WAIT                                                                                       \
+    {"wait", OPTION_FLAG, NULL, "stay until it is over"}, {                                        \
+        "timeout", OPTION_SECONDS, "TIME", "how long to wait; otherwise 15m"                       \
+    }
 #define FORCE                                                                                      \
     { "force", OPTION_FLAG, NULL, "replace what is there (If-Match: *)" }
 
@@ -61,16 +67,35 @@ const struct command commands[] = {
     {"deploy", "APP ENV VERSION", "deploy a release",
      OPTIONS({"wait", OPTION_FLAG, NULL, "stay until it is over"},
              {"timeout", OPTION_SECONDS, "TIME", "how long to wait; otherwise 15m"},
-             {"reason", OPTION_TEXT, "TEXT", "goes on the record"},
-             {"idempotency-key", OPTION_TEXT, "KEY", "the same key never starts a second deployment"}),
+             REASON,
+             {"promote", OPTION_CHOICE, "auto|manual", "manual: traffic moves only when somebody promotes it"},
+             {"dry-run", OPTION_FLAG, NULL, "show what would be done and changed, and do nothing"},
+             {"idempotency-key", OPTION_TEXT, "KEY", "the same key never starts a second deployment; otherwise a new one"}),
      "Ctrl-C ends the waiting, not the deployment.", run_deploy},
     {"status", "[APP|DEPLOYMENT] [ENV]", "what serves where, since when, and what runs", NULL,
      "Without operands: every environment of every app.", run_status},
     {"watch", "DEPLOYMENT", "watch a deployment until it is over",
      OPTIONS({"timeout", OPTION_SECONDS, "TIME", "how long; otherwise until it is over"}),
      "With --json: its records, one line each.", run_watch},
+    {"promote", "DEPLOYMENT", "let a deployment serve that waits for it", OPTIONS(REASON, WAIT), NULL, run_promote},
+    {"pause", "DEPLOYMENT", "stop a deployment before its next step", OPTIONS(REASON),
+     "Its deadlines stand still meanwhile.", run_pause},
+    {"resume", "DEPLOYMENT", "let a paused deployment go on", OPTIONS(REASON, WAIT), NULL, run_resume},
+    {"retry", "DEPLOYMENT", "let a stuck deployment try again", OPTIONS(REASON, WAIT), NULL, run_retry},
+    {"cancel", "DEPLOYMENT", "take a deployment off the list before it begins", OPTIONS(REASON), NULL, run_cancel},
+    {"resolve", "DEPLOYMENT", "say how a stuck deployment ended",
+     OPTIONS({"as", OPTION_CHOICE, "failed|succeeded", "how it ended"}, REASON),
+     "Writes nothing to the cluster: look first at what serves.", run_resolve},
     {"abort", "DEPLOYMENT", "take a deployment back and wait until that is confirmed",
-     OPTIONS({"reason", OPTION_TEXT, "TEXT", "goes on the record"}), NULL, run_abort},
+     OPTIONS(REASON), NULL, run_abort},
+    {"rollback", "APP|DEPLOYMENT [ENV]", "return to what served before, and wait until that is confirmed",
+     OPTIONS({"to", OPTION_TEXT, "VERSION", "that served here; otherwise the one before"}, REASON, WAIT),
+     "Of an environment (with --reason), whatever runs there; or of one deployment.\n"
+     "Nothing refuses it, and asking twice changes nothing more.", run_rollback},
+    {"traffic", "APP ENV COLOR", "send traffic to a color by hand", OPTIONS(REASON, WAIT),
+     "To the color that served before it is a rollback.", run_traffic},
+    {"history", "APP [ENV]", "the deployments, newest first: who, why, how long, rolled back by which",
+     OPTIONS({"limit", OPTION_COUNT, "N", "how many; otherwise 20, at most 200"}), NULL, run_history},
     {"events", "APP|DEPLOYMENT [ENV]", "the records of an environment or a deployment",
      OPTIONS({"follow", OPTION_FLAG, NULL, "go on with those to come"},
              {"since-id", OPTION_TEXT, "ID", "only those after this id of the event stream"}),

@@ -1,13 +1,15 @@
-/* cli/deploy.c: starting and taking back deployments. */
+/* cli/deploy.c: starting deployments, and asking what one would do. */
 #include "base/cleanup.h"
+#include "base/ids.h"
 #include "cli/commands.h"
+#include "cli/diff.h"
 #include "cli/screen.h"
 #include "cli/text.h"
 #include "cli/watch.h"
 #include <stdio.h>
 #include <string.h>
 
-enum { ABORT_TIMEOUT_MS = 20000, WAIT_S = 900 };
+enum { WAIT_S = 900, DRY_RUN_MS = 60000, PLAN_MOST = 4 << 20 };
 
 static json_t *deploy_body(const struct args *a) {
     json_t *body = json_object();
@@ -17,6 +19,10 @@ static json_t *deploy_body(const struct args *a) {
     json_set_str(body, "version", arg_operand(a, 2));
     if (arg_text(a, "reason"))
         json_set_str(body, "reason", arg_text(a, "reason"));
+    if (arg_text(a, "promote"))
+        json_object_set_new(body, "params", json_pack("{s:s}", "promote", arg_text(a, "promote")));
+    if (arg_flag(a, "dry-run"))
+        json_object_set_new(body, "dry_run", json_true());
     return body;
 }
 
@@ -39,18 +45,49 @@ static void say_started(const json_t *deployment) {
     fputc('\n', stdout);
 }
 
+static ExitCode dry_run(struct session *s, const json_t *body) {
+    _cleanup_(api_answer_done) struct api_answer answer = {0};
+    _cleanup_(strbuf_done) struct strbuf b = STRBUF(PLAN_MOST);
+    struct look look = screen_look();
+    ExitCode code = api_do(s,
+                           &(struct api_call){.method = "POST",
+                                              .path = "/api/v1/deployments",
+                                              .json = body,
+                                              .repeatable = true,
+                                              .timeout_ms = DRY_RUN_MS},
+                           &answer);
+
+    if (code != EXIT_DONE)
+        return code;
+    if (s->json) {
+        print_json(answer.json);
+        return EXIT_DONE;
+    }
+    draw_plan(&b, answer.json, &look);
+    fputs(b.data, stdout);
+    return EXIT_DONE;
+}
+
 ExitCode run_deploy(struct session *s, const struct args *a) {
     _cleanup_(api_answer_done) struct api_answer answer = {0};
     json_auto_t *body = deploy_body(a);
-    const char *id;
+    const char *id, *key = arg_text(a, "idempotency-key");
+    char own_key[UUID_TEXT];
     ExitCode code;
 
-    code = api_do(s,
-                  &(struct api_call){.method = "POST",
-                                     .path = "/api/v1/deployments",
-                                     .json = body,
-                                     .idempotency_key = arg_text(a, "idempotency-key")},
-                  &answer);
+    if (arg_flag(a, "dry-run") && arg_flag(a, "wait"))
+        return usage_error("--dry-run starts nothing to --wait for");
+    if (arg_flag(a, "dry-run"))
+        return dry_run(s, body);
+    if (!key)
+        key = uuid_v7(own_key);
+    code = api_do(
+        s,
+        &(struct api_call){
+            .method = "POST", .path = "/api/v1/deployments", .json = body, .idempotency_key = key},
+        &answer);
+    if (answer.may_have_acted)
+        fprintf(stderr, "  to repeat it without a second deployment: --idempotency-key %s\n", key);
     if (code != EXIT_DONE)
         return code;
     id = json_str(answer.json, "id", NULL);
@@ -61,37 +98,5 @@ ExitCode run_deploy(struct session *s, const struct args *a) {
         print_json(answer.json);
     else
         say_started(answer.json);
-    return EXIT_DONE;
-}
-
-static void say_aborted(const json_t *deployment) {
-    _cleanup_(strbuf_done) struct strbuf b = STRBUF(DRAW_MOST);
-    struct look look = screen_look();
-
-    if (state_is_over(json_str(deployment, "state", "?")))
-        draw_outcome(&b, deployment, &look);
-    else
-        draw_confirmed(&b, deployment);
-    fputs(b.data, stdout);
-}
-
-ExitCode run_abort(struct session *s, const struct args *a) {
-    _cleanup_free_ char *path = api_path("/deployments/%s/abort", arg_operand(a, 0));
-    _cleanup_(api_answer_done) struct api_answer answer = {0};
-    json_auto_t *body = json_object();
-    ExitCode code;
-
-    if (arg_text(a, "reason"))
-        json_set_str(body, "reason", arg_text(a, "reason"));
-    code = api_do(s,
-                  &(struct api_call){
-                      .method = "POST", .path = path, .json = body, .timeout_ms = ABORT_TIMEOUT_MS},
-                  &answer);
-    if (code != EXIT_DONE)
-        return code;
-    if (s->json)
-        print_json(answer.json);
-    else
-        say_aborted(answer.json);
     return EXIT_DONE;
 }

@@ -124,6 +124,7 @@ static void add_place(struct strbuf *b, const json_t *d) {
 static void add_head(struct strbuf *b, const json_t *d, const struct look *look) {
     struct strbuf line = STRBUF(DRAW_MOST);
     const json_t *from = json_object_get(d, "from");
+    const char *kind = json_str(d, "kind", "deploy");
 
     add_place(&line, d);
     strbuf_adds(&line, ": ");
@@ -133,7 +134,7 @@ static void add_head(struct strbuf *b, const json_t *d, const struct look *look)
     }
     add_side(&line, json_object_get(d, "to"), json_str(d, "version", "?"));
     strbuf_adds(&line, ", ");
-    text_add_clean(&line, json_str(d, "strategy", json_str(d, "kind", "")));
+    text_add_clean(&line, strcmp(kind, "deploy") ? kind : json_str(d, "strategy", kind));
     strbuf_adds(&line, "  ");
     text_add_clean(&line, json_str(d, "id", ""));
     if (look->color)
@@ -145,9 +146,7 @@ static void add_head(struct strbuf *b, const json_t *d, const struct look *look)
     strbuf_done(&line);
 }
 
-/* Appends `text` in lines of at most the terminal's width, each after `indent` spaces. */
-static void add_wrapped(struct strbuf *b, const char *text, size_t indent,
-                        const struct look *look) {
+void draw_wrapped(struct strbuf *b, const char *text, size_t indent, const struct look *look) {
     size_t room = look->width > indent + 20 ? look->width - indent - 1 : 20, used = 0, width;
     struct strbuf clean = STRBUF(DRAW_MOST);
     char *word, *rest;
@@ -180,8 +179,7 @@ static void add_state(struct strbuf *b, const json_t *d, const char *color,
         strbuf_addf(b, " after %s", text_duration(us, duration));
 }
 
-/* "v1.2.3 (green) serves inopnc/production" */
-static char *serves_text(const json_t *d, const json_t *side, const char *version) {
+char *draw_serves(const json_t *d, const json_t *side, const char *version) {
     struct strbuf b = STRBUF(DRAW_MOST);
 
     add_side(&b, side, version);
@@ -198,17 +196,17 @@ static void add_sentence(struct strbuf *b, const char *text, size_t used, const 
         strbuf_adds(b, "\n");
     } else {
         strbuf_adds(b, "\n");
-        add_wrapped(b, text, HINT_INDENT, look);
+        draw_wrapped(b, text, HINT_INDENT, look);
     }
 }
 
 static void add_failure(struct strbuf *b, const json_t *failure, const struct look *look) {
     if (json_str(failure, "detail", NULL))
-        add_wrapped(b, json_str(failure, "detail", ""), HINT_INDENT, look);
+        draw_wrapped(b, json_str(failure, "detail", ""), HINT_INDENT, look);
     if (json_str(failure, "hint", NULL)) {
         painted(b, look, bold, "    What to do:");
         strbuf_adds(b, "\n");
-        add_wrapped(b, json_str(failure, "hint", ""), HINT_INDENT, look);
+        draw_wrapped(b, json_str(failure, "hint", ""), HINT_INDENT, look);
     }
 }
 
@@ -218,20 +216,16 @@ static void add_undone(struct strbuf *b, const json_t *d, const struct look *loo
     const json_t *from = json_object_get(d, "from");
     char *text = NULL;
 
-    if (json_str(d, "rolled_back_by", NULL)) {
-        text = xasprintf("Rolled back by %s.", json_str(d, "rolled_back_by", ""));
-    } else if (json_is_object(from) &&
-               (strcmp(state, "failed") == 0 || strcmp(state, "aborted") == 0)) {
-        text = serves_text(d, from, "the version before");
-    }
+    if (json_is_object(from) && (strcmp(state, "failed") == 0 || strcmp(state, "aborted") == 0))
+        text = draw_serves(d, from, "the version before");
     if (text)
-        add_wrapped(b, text, HINT_INDENT, look);
+        draw_wrapped(b, text, HINT_INDENT, look);
     free(text);
 }
 
 void draw_confirmed(struct strbuf *b, const json_t *d) {
     const json_t *from = json_object_get(d, "from");
-    char *text = json_is_object(from) ? serves_text(d, from, "the version before") : NULL;
+    char *text = json_is_object(from) ? draw_serves(d, from, "the version before") : NULL;
 
     strbuf_addf(b, "confirmed: %s; the rest is being undone\n",
                 text ? text : "nothing of it serves");
@@ -245,8 +239,10 @@ void draw_outcome(struct strbuf *b, const json_t *d, const struct look *look) {
 
     strbuf_adds(b, look->utf8 ? good ? "✓ " : "✗ " : "");
     add_state(b, d, good ? green : red, look);
-    if (good)
-        text = serves_text(d, json_object_get(d, "to"), json_str(d, "version", "?"));
+    if (good && json_str(d, "rolled_back_by", NULL))
+        text = xstrdup("it served until it was rolled back");
+    else if (good)
+        text = draw_serves(d, json_object_get(d, "to"), json_str(d, "version", "?"));
     else if (json_str(failure, "code", NULL))
         text = xstrdup(json_str(failure, "code", NULL));
     if (text)
@@ -258,6 +254,14 @@ void draw_outcome(struct strbuf *b, const json_t *d, const struct look *look) {
         add_failure(b, failure, look);
         add_undone(b, d, look);
     }
+    draw_next(b, d, look);
+}
+
+/* What a paused deployment waits for; NULL for others. */
+static const char *why_waits(const json_t *d) {
+    if (strcmp(json_str(d, "state", ""), "paused") != 0)
+        return NULL;
+    return waits_for_promote(d) ? "it waits to be promoted" : "it waits to be resumed";
 }
 
 /* The steps to leave out at the top so that the rest fits: what has happened scrolls away first. */
@@ -293,7 +297,11 @@ void draw_deployment(struct strbuf *b, const json_t *d, const struct look *look)
         draw_outcome(b, d, look);
     } else {
         add_state(b, d, strcmp(state, "running") == 0 ? cyan : yellow, look);
-        strbuf_adds(b, "\n");
+        if (why_waits(d))
+            add_sentence(b, why_waits(d), STATE_COLUMNS, look);
+        else
+            strbuf_adds(b, "\n");
+        draw_next(b, d, look);
     }
 }
 
@@ -362,7 +370,11 @@ void draw_changes(struct strbuf *b, const json_t *before, const json_t *now) {
         draw_outcome(b, now, &plain);
     } else {
         text_add_clean(b, state);
-        strbuf_adds(b, "\n");
+        if (why_waits(now))
+            add_sentence(b, why_waits(now), STATE_COLUMNS, &plain);
+        else
+            strbuf_adds(b, "\n");
+        draw_next(b, now, &plain);
     }
 }
 

@@ -24,6 +24,23 @@ void draw_changes(struct strbuf *b, const json_t *before, const json_t *now);
 /* Appends how a deployment that is over ended, in sentences: what serves, or the reason and the
  * hint. */
 void draw_outcome(struct strbuf *b, const json_t *deployment, const struct look *look);
+/* Appends what a person may do now with a deployment that is paused or stuck, or where it goes on
+ * when it was rolled back: a command a line.  Nothing for others. */
+void draw_next(struct strbuf *b, const json_t *deployment, const struct look *look);
+/* Whether a paused deployment waits to be promoted, and not to be resumed. */
+bool waits_for_promote(const json_t *deployment);
+/* Appends the rollback that took a deployment over: by whom, why, how it stands. */
+void draw_taken_over(struct strbuf *b, const json_t *rollback, const struct look *look);
+/* Appends what a confirmed rollback (or traffic) says, `waited_us` after it was asked for; and how
+ * to go on, unless it is `followed`. */
+void draw_moved(struct strbuf *b, const json_t *deployment, int64_t waited_us, bool followed,
+                const struct look *look);
+/* Appends `text` in lines of at most the terminal's width, each after `indent` spaces. */
+void draw_wrapped(struct strbuf *b, const char *text, size_t indent, const struct look *look);
+/* "v1.2.3 (green) serves inopnc/production"; `version` where the side names none.  Yours. */
+char *draw_serves(const json_t *deployment, const json_t *side, const char *version);
+/* Appends "ann", who asked for it. */
+void draw_asked_by(struct strbuf *b, const json_t *deployment);
 /* Appends what a confirmed abort says while the rest of the deployment is still being undone. */
 void draw_confirmed(struct strbuf *b, const json_t *deployment);
 /* Appends one record as a line. */

@@ -34,15 +34,36 @@ static void next_busy(const json_t *problem) {
     fputc('\n', stderr);
 }
 
+/* What serves, as the server sees it, and the one that goes on. */
+static void next_unconfirmed(const json_t *problem) {
+    const json_t *active = json_at(problem, "seen", "active", NULL);
+    const char *id = problem_deployment(problem);
+    bool stuck = strcmp(json_str(problem, "state", ""), "stuck") == 0;
+
+    if (json_str(active, "version", NULL)) {
+        fputs("  seen serving:  ", stderr);
+        text_print_clean(stderr, json_str(active, "version", "?"));
+        fputs(" (", stderr);
+        text_print_clean(stderr, json_str(active, "color", "?"));
+        fputs(")\n", stderr);
+    }
+    if (id) {
+        fputs(stuck ? "  what to do:    sluice status " : "  watch it:      sluice watch ", stderr);
+        text_print_clean(stderr, id);
+        fputc('\n', stderr);
+    }
+    if (!stuck)
+        fputs("  the work goes on; repeating the command is safe\n", stderr);
+}
+
 static void next_wrong_state(const json_t *problem) {
     const json_t *allowed = json_object_get(problem, "allowed"), *verb;
     size_t i;
 
-    if (json_str(problem, "state", NULL)) {
+    if (json_str(problem, "state", NULL) && json_array_size(allowed)) {
         fputs("  it is ", stderr);
         text_print_clean(stderr, json_str(problem, "state", ""));
-        if (json_array_size(allowed))
-            fputs("; possible now:", stderr);
+        fputs("; possible now:", stderr);
         json_array_foreach(allowed, i, verb) {
             fputs(i ? ", " : " ", stderr);
             text_print_clean(stderr, json_string_value(verb) ? json_string_value(verb) : "?");
@@ -93,7 +114,8 @@ static const struct advice {
     {"database-unavailable", "the server goes on by itself when its database is back", NULL},
     {"idempotency-mismatch", "this idempotency key was used for another request: choose a new one",
      NULL},
-    {"not-confirmed", "the work goes on; repeating the command is safe", NULL},
+    {"not-confirmed", NULL, next_unconfirmed},
+    {"no-capacity", "traffic moves only to as many ready pods as serve now", NULL},
 };
 
 static void advise(const json_t *problem) {

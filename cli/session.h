@@ -21,16 +21,16 @@ void session_done(struct session *s);
 
 /* A call of the API. */
 struct api_call {
-    const char *method;       /* NULL: GET */
-    const char *path;         /* from api_path() */
-    const json_t *json;       /* body; NULL: `text` */
-    const char *text;         /* body as it is, or NULL */
-    const char *content_type; /* of `text` */
-    const char *accept;       /* NULL: application/json */
-    const char *if_match;     /* NULL: none */
-    const char
-        *idempotency_key; /* NULL: none; with one, a call whose fate is unknown is repeated */
-    int timeout_ms;       /* 0: 30 s */
+    const char *method;          /* NULL: GET */
+    const char *path;            /* from api_path() */
+    const json_t *json;          /* body; NULL: `text` */
+    const char *text;            /* body as it is, or NULL */
+    const char *content_type;    /* of `text` */
+    const char *accept;          /* NULL: application/json */
+    const char *if_match;        /* NULL: none */
+    const char *idempotency_key; /* NULL: none; with one, the call may be repeated */
+    bool repeatable; /* as every read: made again when its fate is unknown or the server busy */
+    int timeout_ms;  /* 0: 30 s */
 };
 struct api_answer {
     bool answered;

@@ -145,6 +145,16 @@ char *text_clock(int64_t us, char text[DURATION_TEXT]) {
     return text;
 }
 
+char *text_date(int64_t us, char text[DURATION_TEXT]) {
+    time_t seconds = (time_t)(us / US_PER_S);
+    struct tm tm;
+
+    if (us == 0 || !localtime_r(&seconds, &tm) ||
+        strftime(text, DURATION_TEXT, "%Y-%m-%d %H:%M:%S", &tm) == 0)
+        text[0] = '\0';
+    return text;
+}
+
 int64_t text_time(const char *rfc3339) {
     int64_t us;
 

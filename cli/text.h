@@ -23,6 +23,8 @@ bool text_is_utf8(void);
 char *text_duration(int64_t us, char text[DURATION_TEXT]);
 /* Local time of day "12:00:01"; "--:--:--" for 0.  Returns `text`. */
 char *text_clock(int64_t us, char text[DURATION_TEXT]);
+/* Local "2026-11-24 12:00:01"; "" for 0.  Returns `text`. */
+char *text_date(int64_t us, char text[DURATION_TEXT]);
 /* Of an RFC 3339 text (NULL or unreadable: 0). */
 int64_t text_time(const char *rfc3339);
 

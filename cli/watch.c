@@ -97,11 +97,29 @@ static bool watch_is_over(const struct watch *w) {
     return w->deployment && state_is_over(json_str(w->deployment, "state", ""));
 }
 
+/* By whom and why it was taken over. */
+static void watch_taken_over(const struct watch *w) {
+    _cleanup_free_ char *path =
+        api_path("/deployments/%s", json_str(w->deployment, "rolled_back_by", ""));
+    _cleanup_(api_answer_done) struct api_answer answer = {0};
+    _cleanup_(strbuf_done) struct strbuf b = STRBUF(DRAW_MOST);
+    struct look look = screen_look();
+
+    if (api_try(w->session, &(struct api_call){.path = path, .timeout_ms = 5000}, &answer) !=
+        EXIT_DONE)
+        return; /* which one it was is told already */
+    draw_taken_over(&b, answer.json, &look);
+    fputs(b.data, stdout);
+}
+
 static ExitCode watch_outcome(const struct watch *w) {
     bool good = strcmp(json_str(w->deployment, "state", ""), "succeeded") == 0;
 
     if (w->output == WATCH_LAST)
         print_json(w->deployment);
+    if (w->output == WATCH_PEOPLE &&
+        strcmp(json_str(w->deployment, "state", ""), "rolled_back") == 0)
+        watch_taken_over(w);
     return good ? EXIT_DONE : EXIT_UNDONE;
 }
 
@@ -137,11 +155,13 @@ static ExitCode watch_listen(struct watch *w, int timeout_ms) {
 }
 
 static void say_it_goes_on(const struct watch *w, const char *why) {
-    fprintf(stderr,
-            "\n%s: the deployment goes on.\n"
-            "  watch it:      sluice watch %s\n"
-            "  take it back:  sluice abort %s\n",
-            why, w->id, w->id);
+    const char *kind = json_str(w->deployment, "kind", "deploy");
+    bool rollback = strcmp(kind, "rollback") == 0;
+
+    fprintf(stderr, "\n%s: the %s goes on.\n  watch it:      sluice watch %s\n", why,
+            rollback ? "rollback" : "deployment", w->id);
+    if (!rollback)
+        fprintf(stderr, "  take it back:  sluice abort %s\n", w->id);
 }
 
 /* After its end the stream still brings the last records. */

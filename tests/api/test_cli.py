@@ -16,6 +16,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ID = "019ab1c2-0000-7000-8000-000000000001"
+OTHER = "019ab1c2-0000-7000-8000-000000000002"
 
 
 def program():
@@ -37,12 +38,13 @@ def step(name, state="pending", started=None, ended=None, detail=None):
             "started_at": started and at(started), "ended_at": ended and at(ended), "detail": detail}
 
 
-def deployment(state="running", steps=(), failure=None, ended=None):
+def deployment(state="running", steps=(), failure=None, ended=None, **more):
     return {"id": ID, "app": "inopnc", "environment": "production", "version": "v1.2.3", "strategy": "blue-green",
             "kind": "deploy", "state": state, "reason": None, "created_at": at(1), "started_at": at(1),
             "ended_at": ended and at(ended), "from": {"color": "blue", "version": "v1.2.2", "image": "i:v1.2.2"},
             "to": {"color": "green", "version": "v1.2.3", "image": "i:v1.2.3"}, "current_step": "apply",
-            "steps": list(steps), "failure": failure, "acceptance": "not-required", "links": {}}
+            "steps": list(steps), "failure": failure, "acceptance": "not-required", "links": {},
+            "requested_by": {"kind": "user", "subject": "ann", "issuer": "sluice"}, **more}
 
 
 RUNNING = deployment(steps=[step("resolve", "done", 1, 1.1), step("apply", "running", 1.1)])
@@ -191,6 +193,21 @@ def expect(result, code, out="", err=""):
     (["events", "inopnc"], "APP ENV"),
     (["audit", "verify", "/does/not/exist"], "No such file"),
     (["status", "--url", "ftp://x"], "http://"),
+    (["rolback", "inopnc", "production"], "did you mean 'rollback'?"),
+    (["pormote", ID], "did you mean 'promote'?"),
+    (["resolv", ID], "did you mean 'resolve'?"),
+    (["traffik", "a", "b", "blue"], "did you mean 'traffic'?"),
+    (["rollback", "inopnc"], "APP ENV, or the id of a deployment"),
+    (["rollback", "inopnc", "production"], "--reason"),
+    (["rollback", ID, "--to", "v1"], "--to belongs to"),
+    (["resolve", ID, "--reason", "x"], "--as failed or --as succeeded"),
+    (["resolve", ID, "--as", "failed"], "--reason"),
+    (["resolve", ID, "--as", "fail", "--reason", "x"], "failed|succeeded, not 'fail'; did you mean failed?"),
+    (["traffic", "inopnc", "production", "blue"], "--reason"),
+    (["traffic", "inopnc", "production"], "traffic wants APP ENV COLOR"),
+    (["deploy", "a", "b", "c", "--promote", "manuel"], "did you mean manual?"),
+    (["history", "inopnc", "--limit", "0"], "from 1 to 200"),
+    (["history", "inopnc", "--limit", "ten"], "from 1 to 200"),
 ])
 def test_usage_is_2_with_a_hint(words, hint):
     assert hint in expect(run("http://127.0.0.1:1", *words), 2).stderr
@@ -199,7 +216,8 @@ def test_usage_is_2_with_a_hint(words, hint):
 def test_help_lists_every_command_and_needs_no_server():
     out = expect(run("http://127.0.0.1:1", "--help"), 0).stdout
     for words in ["app create", "cluster create", "env create", "release create", "deploy", "status", "watch", "abort",
-                  "events", "audit verify"]:
+                  "rollback", "traffic", "promote", "pause", "resume", "retry", "cancel", "resolve", "history", "events",
+                  "audit verify"]:
         assert words in out
         assert "--json" in expect(run("http://127.0.0.1:1", *words.split(), "--help"), 0).stdout
     assert "env manifests" in expect(run("http://127.0.0.1:1", "env", "--help"), 0).stdout
@@ -356,7 +374,9 @@ def test_deploy_says_how_to_go_on(api):
     sent = api.requests[0]
     assert json.loads(sent["body"]) == {"app": "inopnc", "environment": "production", "version": "v1.2.3",
                                         "reason": "release day"}
-    assert "Idempotency-Key" not in sent["headers"]
+    assert re.fullmatch(r"[0-9a-f-]{36}", sent["headers"]["Idempotency-Key"])
+    run(api.url, "deploy", "inopnc", "production", "v1.2.3")
+    assert api.requests[1]["headers"]["Idempotency-Key"] != sent["headers"]["Idempotency-Key"]
 
 
 def test_deploy_survives_a_lost_answer_without_a_second_deployment(api):
@@ -366,12 +386,66 @@ def test_deploy_survives_a_lost_answer_without_a_second_deployment(api):
     assert [r["headers"]["Idempotency-Key"] for r in sent] == ["build-7"] * 3
 
 
-def test_a_write_without_a_key_is_sent_once(api):
-    api.on("POST", f"/deployments/{ID}/abort", ("cut", ""))
+def test_a_key_of_its_own_makes_a_deployment_of_unknown_fate_safe_to_repeat(api):
+    api.on("POST", "/deployments", ("cut", ""), ("cut", ""), (202, RUNNING))
+    expect(run(api.url, "deploy", "inopnc", "production", "v1.2.3"), 0, out=ID)
+    assert len({r["headers"]["Idempotency-Key"] for r in api.requests}) == 1 and len(api.requests) == 3
     api.on("POST", "/deployments", ("cut", ""))
-    expect(run(api.url, "abort", ID), 4, err="may have been carried out")
-    expect(run(api.url, "deploy", "inopnc", "production", "v1.2.3"), 4, err="may have been carried out")
-    assert len(api.requests) == 2
+    err = expect(run(api.url, "deploy", "inopnc", "production", "v1.2.3"), 4, err="may have been carried out").stderr
+    assert f"--idempotency-key {api.requests[-1]['headers']['Idempotency-Key']}" in err
+
+
+def test_a_verb_of_unknown_fate_is_sent_once(api):
+    for verb in ("abort", "promote", "pause", "resume", "retry", "cancel"):
+        api.on("POST", f"/deployments/{ID}/{verb}", ("cut", ""))
+        expect(run(api.url, verb, ID), 4, err="may have been carried out")
+        assert len(api.of("POST", f"/deployments/{ID}/{verb}")) == 1
+
+
+PLAN = {"steps": [{"name": "resolve", "title": "Find out what serves"}, {"name": "apply", "title": "Apply it"}], "gates": [],
+        "changes": [{"verb": "apply", "kind": "Deployment", "name": "inopnc-green",
+                     "before": {"kind": "Deployment", "apiVersion": "apps/v1", "status": {"replicas": 3},
+                                "metadata": {"name": "inopnc-green", "uid": "u1", "resourceVersion": "7", "labels": {"app": "inopnc"}},
+                                "spec": {"replicas": 0, "paused": False, "revisionHistoryLimit": 10,
+                                         "template": {"spec": {"containers": [{"name": "app", "image": "i:v1.2.2",
+                                                                               "env": [{"name": "PORT", "value": "3000"}]}]}}}},
+                     "after": {"apiVersion": "apps/v1", "kind": "Deployment",
+                               "metadata": {"name": "inopnc-green", "labels": {"app": "inopnc"}},
+                               "spec": {"replicas": 3, "paused": False, "revisionHistoryLimit": 10,
+                                        "template": {"spec": {"containers": [{"image": "i:v1.2.3", "name": "app",
+                                                                              "env": [{"name": "PORT", "value": "3000"}]}]}}}}},
+                    {"verb": "create", "kind": "ConfigMap", "name": "evil\u001b[2J", "before": None,
+                     "after": {"kind": "ConfigMap", "data": {"a": "one\ntwo\u001b[2J\n"}}},
+                    {"verb": "patch", "kind": "Service", "name": "inopnc-prod", "before": {"kind": "Service"},
+                     "after": {"kind": "Service"}}]}
+
+
+def test_dry_run_is_a_unified_diff(api):
+    api.on("POST", "/deployments", (200, PLAN))
+    out = expect(run(api.url, "deploy", "inopnc", "production", "v1.2.3", "--dry-run"), 0).stdout
+    assert json.loads(api.requests[0]["body"])["dry_run"] is True and "Idempotency-Key" not in api.requests[0]["headers"]
+    lines = out.splitlines()
+    for line in ("  resolve               Find out what serves", "apply Deployment inopnc-green",
+                 "--- Deployment inopnc-green as it is", "+++ Deployment inopnc-green as it would be", "-  replicas: 0",
+                 "+  replicas: 3", "-        image: i:v1.2.2", "+        image: i:v1.2.3", '           value: "3000"',
+                 "--- ConfigMap evil [2J (none)", "+  a: |", "+    one", "+    two [2J", "  no difference",
+                 "Nothing was changed: this was a dry run."):
+        assert line in lines, (line, out)
+    assert "status" not in out and "resourceVersion" not in out and "uid" not in out and "\x1b" not in out
+    assert json.loads(expect(run(api.url, "deploy", "inopnc", "production", "v1.2.3", "--dry-run", "--json"), 0).stdout) == PLAN
+    expect(run(api.url, "deploy", "inopnc", "production", "v1.2.3", "--dry-run", "--wait"), 2, err="--dry-run")
+
+
+def test_dry_run_says_where_in_the_object(api):
+    was = {"kind": "Deployment", "spec": {"a1": 1, "a2": 2, "a3": 3, "a4": 4, "template": {"spec": {"containers": [
+        {"name": "app", "args": ["a", "b", "c", "d", "e"], "b1": 1, "b2": 2, "b3": 3, "image": "i:1"}]}}}}
+    now = json.loads(json.dumps(was).replace("i:1", "i:2"))
+    api.on("POST", "/deployments", (200, {"steps": [], "gates": [{"gate": "freeze", "open": False, "why": "release week"}],
+                                          "changes": [{"verb": "apply", "kind": "Deployment", "name": "d", "before": was,
+                                                       "after": now}]}))
+    out = expect(run(api.url, "deploy", "inopnc", "production", "v1.2.3", "--dry-run"), 0).stdout
+    assert "@@ spec.template.spec.containers @@" in out.splitlines(), out
+    assert "freeze is blocked: release week" in out
 
 
 def test_busy_names_the_active_one(api):
@@ -395,8 +469,9 @@ def waiting(api, end, *parts):
                  "the image does not exist", "What to do:", "push ghcr.io/your-org",
                  "v1.2.2 (blue) serves inopnc/production"]),
     (deployment("aborted", failure={"code": "aborted", "detail": "by ann"}, ended=3), 1, ["aborted", "by ann"]),
-    (deployment("rolled_back", ended=3), 1, ["rolled_back"]),
-    (deployment("stuck", failure={"code": "history-lost", "detail": "d", "hint": "h"}), 1, ["stuck"]),
+    (deployment("rolled_back", ended=3, rolled_back_by=OTHER), 1, ["rolled_back", f"sluice watch {OTHER}"]),
+    (deployment("stuck", failure={"code": "history-lost", "detail": "d", "hint": "h"}), 1,
+     ["stuck", "What to do:", f"sluice retry {ID}", f"sluice resolve {ID} --as failed", f"sluice abort {ID}"]),
 ])
 def test_wait_in_a_pipe_is_plain_lines(api, end, code, texts):
     waiting(api, end)
@@ -464,6 +539,160 @@ def test_abort_says_what_serves(api):
     expect(run(api.url, "abort", ID), 3, err="it is succeeded; possible now: rollback")
     api.on("POST", f"/deployments/{ID}/abort", problem(504, "not-confirmed", "Not confirmed yet"))
     expect(run(api.url, "abort", ID), 5, err="the work goes on")
+
+
+# --- the other verbs -----------------------------------------------------------------------------------------------
+
+PAUSED = deployment("paused", [step("apply", "done", 1, 2), step("promote", "waiting", 2, None, "waits for a person")])
+STOPPED = deployment("paused", [step("apply", "done", 1, 2), step("promote", "pending")])
+ROLLBACK_STEPS = [step("prepare", "done", 1.01, 1.02), step("switch-traffic", "done", 1.02, 1.03)]
+
+AT_ONCE = [step("prepare", "done", 1, 1.001), step("switch-traffic", "done", 1.001, 1.001)] # the fake server is fast
+
+
+def rollback(state="running", steps=ROLLBACK_STEPS, **more):
+    return deployment(state, steps, **{
+        "id": OTHER, "kind": "rollback", "version": "v1.2.2", "rollback_of": ID, "reason": "errors in checkout",
+        "from": {"color": "green", "version": "v1.2.3", "image": "i"}, "to": {"color": "blue", "version": "v1.2.2", "image": "i"},
+        **more})
+
+
+@pytest.mark.parametrize("words, body, answer, out", [
+    (["promote", ID, "--reason", "looks good"], {"reason": "looks good"}, RUNNING, "v1.2.3 is promoted; it is running"),
+    (["pause", ID], {}, RUNNING, "stops before its next step"),
+    (["resume", ID], {}, RUNNING, f"sluice watch {ID}"),
+    (["retry", ID], {}, deployment("undoing"), "tries again; it is undoing"),
+    (["cancel", ID], {}, deployment("canceled"), "will not begin; it is canceled"),
+    (["resolve", ID, "--as", "failed", "--reason", "looked"], {"as": "failed", "reason": "looked"}, FAILED, "is resolved; it is failed"),
+])
+def test_verbs(api, words, body, answer, out):
+    api.on("POST", f"/deployments/{ID}/{words[0]}", answer)
+    expect(run(api.url, *words), 0, out=out)
+    assert json.loads(api.requests[0]["body"]) == body
+    assert json.loads(expect(run(api.url, *words, "--json"), 0).stdout)["id"] == ID
+    api.on("POST", f"/deployments/{ID}/{words[0]}", problem(409, "wrong-state", "Not possible in this state", state="running",
+                                                            allowed=["pause", "abort"]))
+    expect(run(api.url, *words), 3, err="it is running; possible now: pause, abort")
+    assert json.loads(expect(run(api.url, *words, "--json"), 3).stdout)["code"] == "wrong-state"
+
+
+def test_promote_and_wait(api):
+    waiting(api, SUCCEEDED)
+    api.on("POST", f"/deployments/{ID}/promote", RUNNING)
+    expect(run(api.url, "promote", ID, "--wait"), 0, out="v1.2.3 (green) serves")
+
+
+def test_waiting_for_a_person_says_for_what_and_how(api):
+    for stands, wait, command in [(PAUSED, "it waits to be promoted", "promote"), (STOPPED, "it waits to be resumed", "resume")]:
+        api.on("GET", f"/deployments/{ID}", stands)
+        api.streams = [(200, [("1", record(1, "x")), lambda: api.hung.wait(20)])]
+        out = expect(run(api.url, "watch", ID, "--timeout", "1s"), 5).stdout
+        assert wait in out and f"  sluice {command} {ID} " in out and f"  sluice abort {ID} " in out
+        assert out.count(wait) == 1
+        assert wait in expect(run(api.url, "status", ID), 0).stdout
+
+
+def test_manual_promotion_is_asked_for(api):
+    api.on("POST", "/deployments", (202, RUNNING))
+    expect(run(api.url, "deploy", "inopnc", "production", "v1.2.3", "--promote", "manual"), 0)
+    assert json.loads(api.requests[0]["body"])["params"] == {"promote": "manual"}
+
+
+def test_taken_over_says_by_whom_and_why(api):
+    api.on("GET", f"/deployments/{ID}", deployment("rolled_back", ended=3, rolled_back_by=OTHER))
+    api.on("GET", f"/deployments/{OTHER}", rollback())
+    out = expect(run(api.url, "watch", ID), 1).stdout
+    assert "Rolled back to v1.2.2 by ann: errors in checkout; the rollback is running" in out and f"sluice watch {OTHER}" in out
+    api.on("GET", f"/deployments/{ID}", deployment("succeeded", ended=3, rolled_back_by=OTHER))
+    assert "until it was rolled back" in expect(run(api.url, "status", ID), 0).stdout
+
+
+def test_a_stuck_rollback_is_not_aborted(api):
+    api.on("GET", f"/deployments/{OTHER}", rollback("stuck", failure={"code": "third-party-change", "detail": "d", "hint": "h"}))
+    out = expect(run(api.url, "watch", OTHER), 1).stdout
+    assert f"sluice retry {OTHER}" in out and "sluice abort" not in out
+
+
+def test_rollback_of_an_environment(api):
+    path = "/apps/inopnc/environments/production/rollback"
+    api.on("POST", path, rollback(steps=AT_ONCE))
+    out = expect(run(api.url, "rollback", "inopnc", "production", "--reason", "errors in checkout"), 0).stdout
+    assert re.search(r"^confirmed at \d\d:\d\d:\d\d, after \d+ ms: v1.2.2 \(blue\) serves inopnc/production, not v1.2.3 \(green\)$",
+                     out, re.M), out
+    assert f"sluice watch {OTHER}" in out
+    assert json.loads(api.requests[0]["body"]) == {"reason": "errors in checkout"}
+    run(api.url, "rollback", "inopnc", "production", "--to", "v1.2.0", "--reason", "x")
+    assert json.loads(api.requests[1]["body"]) == {"reason": "x", "to": "v1.2.0"}
+    assert json.loads(run(api.url, "rollback", "inopnc", "production", "--reason", "x", "--json").stdout)["id"] == OTHER
+
+
+def test_a_second_rollback_says_that_there_is_nothing_to_do(api):
+    api.on("POST", "/apps/inopnc/environments/production/rollback",
+           rollback("succeeded", [step("prepare", "done", 1, 20), step("switch-traffic", "done", 20, 20.1)], ended=21))
+    out = expect(run(api.url, "rollback", "inopnc", "production", "--reason", "x"), 0).stdout
+    assert "nothing to do: v1.2.2 (blue) serves inopnc/production since 12:00:01" in out
+    assert "by ann: errors in checkout" in out and OTHER in out
+
+
+def test_rollback_of_a_deployment_and_wait(api):
+    api.on("POST", f"/deployments/{ID}/rollback", rollback(steps=AT_ONCE))
+    api.on("GET", f"/deployments/{OTHER}", rollback("succeeded", ended=1.05))
+    out = expect(run(api.url, "rollback", ID, "--wait"), 0).stdout
+    assert "confirmed at" in out and "step switch-traffic done 10 ms" in out and "succeeded after" in out and ", rollback  " in out
+    assert json.loads(api.requests[0]["body"]) == {}
+    document = json.loads(expect(run(api.url, "rollback", ID, "--wait", "--json"), 0).stdout)
+    assert (document["id"], document["state"]) == (OTHER, "succeeded")
+
+
+def test_rollback_that_is_not_confirmed_yet(api):
+    path = "/apps/inopnc/environments/production/rollback"
+    api.on("POST", path, problem(504, "not-confirmed", "Not confirmed yet", state="running", deployment=rollback(),
+                                 seen={"active": {"version": "v1.2.3", "color": "green"}}))
+    words = ["rollback", "inopnc", "production", "--reason", "x"]
+    err = expect(run(api.url, *words), 5, err="the work goes on").stderr
+    assert "seen serving:  v1.2.3 (green)" in err and f"sluice watch {OTHER}" in err
+    api.on("GET", f"/deployments/{OTHER}", rollback("succeeded", ended=9))
+    expect(run(api.url, *words, "--wait"), 0, out="v1.2.2 (blue) serves", err="Not confirmed yet")
+    assert json.loads(expect(run(api.url, *words, "--wait", "--json"), 0).stdout)["state"] == "succeeded"
+    api.on("POST", path, problem(504, "not-confirmed", "Not confirmed yet", state="stuck", deployment=rollback("stuck")))
+    err = expect(run(api.url, *words), 1).stderr
+    assert f"sluice status {OTHER}" in err and "goes on" not in err
+    api.on("POST", f"/deployments/{ID}/abort", problem(504, "not-confirmed", "Not confirmed yet", state="stuck"))
+    expect(run(api.url, "abort", ID), 1)
+
+
+def test_rollback_of_an_environment_survives_a_lost_answer(api):
+    """Asked for again, the server answers with the one that is there."""
+    path = "/apps/inopnc/environments/production/rollback"
+    api.on("POST", path, ("cut", ""), problem(503, "overloaded", "Busy"), rollback(steps=AT_ONCE))
+    expect(run(api.url, "rollback", "inopnc", "production", "--reason", "x"), 0, out="confirmed")
+    assert len(api.requests) == 3
+
+
+def test_traffic(api):
+    path = "/apps/inopnc/environments/production/traffic"
+    api.on("POST", path, deployment(kind="traffic", id=OTHER))
+    expect(run(api.url, "traffic", "inopnc", "production", "green", "--reason", "by hand"), 0,
+           out="v1.2.3 (green) serves inopnc/production, not v1.2.2 (blue)")
+    assert json.loads(api.requests[0]["body"]) == {"color": "green", "reason": "by hand"}
+    api.on("POST", path, problem(409, "no-capacity", "Too few pods"))
+    expect(run(api.url, "traffic", "inopnc", "production", "green", "--reason", "x"), 3, err="ready pods")
+
+
+def test_history(api):
+    api.on("GET", "/deployments", {"items": [rollback("succeeded", ended=1.5), deployment("succeeded", ended=15, rolled_back_by=OTHER),
+                                             RUNNING], "next_cursor": "more"})
+    out = expect(run(api.url, "history", "inopnc", "production"), 0).stdout.splitlines()
+    assert api.requests[0]["path"] == "/api/v1/deployments?app=inopnc&environment=production&limit=20"
+    assert re.match(r"WHEN +VERSION +KIND +STATE +TOOK +BY +DEPLOYMENT +ROLLED BACK BY +REASON$", out[0])
+    assert re.match(rf"2026-11-24 12:00:01 +v1.2.2 +rollback +succeeded +0.5 s +ann +{OTHER} +- +errors in checkout$", out[1])
+    assert re.match(rf"2026-11-24 12:00:01 +v1.2.3 +deploy +succeeded +14.0 s +ann +{ID} +{OTHER} +-$", out[2])
+    assert re.search(r" running .* \+ +ann", out[3])
+    run(api.url, "history", "inopnc", "--limit", "7")
+    assert api.requests[1]["path"] == "/api/v1/deployments?app=inopnc&limit=7"
+    assert len(json.loads(run(api.url, "history", "inopnc", "--json").stdout)) == 3
+    api.on("GET", "/deployments", {"items": [], "next_cursor": None})
+    expect(run(api.url, "history", "inopnc"), 0, err="none")
 
 
 def test_interrupt_says_that_it_goes_on(api):
@@ -544,6 +773,25 @@ def test_terminal_draws_in_place_and_fits(api, columns):
     assert any("image-pull" in line for line in shown) and any("What to do:" in line for line in shown)
     assert all(len(line) < columns for line in shown), shown
     assert "\x1b[31m" in text
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_what_waits_for_a_person_fits_too(api, columns):
+    api.on("GET", f"/deployments/{ID}", PAUSED)
+    api.streams.append((200, [("1", record(1, "x")), lambda: api.hung.wait(20)]))
+    text, code = on_terminal(api.url, "watch", ID, "--timeout", "1s", columns=columns)
+    assert code == 5
+    shown = final_screen(text.split("The time to wait")[0])
+    assert sum("waits to be promoted" in line for line in shown) == 1, shown
+    assert sum(f"sluice promote" in line for line in shown) == 1 and all(len(line) < columns for line in shown), shown
+
+
+def test_dry_run_is_coloured_on_a_terminal(api):
+    api.on("POST", "/deployments", (200, PLAN))
+    text, code = on_terminal(api.url, "deploy", "inopnc", "production", "v1.2.3", "--dry-run")
+    assert code == 0 and "\x1b[31m-  replicas: 0\x1b[0m" in text and "\x1b[32m+  replicas: 3\x1b[0m" in text
+    text, _ = on_terminal(api.url, "deploy", "inopnc", "production", "v1.2.3", "--dry-run", NO_COLOR="1")
+    assert "\x1b[3" not in text
 
 
 def test_no_color_is_honoured(api):

@@ -1,0 +1,166 @@
+/* cli/next.c: what became of a deployment that a person moved, and which commands go on from
+ * there. */
+#include "base/clock.h"
+#include "cli/draw.h"
+#include "cli/text.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { INDENT = 2, DETAIL_INDENT = 4, COMMAND_COLUMN = 52 };
+
+static bool is(const json_t *d, const char *key, const char *value) {
+    return strcmp(json_str(d, key, ""), value) == 0;
+}
+
+bool waits_for_promote(const json_t *d) {
+    const json_t *step;
+    size_t i;
+
+    json_array_foreach(json_object_get(d, "steps"), i, step) {
+        if (is(step, "name", "promote"))
+            return is(step, "state", "waiting") || is(step, "state", "running");
+    }
+    return false;
+}
+
+/* "  sluice retry ID  # what it does", in lines that may be pasted; without the words where they do
+ * not fit. */
+static void add_way(struct strbuf *b, const char *verb, const char *id, const char *after,
+                    const char *what, const struct look *look) {
+    char *command = xasprintf("sluice %s %s%s", verb, id, after);
+    size_t width = text_width(command), column = width > COMMAND_COLUMN ? width : COMMAND_COLUMN;
+
+    if (INDENT + column + 4 + text_width(what) < look->width) {
+        strbuf_addf(b, "%*s", INDENT, "");
+        text_add_clean(b, command);
+        strbuf_addf(b, "%*s# %s\n", (int)(column - width + 2), "", what);
+    } else {
+        draw_wrapped(b, command, INDENT, look);
+    }
+    free(command);
+}
+
+void draw_next(struct strbuf *b, const json_t *d, const struct look *look) {
+    const char *id = json_str(d, "id", "?"), *by = json_str(d, "rolled_back_by", NULL);
+    /* a rollback is what takes things back: nothing takes it back */
+    bool abortable = !is(d, "kind", "rollback");
+
+    if (is(d, "state", "paused")) {
+        if (waits_for_promote(d))
+            add_way(b, "promote", id, "", "let it serve", look);
+        else
+            add_way(b, "resume", id, "", "go on", look);
+    } else if (is(d, "state", "stuck")) {
+        add_way(b, "retry", id, "", "try again what was refused", look);
+        add_way(b, "resolve", id, " --as failed --reason …",
+                "or succeeded: say how it ended; writes nothing to the cluster", look);
+    } else if (by) {
+        add_way(b, "watch", by, "", "the rollback that took it over", look);
+    }
+    if (abortable && (is(d, "state", "paused") || is(d, "state", "stuck")))
+        add_way(b, "abort", id, "", "take it back", look);
+}
+
+void draw_asked_by(struct strbuf *b, const json_t *d) {
+    const json_t *actor = json_object_get(d, "requested_by");
+
+    text_add_clean(b, json_str(actor, "subject", "somebody"));
+}
+
+static void add_reason(struct strbuf *b, const json_t *d) {
+    if (json_str(d, "reason", NULL)) {
+        strbuf_adds(b, ": ");
+        text_add_clean(b, json_str(d, "reason", ""));
+    }
+}
+
+void draw_taken_over(struct strbuf *b, const json_t *rollback, const struct look *look) {
+    struct strbuf line = STRBUF(DRAW_MOST);
+    const json_t *to = json_object_get(rollback, "to");
+
+    strbuf_adds(&line, "Rolled back to ");
+    text_add_clean(&line, json_str(to, "version", json_str(rollback, "version", "?")));
+    strbuf_adds(&line, " by ");
+    draw_asked_by(&line, rollback);
+    add_reason(&line, rollback);
+    strbuf_adds(&line, "; the rollback is ");
+    text_add_clean(&line, json_str(rollback, "state", "?"));
+    draw_wrapped(b, line.data, DETAIL_INDENT, look);
+    strbuf_done(&line);
+}
+
+static int64_t later(int64_t a, const char *rfc3339) {
+    int64_t b = text_time(rfc3339);
+
+    return a > b ? a : b;
+}
+
+/* Whether it was there before it was asked for: what it has done took longer than we waited.  By
+ * the server's clock alone. */
+static bool was_there(const json_t *d, int64_t waited_us) {
+    int64_t last = text_time(json_str(d, "ended_at", NULL));
+    const json_t *step;
+    size_t i;
+
+    json_array_foreach(json_object_get(d, "steps"), i, step) {
+        last = later(last, json_str(step, "started_at", NULL));
+        last = later(last, json_str(step, "ended_at", NULL));
+    }
+    return last - text_time(json_str(d, "created_at", NULL)) > waited_us + US_PER_MS;
+}
+
+static void add_existing(struct strbuf *b, const json_t *d) {
+    char clock[DURATION_TEXT];
+    char *serves = draw_serves(d, json_object_get(d, "to"), json_str(d, "version", "?"));
+
+    strbuf_adds(b, "nothing to do: ");
+    strbuf_adds(b, serves);
+    strbuf_addf(b, " since %s\n    rolled back by ",
+                text_clock(text_time(json_str(d, "created_at", NULL)), clock));
+    draw_asked_by(b, d);
+    add_reason(b, d);
+    strbuf_adds(b, "\n");
+    free(serves);
+}
+
+/* ", not v1.2.3 (green)": what traffic left. */
+static void add_left(struct strbuf *b, const json_t *d) {
+    const json_t *from = json_object_get(d, "from"), *to = json_object_get(d, "to");
+
+    if (!json_str(from, "version", NULL) || is(from, "color", json_str(to, "color", "")))
+        return;
+    strbuf_adds(b, ", not ");
+    text_add_clean(b, json_str(from, "version", "?"));
+    strbuf_adds(b, " (");
+    text_add_clean(b, json_str(from, "color", "?"));
+    strbuf_adds(b, ")");
+}
+
+static void add_confirmed(struct strbuf *b, const json_t *d, int64_t waited_us,
+                          const struct look *look) {
+    char *serves = draw_serves(d, json_object_get(d, "to"), json_str(d, "version", "?"));
+    char clock[DURATION_TEXT], duration[DURATION_TEXT];
+
+    strbuf_addf(b, "confirmed at %s, after %s: ", text_clock(look->now_us, clock),
+                text_duration(waited_us, duration));
+    strbuf_adds(b, serves);
+    add_left(b, d);
+    strbuf_adds(b, "\n");
+    free(serves);
+}
+
+void draw_moved(struct strbuf *b, const json_t *d, int64_t waited_us, bool followed,
+                const struct look *look) {
+    if (is(d, "state", "rolled_back"))
+        strbuf_adds(b, "another rollback took this one over\n");
+    else if (is(d, "kind", "rollback") && was_there(d, waited_us))
+        add_existing(b, d);
+    else
+        add_confirmed(b, d, waited_us, look);
+    if (is(d, "state", "rolled_back"))
+        draw_next(b, d, look);
+    else if (state_is_over(json_str(d, "state", "?")) && !followed)
+        add_way(b, "status", json_str(d, "id", "?"), "", "all of it", look);
+    else if (!followed)
+        add_way(b, "watch", json_str(d, "id", "?"), "", "the rest of it", look);
+}
