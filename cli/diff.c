@@ -38,7 +38,7 @@ static void lines_done_cleanup(struct lines *l) {
 static void add_line(struct lines *l, size_t indent, const char *lead, const char *text) {
     struct strbuf b = STRBUF(LINE_MOST);
 
-    strbuf_addf(&b, "%*s%s", (int)indent, "", lead);
+    strbuf_addf(&b, "%*s%s", (int)indent, "", *lead && !*text ? "-" : lead);
     text_add_clean(&b, text);
     l->of = xrealloc(l->of, (l->n + 1) * sizeof(*l->of));
     l->of[l->n++] = (struct line){strbuf_take(&b), indent + strlen(lead)};

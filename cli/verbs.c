@@ -189,8 +189,9 @@ static ExitCode rollback_of_environment(struct session *s, const struct args *a)
         return usage_error("rollback of an environment wants --reason TEXT: it goes on the record");
     if (arg_text(a, "to"))
         json_set_str(body, "to", arg_text(a, "to"));
-    /* asked for again it answers with the one that is there */
-    return move(s, a, (struct api_call){.path = path, .json = body, .repeatable = true});
+    /* asked for again it answers with the one that is there; by version, that it serves */
+    return move(s, a,
+                (struct api_call){.path = path, .json = body, .repeatable = !arg_text(a, "to")});
 }
 
 ExitCode run_rollback(struct session *s, const struct args *a) {

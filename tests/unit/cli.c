@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "cli/args.h"
 #include "cli/commands.h"
+#include "cli/diff.h"
 #include "cli/draw.h"
 #include "cli/sse.h"
 #include "cli/text.h"
@@ -231,6 +232,85 @@ START_TEST(cli__plain_lines_tell_each_change_once) {
 }
 END_TEST
 
+static char *difference(const char *before, const char *after) {
+    const struct look look = {.width = 80};
+    struct strbuf b = STRBUF(DRAW_MOST);
+    json_auto_t *was = json_loads(before, 0, NULL), *is = json_loads(after, 0, NULL);
+
+    diff_objects(&b, "X", was, is, &look);
+    return strbuf_take(&b);
+}
+
+START_TEST(cli__differences_read_as_yaml) {
+    static const struct {
+        const char *before, *after, *text;
+    } cases[] = {
+        {"{}", "{}", ""},
+        {"{\"a\":1,\"b\":{}}", "{\"b\":{},\"a\":1}", ""}, /* the order of keys is none */
+        {"{\"a\":1}", "{\"a\":2}", "--- X as it is\n+++ X as it would be\n@@ @@\n-a: 1\n+a: 2\n"},
+        {"{\"a\":[1,[2],{\"b\":[]}]}", "{}",
+         "--- X as it is\n+++ X (none)\n@@ @@\n-a:\n-- 1\n--\n-  - 2\n-- b: []\n"},
+        {"{}", "{\"t\":\"on\",\"u\":\"a: b\",\"v\":\"1.50\",\"w\":\"\",\"x\":\"v1.2\"}",
+         "--- X (none)\n+++ X as it would be\n@@ @@\n+t: \"on\"\n+u: \"a: b\"\n+v: \"1.50\"\n"
+         "+w: \"\"\n+x: v1.2\n"},
+        {"{\"a\":{\"b\":[{\"c\":1,\"d\":2}]}}", "{\"a\":{\"b\":[{\"c\":1,\"d\":3}]}}",
+         "--- X as it is\n+++ X as it would be\n@@ @@\n a:\n   b:\n   - c: 1\n-    d: 2\n"
+         "+    d: 3\n"},
+        {"{\"a\":\"x\\ny\"}", "{\"a\":\"x\\nz\\n\"}",
+         "--- X as it is\n+++ X as it would be\n@@ @@\n a: |\n   x\n-  y\n+  z\n"},
+        {"{\"status\":1,\"metadata\":{\"uid\":\"u\"}}", "{\"metadata\":{}}", ""},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *text = difference(cases[i].before, cases[i].after);
+
+        ck_assert_str_eq(text, cases[i].text);
+        free(text);
+    }
+}
+END_TEST
+
+/* Some lines of numbers, as an array. */
+static json_t *numbers(unsigned seed, size_t n) {
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < n; i++) {
+        seed = seed * 1103515245 + 12345;
+        if (seed >> 16 & 3)
+            json_array_append_new(array, json_integer((int)i));
+        if ((seed >> 18 & 7) == 0)
+            json_array_append_new(array, json_integer(1000 + (int)(seed >> 20)));
+    }
+    return json_pack("{s:o}", "a", array);
+}
+
+/* Counts the lines with that sign, the heads apart. */
+static long signs(const char *text, char sign) {
+    long n = 0;
+
+    for (const char *line = text; line && *line; line = strchr(line, '\n') + 1)
+        n += line[0] == sign && strncmp(line, "--- ", 4) != 0 && strncmp(line, "+++ ", 4) != 0;
+    return n;
+}
+
+START_TEST(cli__differences_add_up) {
+    for (unsigned seed = 0; seed < 60; seed++) {
+        json_auto_t *was = numbers(seed, 5 + seed), *is = numbers(seed * 7 + 1, 60 - seed);
+        struct look look = {.width = 80};
+        struct strbuf b = STRBUF(DRAW_MOST);
+        bool differ = diff_objects(&b, "X", was, is, &look);
+        long more = (long)json_array_size(json_object_get(is, "a")) -
+                    (long)json_array_size(json_object_get(was, "a"));
+
+        ck_assert(differ);
+        ck_assert_int_eq(signs(b.data, '+') - signs(b.data, '-'), more);
+        strbuf_clear(&b);
+        ck_assert(!diff_objects(&b, "X", was, was, &look));
+        strbuf_done(&b);
+    }
+}
+END_TEST
+
 START_TEST(cli__documents_of_another_shape_do_no_harm) {
     static const char *const texts[] = {
         "null",
@@ -238,7 +318,13 @@ START_TEST(cli__documents_of_another_shape_do_no_harm) {
         "{}",
         "7",
         "{\"steps\":{},\"from\":[],\"state\":7}",
-        "{\"steps\":[null,7,{}],\"failure\":\"x\",\"state\":\"failed\"}"};
+        "{\"steps\":[null,7,{}],\"failure\":\"x\",\"state\":\"failed\"}",
+        "{\"steps\":[7],\"state\":\"paused\",\"id\":7}",
+        "{\"state\":\"stuck\",\"rolled_back_by\":7}",
+        "{\"state\":\"rolled_back\",\"requested_by\":[]}",
+        "{\"changes\":[null,7,{\"before\":7,\"after\":[]}],\"gates\":[null,7],\"steps\":[null]}",
+        "{\"metadata\":7,\"status\":[]}",
+        "{\"metadata\":{\"annotations\":[],\"\":{\"\":[[],[[]],{}]}}}"};
     const struct look look = {.width = 80, .rows = 24};
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -250,6 +336,11 @@ START_TEST(cli__documents_of_another_shape_do_no_harm) {
         draw_changes(&b, NULL, v);
         draw_changes(&b, v, v);
         draw_record(&b, v);
+        draw_next(&b, v, &look);
+        draw_taken_over(&b, v, &look);
+        draw_moved(&b, v, 0, false, &look);
+        draw_plan(&b, v, &look);
+        diff_objects(&b, "X", v, NULL, &look);
         strbuf_done(&b);
     }
 }
@@ -269,6 +360,7 @@ int main(void) {
         "cli", 10, cli__durations_are_read, cli__durations_are_written, cli__options_stand_anywhere,
         cli__table_is_sound, cli__event_streams_are_read_in_any_pieces,
         cli__text_from_elsewhere_is_harmless, cli__text_is_fitted, cli__drawing_fits_every_width,
-        cli__plain_lines_tell_each_change_once, cli__documents_of_another_shape_do_no_harm,
+        cli__plain_lines_tell_each_change_once, cli__differences_read_as_yaml,
+        cli__differences_add_up, cli__documents_of_another_shape_do_no_harm,
         cli__mistyped_words_find_the_near_one);
 }
