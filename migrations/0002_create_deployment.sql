@@ -109,6 +109,7 @@ CREATE TABLE cleanup (
     due_at         timestamptz NOT NULL
 );
 COMMENT ON TABLE cleanup IS 'Keep previous: what is scaled down when its time has come, by an absolute target.';
+COMMENT ON COLUMN cleanup.template_hash IS 'Of the template that it must hold; empty where a deployment of ours that was taken back has written another.';
 COMMENT ON COLUMN cleanup.deployment_id IS 'The deployment that left it; its journal holds the clean-up''s intents.';
 
 CREATE SEQUENCE replica_number MAXVALUE 2147483647 CYCLE;

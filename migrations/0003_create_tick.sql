@@ -25,7 +25,7 @@ BEGIN
         RETURN false;
     END IF;
     UPDATE intent i SET result = r->>'result', resource_version = r->>'resource_version', result_at = clock_timestamp()
-    FROM jsonb_array_elements(c->'results') r WHERE i.op = (r->>'op')::uuid AND i.result IS NULL;
+    FROM jsonb_array_elements(c->'results') r WHERE i.op = (r->>'op')::uuid AND (i.result IS NULL OR r->>'result' = 'void');
     UPDATE step s SET
         state = r->>'state', detail = r->>'detail',
         attempt = s.attempt + (s.started_at IS NULL OR r ? 'again')::int,
@@ -46,6 +46,9 @@ BEGIN
     SELECT (r->>'op')::uuid, p_deployment, r->>'job', r->>'step', r->>'purpose', r->>'kind', r->>'name', r->'write',
            p_epoch
     FROM jsonb_array_elements(c->'intents') r;
+    IF c ? 'cleanup_any' THEN
+        UPDATE cleanup SET template_hash = '' WHERE environment_id = p_environment AND color = c->>'cleanup_any';
+    END IF;
     IF c ? 'cleaned' OR c ? 'cleanup' THEN
         DELETE FROM cleanup WHERE environment_id = p_environment;
     END IF;

@@ -42,7 +42,8 @@ static void cleanup_decide(const struct step_ask *a, struct decision *d) {
     else if (!a->seen->service.color_known)
         decide_skip(d, "what serves is not known: %s stays", color_names[color]);
     else if (!w->exists || strcmp(w->uid, json_str(wanted(p), "uid", "")) != 0 ||
-             strcmp(w->template_hash, json_str(wanted(p), "template_hash", "")) != 0)
+             (*json_str(wanted(p), "template_hash", "") &&
+              strcmp(w->template_hash, json_str(wanted(p), "template_hash", "")) != 0))
         decide_skip(d, "%s holds something else by now: it stays", workload);
     else if (a->seen->service.endpoints_ready[color] > 0)
         decide_wait(d, 0, "pods of %s are still endpoints", color_names[color]);

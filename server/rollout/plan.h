@@ -12,7 +12,7 @@ struct plan_request {
     const char *version, *image, *digest; /* the release's; digest may be NULL */
     const json_t
         *documents; /* manifests as parsed YAML documents with their placeholders; NULL: none */
-    const json_t *params;    /* the deployment's own {promote}; NULL: none */
+    const json_t *params; /* the deployment's own {promote}; NULL: none */
     const struct seen *seen;
 };
 /* The plan: {spec, target {color, version, image}, from {color, version, image} | null, documents

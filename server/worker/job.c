@@ -40,6 +40,15 @@ static void read_journal(struct job *j, const json_t *intents) {
     }
 }
 
+/* A clean-up never resumes an old intent: it begins with its seizures and looks again
+ * (model/README.md, 1). */
+static void void_old_cleanup(struct job *j) {
+    for (size_t i = 0; i < j->journal.count; i++)
+        if (strcmp(j->journal.intents[i].job, "clean-up") == 0 &&
+            j->journal.intents[i].result != INTENT_VOID)
+            change_result(j, &j->journal.intents[i], INTENT_VOID, "");
+}
+
 static bool ended(const char *state) {
     return strcmp(state, "done") == 0 || strcmp(state, "skipped") == 0;
 }
@@ -86,6 +95,8 @@ static Status job_read(struct job *j, const struct db_rows *rows, char *reterr, 
     }
     read_steps(j, steps);
     read_journal(j, intents);
+    if (job_is_cleanup(j))
+        void_old_cleanup(j);
     return STATUS_OK;
 }
 

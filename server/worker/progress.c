@@ -65,6 +65,12 @@ static void keep_for_later(struct job *j, const char *color, const json_t *found
                          (json_int_t)j->plan.keep_previous_s));
 }
 
+/* A color's template was ours and was taken back: what is kept under it until later is whatever it
+ * holds. */
+static void any_template(struct job *j, Color color) {
+    change_set(j, "cleanup_any", json_string(color_names[color]));
+}
+
 static void end_forward(struct job *j) {
     const json_t *resolved = j->plan.resolved;
     char detail[SEEN_TEXT];
@@ -72,7 +78,7 @@ static void end_forward(struct job *j) {
     if (strcmp(j->kind, "deploy") == 0)
         keep_for_later(j, json_str(resolved, "color", ""), json_object_get(resolved, "from"));
     else if (json_is_object(json_object_get(j->plan_json, "took_over")))
-        change_set(j, "cleanup", json_null()); /* what it left was scaled already */
+        any_template(j, color_other(j->plan.target));
     else
         keep_for_later(j, color_names[color_other(j->plan.target)],
                        json_object_get(resolved, "left"));
@@ -93,11 +99,13 @@ static void end_job(struct job *j) {
         return;
     }
     change_set(j, "end", json_true());
-    if (!j->undoing)
+    if (!j->undoing) {
         end_forward(j);
-    else
-        change_state(j, strcmp(code, "aborted") == 0 ? EVENT_ABORTED : EVENT_UNDONE,
-                     json_pack("{s:s}", "version", j->version), "");
+        return;
+    }
+    any_template(j, j->plan.target);
+    change_state(j, strcmp(code, "aborted") == 0 ? EVENT_ABORTED : EVENT_UNDONE,
+                 json_pack("{s:s}", "version", j->version), "");
 }
 
 /* ---- steps that are done ---- */

@@ -205,6 +205,12 @@ def test_keep_previous_is_cleaned_up_later_and_never_what_serves(stack):
     done = stack.wait(stack.deploy("v6.0.0"), "succeeded")
     old = done["from"]["color"]
     assert stack.workload(old)["spec"]["replicas"] >= 1
+    stack.image("v6.1.0", ready_after_ms=60000)  # one that was taken back meanwhile leaves its template there
+    aborted = stack.deploy("v6.1.0")
+    stack.wait_step(aborted, "await-available", ("running", "waiting"))
+    assert verb(stack, aborted, "abort").status == 200
+    stack.wait(aborted, "aborted")
+    assert stack.workload(old)["spec"]["replicas"] >= 1
     stack.sql("UPDATE cleanup SET due_at = clock_timestamp()")
     until(lambda: stack.workload(old)["spec"]["replicas"] == 0, what="the previous color is scaled down")
     assert serving(stack) == "v6.0.0"
