@@ -214,7 +214,7 @@ def test_keep_previous_is_cleaned_up_later_and_never_what_serves(stack):
     stack.sql("UPDATE cleanup SET due_at = clock_timestamp()")
     until(lambda: stack.workload(old)["spec"]["replicas"] == 0, what="the previous color is scaled down")
     assert serving(stack) == "v6.0.0"
-    answer = rollback(stack)  # also when the previous workload was scaled down
+    answer = verb(stack, done["id"], "rollback")  # also when the previous workload was scaled down
     assert answer.status == 200, answer
     stack.wait(answer["id"], "succeeded")
     assert stack.selector() == old and stack.workload(old)["spec"]["replicas"] == 3
