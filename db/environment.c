@@ -9,6 +9,8 @@ struct environment_row environment_row(const struct db_rows *rows, size_t i) {
         .cluster = db_text(rows, i, "cluster"),
         .namespace_ = db_text(rows, i, "namespace"),
         .spec = db_text(rows, i, "spec"),
+        .cluster_spec = db_text(rows, i, "cluster_spec"),
+        .cluster_revision = db_int(rows, i, "cluster_revision"),
         .active_id = db_text(rows, i, "active_id"),
         .revision = db_int(rows, i, "revision"),
         .manifests_revision = db_int(rows, i, "manifests_revision"),

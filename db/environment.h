@@ -5,8 +5,9 @@
 
 struct environment_row {
     const char *id, *app, *name, *cluster, *namespace_, *spec; /* spec: JSON text */
+    const char *cluster_spec;                                  /* JSON text */
     const char *active_id;                                     /* its active deployment, or NULL */
-    int64_t revision, manifests_revision, created_us, updated_us;
+    int64_t cluster_revision, revision, manifests_revision, created_us, updated_us;
 };
 struct environment_row environment_row(const struct db_rows *rows, size_t i);
 

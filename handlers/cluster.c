@@ -1,6 +1,7 @@
 /* handlers/cluster.c: clusters: where their kubeconfig is, and whether they answer. */
 #include "db/cluster.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "handlers/answer.h"
 #include "handlers/cluster_status.h"
 #include "handlers/handlers.h"
@@ -177,8 +178,8 @@ static Status cluster_try(const struct request *q, struct cluster_write *w, stru
     _cleanup_(kube_result_done) struct kube_result result = {0};
     char line[256] = "";
     const char *field;
-    Status s =
-        kube_clusters_get(context_of(q)->clusters, "~new", w->spec, 0, &c, line, sizeof line);
+    Status s = kube_clusters_get(context_of(q)->clusters, "~new", w->spec, clock_monotonic_us(), &c,
+                                 line, sizeof line); /* a new revision: the file is read again */
 
     if (s > STATUS_OK) {
         field = json_object_get(w->spec, "in_cluster") ? "/in_cluster"

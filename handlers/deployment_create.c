@@ -90,12 +90,11 @@ struct create {
 static Status refuse_busy(struct create *c, const char *active_id) {
     struct reply *r = c->r;
 
-    r->location = active_id ? deployment_link(r->arena, active_id) : NULL;
-    reply_extra(r, "deployment", active_id ? json_string(active_id) : json_null());
-    if (active_id)
-        reply_extra(r, "links", json_pack("{s:s}", "deployment", r->location));
-    return reply_refuse(r, E_ENVIRONMENT_BUSY, "Deployment %s is active in %s/%s.",
-                        active_id ? active_id : "another", c->in->app, c->in->environment);
+    r->location = deployment_link(r->arena, active_id);
+    reply_extra(r, "deployment", json_string(active_id));
+    reply_extra(r, "links", json_pack("{s:s}", "deployment", r->location));
+    return reply_refuse(r, E_ENVIRONMENT_BUSY, "Deployment %s is active in %s/%s.", active_id,
+                        c->in->app, c->in->environment);
 }
 
 static Status refuse_yanked(struct create *c) {
@@ -243,15 +242,17 @@ static Status create_tx(struct db_tx *tx, void *ctx) {
     return create_records(tx, c);
 }
 
-/* Lost against law 1 at the last moment: by whom? */
+/* Lost against law 1 at the last moment: by whom?  E_PRECONDITION_FAILED when that has ended
+ * meanwhile. */
 static Status busy_after_all(struct create *c) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     Status s = db_deployment_active(context_of(c->q)->pool, c->basis.environment_id, &rows);
 
     if (s != STATUS_OK)
         return s;
-    return refuse_busy(c, db_rows_count(rows) ? arena_strdup(c->q->arena, db_text(rows, 0, "id"))
-                                              : NULL);
+    if (db_rows_count(rows) == 0)
+        return E_PRECONDITION_FAILED;
+    return refuse_busy(c, arena_strdup(c->q->arena, db_text(rows, 0, "id")));
 }
 
 /* One look and one attempt.  E_PRECONDITION_FAILED: something changed in between. */

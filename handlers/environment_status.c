@@ -1,26 +1,17 @@
 #include "handlers/environment_status.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "db/cluster.h"
 #include "worker/observe.h"
-#include <stdio.h>
 #include <string.h>
 
 /* The cluster of an environment; NULL with a line when it cannot be had. */
 static struct kube_cluster *cluster_for(struct server_context *context,
                                         const struct environment_row *row, char line[256]) {
-    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    json_auto_t *spec = NULL;
+    json_auto_t *spec = json_parse(row->cluster_spec);
     struct kube_cluster *c = NULL;
-    struct cluster_row cluster;
 
-    snprintf(line, 256, "the cluster %s is not known", row->cluster);
-    if (db_cluster_get(context->pool, row->cluster, &rows) != STATUS_OK || !db_rows_count(rows))
-        return NULL;
-    cluster = cluster_row(rows, 0);
-    spec = json_parse(cluster.spec);
-    if (kube_clusters_get(context->clusters, row->cluster, spec, cluster.revision, &c, line, 256) !=
-        STATUS_OK)
+    if (kube_clusters_get(context->clusters, row->cluster, spec, row->cluster_revision, &c, line,
+                          256) != STATUS_OK)
         return NULL;
     return c;
 }

@@ -11,9 +11,13 @@
 -- column: manifests_revision bigint
 -- column: created_at timestamptz
 -- column: updated_at timestamptz
+-- column: cluster_spec jsonb
+-- column: cluster_revision bigint
 -- column: active_id uuid
 SELECT e.id, e.app, e.name, e.cluster, e.namespace, e.spec, e.revision, e.manifests_revision, e.created_at, e.updated_at,
+       c.spec AS cluster_spec, c.revision AS cluster_revision,
        (SELECT d.id FROM deployment d
         WHERE d.environment_id = e.id AND d.state IN ('running', 'paused', 'undoing', 'stuck')) AS active_id
 FROM environment e
+JOIN cluster c ON c.name = e.cluster
 WHERE e.app = $1 AND e.name = $2;
