@@ -121,6 +121,7 @@ static Status app_put_once(struct db_tx *tx, const struct app_write *w, bool *re
     enum put_what what = PUT_KEEP;
     Status s;
 
+    *ret_again = false;
     s = db_app_lock(tx, w->name, &there);
     if (s == STATUS_OK)
         s = put_rule(w->q, app_etag(w->q, there), app_equal(there, w->spec), &what, w->r);

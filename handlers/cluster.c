@@ -127,6 +127,7 @@ static Status cluster_put_once(struct db_tx *tx, struct cluster_write *w, bool *
     enum put_what what = PUT_KEEP;
     Status s;
 
+    *ret_again = false;
     s = db_cluster_lock(tx, w->name, &there);
     if (s != STATUS_OK)
         return s;

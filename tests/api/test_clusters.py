@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.api.conftest import environment_body, heads, refused
-from tests.support.stack import call
+from tests.support.stack import call, together
 
 
 @pytest.fixture
@@ -43,6 +43,13 @@ def test_put_get_delete(stack, name, kubeconfig):
     refused(stack.api("GET", f"/clusters/{name}"), 404, "not-found")
     actions = [(record["action"], record["subject"]) for record in stack.chain("system")]
     assert ("cluster.put", name) in actions and ("cluster.deleted", name) in actions
+
+
+def test_eight_at_once_make_one(stack, name):
+    body = {"kubeconfig_file": "kubeconfig", "context": "kubesim"}
+    for attempt in range(10):
+        answers = together(8, lambda i: stack.api("PUT", f"/clusters/{name}-{attempt}", body))
+        assert sorted(answer.status for answer in answers) == [200] * 7 + [201]
 
 
 @pytest.mark.parametrize("body, field", [
