@@ -16,7 +16,6 @@ CREATE TABLE deployment (
     plan           jsonb NOT NULL,
     job            text NOT NULL DEFAULT 'deploy' CHECK (job IN ('deploy', 'undo')),
     current_step   text,
-    wake_at        timestamptz,
     pause_requested boolean NOT NULL DEFAULT false,
     failure        jsonb,
     confirmed_at   timestamptz,
@@ -32,7 +31,6 @@ COMMENT ON COLUMN deployment.plan IS 'Fixed when the deployment becomes active: 
 COMMENT ON COLUMN deployment.job IS 'deploy, or undo once it failed or was aborted: a job has its own seizures.';
 COMMENT ON COLUMN deployment.release_id IS 'Null where a rollback returns to a version that no release describes: it ran before Sluice came.';
 COMMENT ON COLUMN deployment.pause_requested IS 'It stops at the next step boundary; paused without it waits for promote.';
-COMMENT ON COLUMN deployment.wake_at IS 'When the runner looks again at the latest; null when final.';
 COMMENT ON COLUMN deployment.failure IS '{code, detail, hint}; its code aborted makes the final state aborted.';
 COMMENT ON COLUMN deployment.confirmed_at IS 'When the write of undo to the Service was seen: an abort is answered only after it.';
 CREATE UNIQUE INDEX deployment_one_active ON deployment (environment_id)
@@ -40,7 +38,7 @@ CREATE UNIQUE INDEX deployment_one_active ON deployment (environment_id)
 COMMENT ON INDEX deployment_one_active IS 'Law 1: one active deployment per environment.';
 CREATE INDEX deployment_by_environment ON deployment (environment_id, id DESC);
 CREATE INDEX deployment_by_app ON deployment (app, environment, id DESC);
-CREATE INDEX deployment_wake ON deployment (wake_at) WHERE state IN ('running', 'undoing');
+CREATE INDEX deployment_carried ON deployment (environment_id) WHERE state IN ('running', 'undoing');
 
 CREATE FUNCTION deployment_final_is_final() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -12,5 +12,5 @@ WITH fenced AS (
     UPDATE intent SET result = 'void', result_at = clock_timestamp()
     WHERE deployment_id = $1 AND job = 'undo' AND result IS DISTINCT FROM 'void'
 )
-UPDATE deployment SET state = 'undoing', job = 'undo', failure = $2, confirmed_at = NULL, wake_at = clock_timestamp()
+UPDATE deployment SET state = 'undoing', job = 'undo', failure = $2, confirmed_at = NULL
 WHERE id = $1;
