@@ -22,6 +22,7 @@ VARIES = [
     (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "ID"),
     (r"\b[0-9a-f]{64}\b", "HASH"),
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "AT"),
+    (r"\b\d{4}-\d\d-\d\d\b", "DAY"),
     (r"\b\d\d:\d\d:\d\d\b", "TIME"),
     (r"\b\d+(\.\d+)? (ms|s)\b", "TOOK"),
     (r"\binopnc-(blue|green)-[a-z0-9]+-[a-z0-9]{5}\b", "POD"),
@@ -31,7 +32,7 @@ VARIES = [
     (r"[ \t]+", " "),
 ]
 # What a watcher sees between two looks is a matter of luck.
-PASSING = re.compile(r" (step \S+ (waiting|running)|deployment undoing)")
+PASSING = re.compile(r" (step \S+ (waiting|running)|deployment undoing)| # (all|the rest) of it$")
 PASSING_UNDONE = re.compile(r" (step|deployment undoing)")
 
 
