@@ -9,7 +9,7 @@
 
 struct server_context {
     struct db_pool *pool;
-    struct db_pool *reserved_pool; /* one connection, for abort and rollback */
+    struct db_pool *reserved_pool; /* few connections, for abort and rollback */
     struct bus *bus;
     struct worker *worker;
     struct kube_clusters *clusters;
@@ -19,4 +19,9 @@ struct server_context {
 };
 static inline struct server_context *context_of(const struct request *q) {
     return q->context;
+}
+/* What the request's own statements run on: an urgent one never waits for a connection behind
+ * others. */
+static inline struct db_pool *request_pool(const struct request *q) {
+    return q->route->urgent ? context_of(q)->reserved_pool : context_of(q)->pool;
 }

@@ -89,7 +89,7 @@ Status path_deployment(const struct request *q, struct db_rows **ret, struct rep
 
     if (!uuid_valid(id))
         return invalid_path(r, "id", "is no deployment's id: a UUID in lower case");
-    s = db_deployment_get(context_of(q)->pool, id, &rows);
+    s = db_deployment_get(request_pool(q), id, &rows);
     if (s != STATUS_OK)
         return s;
     if (db_rows_count(rows) == 0)

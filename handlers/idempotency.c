@@ -79,7 +79,7 @@ static Status replay(const struct idempotency_key *k, const struct db_rows *rows
 /* What is kept of a key, if anything is: r->replayed tells. */
 static Status look(struct request *q, const struct idempotency_key *k, struct reply *r) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    Status s = db_idempotency_find(context_of(q)->pool, k, &rows);
+    Status s = db_idempotency_find(request_pool(q), k, &rows);
 
     return s == STATUS_OK && db_rows_count(rows) ? replay(k, rows, r) : s;
 }
@@ -141,7 +141,7 @@ static Status keyed_tx(struct db_tx *tx, void *ctx) {
 
 Status idempotent_tx(struct request *q, struct reply *r, const char *name, db_tx_fn *fn,
                      void *ctx) {
-    struct db_pool *pool = context_of(q)->pool;
+    struct db_pool *pool = request_pool(q);
     struct idempotency_key key;
     struct keyed k = {.r = r, .key = &key, .fn = fn, .ctx = ctx};
     Status s = key_of(q, &key, r);

@@ -31,6 +31,8 @@ static const struct metric {
         {"5xx", "sluice_http_responses_total", "{class=\"5xx\"}", NULL, NULL},
         {"overloaded", "sluice_http_overloaded_total", "", "counter",
          "Requests refused as overload."},
+        {"limited", "sluice_http_limited_total", "", "counter",
+         "Requests refused for their number."},
         {"reaped", "sluice_http_reaped_total", "", "counter",
          "Connections closed for being too slow."},
 },

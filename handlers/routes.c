@@ -17,6 +17,10 @@
     {.operation = op, .method = HTTP_##verb, .path = template, .scope = scope_, body_,             \
      .query = query_, .handler = handler_, .urgent = true}
 
+#define HEALTH(op, verb, template, scope_, body_, query_, handler_, io_thread_)                    \
+    {.operation = op, .method = HTTP_##verb, .path = template, .scope = scope_, body_,             \
+     .query = query_, .handler = handler_, .unmetered = true, .io_thread = io_thread_}
+
 #define APP  "/api/v1/apps/{app}"
 #define ENV  APP "/environments/{env}"
 #define PAGE "limit|cursor"
@@ -50,7 +54,7 @@ const struct route routes[] = {
     ROUTE("createDeployment",          POST,   "/api/v1/deployments",               "deployment:create",   JSON(deployment_schema),  NULL,                                      deployment_create),
     ROUTE("listDeployments",           GET,    "/api/v1/deployments",               "deployment:read",     NO_BODY,                  PAGE "|app|environment|state|version",     deployment_list),
     ROUTE("getDeployment",             GET,    "/api/v1/deployments/{id}",          "deployment:read",     NO_BODY,                  NULL,                                      deployment_get),
-    URGENT("abortDeployment",           POST,   "/api/v1/deployments/{id}/abort",   "deployment:rollback", JSON(verb_schema),        NULL,                                      deployment_abort_verb),
+    URGENT("abortDeployment",          POST,   "/api/v1/deployments/{id}/abort",    "deployment:rollback", JSON(verb_schema),        NULL,                                      deployment_abort_verb),
     URGENT("rollbackDeployment",        POST,   "/api/v1/deployments/{id}/rollback", "deployment:rollback", JSON(verb_schema),        NULL,                                      deployment_rollback_verb),
     ROUTE("promoteDeployment",         POST,   "/api/v1/deployments/{id}/promote", "deployment:promote",  JSON(verb_schema),        NULL,                                      deployment_promote_verb),
     ROUTE("pauseDeployment",           POST,   "/api/v1/deployments/{id}/pause",   "deployment:promote",  JSON(verb_schema),        NULL,                                      deployment_pause_verb),
@@ -71,10 +75,10 @@ const struct route routes[] = {
     ROUTE("readAudit",                 GET,    "/api/v1/audit",                     "audit:read",          NO_BODY,                  "chain|from_seq|to_seq",                   audit_read),
     ROUTE("listAuditChains",           GET,    "/api/v1/audit/chains",              "audit:read",          NO_BODY,                  PAGE,                                      audit_chains),
 
-    QUICK("getHealth",                 GET,    "/api/health",                       SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      health_live),
-    ROUTE("getReadiness",              GET,    "/api/health/ready",                 SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      health_ready),
-    ROUTE("getHealthDetailed",         GET,    "/api/health/detailed",              SCOPE_ANY,             NO_BODY,                  NULL,                                      health_detailed),
-    ROUTE("getMetrics",                GET,    "/metrics",                          SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      metrics_get),
+    HEALTH("getHealth",                GET,    "/api/health",                       SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      health_live, true),
+    HEALTH("getReadiness",             GET,    "/api/health/ready",                 SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      health_ready, false),
+    HEALTH("getHealthDetailed",        GET,    "/api/health/detailed",              SCOPE_ANY,             NO_BODY,                  NULL,                                      health_detailed, false),
+    HEALTH("getMetrics",               GET,    "/metrics",                          SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      metrics_get, false),
     QUICK("getOpenapi",                GET,    "/api/openapi.json",                 SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      openapi_get),
     QUICK("getDocs",                   GET,    "/api/docs",                         SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      docs_get),
     QUICK("getDocsError",              GET,    "/api/docs/errors/{code}",           SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      docs_error_get),

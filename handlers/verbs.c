@@ -147,13 +147,13 @@ static Status refuse_state(const struct asking *a, struct reply *r) {
 }
 
 /* Asks for a verb of the deployment in the path. */
-static Status ask(struct asking *a, struct db_pool *pool, struct db_rows **ret, struct reply *r) {
+static Status ask(struct asking *a, struct db_rows **ret, struct reply *r) {
     Status s = path_deployment(a->q, ret, r);
 
     if (s != STATUS_OK)
         return s;
     a->id = deployment_row(*ret, 0).id;
-    s = db_tx_run(pool, a->verb->name, DB_READ_COMMITTED, verb_tx, a);
+    s = db_tx_run(request_pool(a->q), a->verb->name, DB_READ_COMMITTED, verb_tx, a);
     return s == E_WRONG_STATE ? refuse_state(a, r) : s;
 }
 
@@ -162,14 +162,14 @@ static Status simple_verb(struct request *q, const struct verb *verb, const void
     _cleanup_(db_rows_free) struct db_rows *rows = NULL, *now = NULL;
     struct asking a = {.q = q, .verb = verb, .in = in};
     struct deployment_row row;
-    Status s = ask(&a, context_of(q)->pool, &rows, r);
+    Status s = ask(&a, &rows, r);
 
     if (s != STATUS_OK)
         return s;
     row = deployment_row(rows, 0);
     announce(q, row.environment_id);
     worker_wake(context_of(q)->worker, row.environment_id);
-    s = db_deployment_get(context_of(q)->pool, a.id, &now);
+    s = db_deployment_get(request_pool(q), a.id, &now);
     if (s != STATUS_OK)
         return s;
     row = deployment_row(now, 0);
@@ -226,15 +226,17 @@ static void wait_for(struct request *q, const char *id, const char *environment_
 static Status refuse_unconfirmed(struct request *q, const struct deployment_row *row,
                                  struct reply *r) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    struct server_context context = *context_of(q);
     struct environment_row environment;
 
+    context.pool = request_pool(q);
     r->location = deployment_link(q->arena, row->id);
     reply_extra(r, "state", json_string(row->state));
     reply_extra(r, "deployment", deployment_json(row));
-    if (db_environment_get(context_of(q)->pool, row->app, row->environment, &rows) == STATUS_OK &&
+    if (db_environment_get(request_pool(q), row->app, row->environment, &rows) == STATUS_OK &&
         db_rows_count(rows)) {
         environment = environment_row(rows, 0);
-        reply_extra(r, "seen", environment_status(context_of(q), &environment, false));
+        reply_extra(r, "seen", environment_status(&context, &environment, false));
     }
     if (!strcmp(row->state, "stuck"))
         return reply_refuse(r, E_NOT_CONFIRMED, "The deployment is stuck: see its failure.");
@@ -247,7 +249,7 @@ static Status confirmed(struct request *q, struct reply *r) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     const struct waiting *w = q->state;
     struct deployment_row row;
-    Status s = db_deployment_get(context_of(q)->pool, w->id, &rows);
+    Status s = db_deployment_get(request_pool(q), w->id, &rows);
 
     if (s != STATUS_OK)
         return s;
@@ -269,7 +271,7 @@ static Status begin_abort(struct request *q, const void *in, struct reply *r) {
     Status s;
 
     crash_point("before-abort");
-    s = ask(&a, context_of(q)->reserved_pool, &rows, r);
+    s = ask(&a, &rows, r);
     crash_point("after-abort");
     if (s == STATUS_OK)
         wait_for(q, a.id, deployment_row(rows, 0).environment_id);
@@ -318,7 +320,7 @@ static Status begin_moving(struct asking *a, db_tx_fn *fn, const char *environme
 
     a->new_id = arena_strdup(a->q->arena, uuid_v7(id));
     crash_point("before-rollback");
-    s = db_tx_run(context_of(a->q)->reserved_pool, "rollback", DB_READ_COMMITTED, fn, a);
+    s = db_tx_run(request_pool(a->q), "rollback", DB_READ_COMMITTED, fn, a);
     crash_point("after-rollback");
     if (s == E_WRONG_STATE)
         return refuse_state(a, r);
@@ -362,7 +364,7 @@ static Status path_environment(struct asking *a, struct db_rows **ret, struct re
     if (s == STATUS_OK)
         s = path_name(a->q, "env", &a->environment, r);
     if (s == STATUS_OK)
-        s = db_environment_get(context_of(a->q)->pool, a->app, a->environment, ret);
+        s = db_environment_get(request_pool(a->q), a->app, a->environment, ret);
     if (s == STATUS_OK && db_rows_count(*ret) == 0)
         return reply_refuse(r, E_NOT_FOUND, "App %s has no environment %s.", a->app,
                             a->environment);

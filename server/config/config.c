@@ -170,7 +170,7 @@ void config_done(struct config *c) {
     for (const struct setting *s = settings; s->name; s++) {
         char **text = (char **)(void *)((char *)c + s->offset);
 
-        if (s->type == SETTING_INT || s->type == SETTING_BOOL)
+        if (s->type == SETTING_INT || s->type == SETTING_BOOL || s->type == SETTING_RATE)
             continue;
         if (*text && s->secret)
             explicit_bzero(*text, strlen(*text));

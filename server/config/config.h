@@ -11,6 +11,10 @@
 
 enum { CONFIG_SETTINGS_MAX = 64 };
 
+struct config_rate {
+    int64_t per_s, burst; /* per_s 0: off */
+};
+
 struct config {
     /* fixed names (design.md §7) */
     char *database_url;
@@ -25,6 +29,7 @@ struct config {
     char *outbound_allow, *kubeconfig_dir, *public_url, *metrics_listen, *issuers_file;
     char *log_level, *log_format; /* debug | info | warning | error; text | json */
     int64_t io_threads, handler_threads, worker_threads;
+    struct config_rate rate_principal, rate_network;
     int64_t max_connections, queue_max, header_timeout_ms, idle_timeout_s, drain_timeout_s;
     int64_t db_statement_ms, db_wait_ms, db_idle_in_tx_ms;
     int64_t lease_ms, lease_renew_ms, scan_ms; /* 10000, 3000, 500 */

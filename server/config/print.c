@@ -95,6 +95,9 @@ static void add_type(struct strbuf *out, const struct setting *s) {
     case SETTING_BOOL:
         strbuf_adds(out, "true, false, 1, 0");
         break;
+    case SETTING_RATE:
+        strbuf_addf(out, "`RATE,BURST`, each 1 to %lld, or `off`", (long long)s->max);
+        break;
     case SETTING_WORD:
         for (const char *c = s->words; *c; c++)
             *c == '|' ? strbuf_adds(out, ", ") : strbuf_add(out, c, 1);

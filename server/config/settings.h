@@ -11,6 +11,7 @@ typedef enum SettingType {
     SETTING_WORD,     /* char *; one of `words` */
     SETTING_INT,      /* int64_t; min, max: value */
     SETTING_BOOL,     /* bool; true, false, 1, 0 */
+    SETTING_RATE,     /* struct config_rate; "RATE,BURST" or "off"; max: of either */
 } SettingType;
 
 typedef enum SettingSource { SOURCE_DEFAULT, SOURCE_ENVIRONMENT, SOURCE_FILE } SettingSource;

@@ -27,6 +27,18 @@ static bool integer(const char *s, int64_t *ret) {
     return errno == 0;
 }
 
+/* "RATE,BURST", each from 1 to max, or "off". */
+static bool rate(const char *s, int64_t max, struct config_rate *ret) {
+    const char *comma = strchr(s, ',');
+    _cleanup_free_ char *per_s = comma ? xstrndup(s, (size_t)(comma - s)) : NULL;
+
+    *ret = (struct config_rate){0};
+    if (!strcmp(s, "off"))
+        return true;
+    return comma && integer(per_s, &ret->per_s) && integer(comma + 1, &ret->burst) &&
+           ret->per_s > 0 && ret->per_s <= max && ret->burst > 0 && ret->burst <= max;
+}
+
 static bool among(const char *words, const char *word) {
     size_t n = strlen(word);
 
@@ -62,6 +74,8 @@ static char *wanted(const struct setting *s) {
         return xasprintf("an integer from %" PRId64 " to %" PRId64, s->min, s->max);
     case SETTING_BOOL:
         return xstrdup("true, false, 1 or 0");
+    case SETTING_RATE:
+        return xasprintf("RATE,BURST, each from 1 to %" PRId64 ", or off", s->max);
     case SETTING_WORD:
         return xasprintf("one of %s", s->words);
     case SETTING_URL:
@@ -80,6 +94,7 @@ static char *wanted(const struct setting *s) {
 
 static bool valid(const struct setting *s, const char *value) {
     size_t n = strlen(value);
+    struct config_rate rate_;
     int64_t number;
 
     switch (s->type) {
@@ -87,6 +102,8 @@ static bool valid(const struct setting *s, const char *value) {
         return integer(value, &number) && number >= s->min && number <= s->max;
     case SETTING_BOOL:
         return among("true|false|1|0", value);
+    case SETTING_RATE:
+        return rate(value, s->max, &rate_);
     case SETTING_WORD:
         return among(s->words, value) && !strchr(value, '|');
     case SETTING_URL:
@@ -128,9 +145,15 @@ bool setting_store(const struct setting *s, const char *value, struct config *re
         integer(value, (int64_t *)field(s, ret));
     else if (s->type == SETTING_BOOL)
         *(bool *)field(s, ret) = among("true|1", value);
+    else if (s->type == SETTING_RATE)
+        rate(value, s->max, field(s, ret));
     else if (s->type != SETTING_HOSTNAME || ip_literal(value))
         keep_text(s, value, ret);
     return true;
+}
+
+static char *rate_text(const struct config_rate *r) {
+    return r->per_s ? xasprintf("%" PRId64 ",%" PRId64, r->per_s, r->burst) : xstrdup("off");
 }
 
 char *setting_text(const struct setting *s, const struct config *c) {
@@ -141,6 +164,8 @@ char *setting_text(const struct setting *s, const struct config *c) {
         return xasprintf("%" PRId64, *(const int64_t *)at);
     if (s->type == SETTING_BOOL)
         return xstrdup(*(const bool *)at ? "true" : "false");
+    if (s->type == SETTING_RATE)
+        return rate_text(at);
     text = *(char *const *)at;
     if (!text)
         return NULL;

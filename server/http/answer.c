@@ -55,6 +55,8 @@ static void common_headers(struct exchange *x) {
         snprintf(seconds, sizeof seconds, "%d", x->r.retry_after_s);
         header(x, "Retry-After", seconds);
     }
+    header(x, "RateLimit-Policy", limit_policy_text(x));
+    header(x, "RateLimit", limit_text(x));
     if (x->close || http_draining(x->server))
         header(x, "Connection", "close");
 }

@@ -171,7 +171,10 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
         const struct sockaddr *remote =
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
 
-        *socket_context = reaper_opened(&s->reaper, fd, remote);
+        struct conn *c = reaper_opened(&s->reaper, fd, remote);
+
+        c->network = rates_of_network(s->rates, remote);
+        *socket_context = c;
     } else if (*socket_context) {
         reaper_closed(&s->reaper, *socket_context);
         *socket_context = NULL;

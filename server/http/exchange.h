@@ -7,6 +7,7 @@
 #include "base/strbuf.h"
 #include "http/http.h"
 #include "http/queue.h"
+#include "http/rate.h"
 #include "http/router.h"
 #include "http/uri.h"
 #include <microhttpd.h>
@@ -44,6 +45,8 @@ struct exchange {
     bool abandoned; /* the server stops: answer instead of parking on */
     int64_t began_us;
     void *in; /* the decoded body */
+    struct rate_state rate[RATE_KINDS];
+    bool rated[RATE_KINDS]; /* rate[kind] is known */
     /* parked */
     struct exchange *park_prev, *park_next;
     uint64_t park_topic, bus_seen;
@@ -67,6 +70,16 @@ static inline struct exchange *job_exchange(struct job *j) {
 MUSTCHECK Status guard_request(struct exchange *x);
 /* accept.c: whether Accept allows this type. */
 bool accepts_type(const char *accept, const char *media_type);
+
+/* limit.c: counts the request against the rate of its network, or its principal.  Refuses
+ * E_RATE_LIMITED. */
+MUSTCHECK Status limit_network(struct exchange *x);
+MUSTCHECK Status limit_principal(struct exchange *x);
+/* A credential that does not hold counts against the network, also where the route is exempt. */
+void limit_failure(struct exchange *x);
+/* The items of RateLimit-Policy and RateLimit, in the arena; NULL when nothing was counted. */
+const char *limit_policy_text(struct exchange *x);
+const char *limit_text(struct exchange *x);
 
 /* phases.c.  Runs phases until the answer is there (true) or the exchange was given away or waits
  * for input (false: do not touch it unless waiting for input on the I/O thread). */

@@ -77,7 +77,9 @@ struct route {
     const char *query; /* names that the query may have, "limit|cursor|app"; NULL: none */
     bool io_thread;    /* answers without blocking, on the I/O thread */
     handler_fn *handler;
-    bool urgent; /* abort, rollback: served before others and never refused as overload */
+    bool urgent;    /* abort, rollback: served before others, on a thread kept for them, and never
+                       refused as overload or for their number */
+    bool unmetered; /* health, metrics: not counted against any rate */
 };
 #define SCOPE_PUBLIC "public"
 #define SCOPE_ANY    "any"
@@ -185,6 +187,9 @@ Status reply_stream(struct reply *r, const struct stream_source *source, void *c
 /* ---- the server ---- */
 struct auth;
 struct bus;
+struct http_rate {
+    int64_t per_s, burst; /* per_s 0: no limit */
+};
 struct http_settings {
     const char *address; /* "127.0.0.1", "::", … */
     int port;            /* 0: any free one */
@@ -192,7 +197,8 @@ struct http_settings {
     int max_connections,
         queue_max; /* queue_max: requests waiting for a handler thread; more: 503 overloaded */
     int header_timeout_ms, idle_timeout_s;
-    int heartbeat_ms; /* of event streams; 0: 15000 */
+    int heartbeat_ms;                              /* of event streams; 0: 15000 */
+    struct http_rate rate_principal, rate_network; /* more: 429 rate-limited */
     bool log_requests;
     const struct route *routes; /* ended by a NULL operation */
     struct auth *auth;          /* borrowed */

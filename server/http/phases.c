@@ -60,14 +60,19 @@ static char *allow_text(struct exchange *x) {
 
 static Turn phase_route(struct exchange *x) {
     int method = method_of(x->method_name);
+    Status s;
 
     x->match = router_find(x->server->router, method, x->uri.segment, x->uri.segments);
     x->q.route = x->match.route;
     if (x->q.route) {
         x->q.method = (HttpMethod)method;
         x->job.urgent = x->q.route->urgent;
-        return TURN_NEXT;
+        s = limit_network(x);
+        return s == STATUS_OK ? TURN_NEXT : answer(x, s);
     }
+    s = limit_network(x);
+    if (s != STATUS_OK)
+        return answer(x, s);
     if (!x->match.methods)
         return answer(x, reply_refuse(&x->r, E_NOT_FOUND, "There is nothing at this path."));
     x->r.allow = allow_text(x);
@@ -146,8 +151,12 @@ static Turn phase_authenticate(struct exchange *x) {
         return TURN_NEXT;
     s = auth_bearer(x->server->in.auth, request_header(&x->q, "Authorization"), &x->arena,
                     &x->q.principal, &why);
-    if (s == E_UNAUTHENTICATED)
+    if (s == E_UNAUTHENTICATED) {
         x->r.detail = why;
+        limit_failure(x);
+    }
+    if (s == STATUS_OK)
+        s = limit_principal(x);
     return s == STATUS_OK ? TURN_NEXT : answer(x, s);
 }
 

@@ -16,7 +16,7 @@ struct list {
 
 struct queue {
     pthread_mutex_t lock;
-    pthread_cond_t some;
+    pthread_cond_t some, some_urgent; /* some_urgent: of the thread that is kept for it */
     struct list urgent, normal;
     size_t waiting, places, taken;
     bool closed;
@@ -44,20 +44,26 @@ static struct job *list_pop(struct list *l) {
     return j;
 }
 
-static struct job *queue_pop(struct queue *q) {
+static void wake_all(struct queue *q) {
+    pthread_cond_broadcast(&q->some);
+    pthread_cond_broadcast(&q->some_urgent);
+}
+
+/* NULL: the queue is closed and nothing is left. */
+static struct job *queue_pop(struct queue *q, bool only_urgent) {
     struct job *j;
 
     pthread_mutex_lock(&q->lock);
-    while (!q->waiting && !(q->closed && !q->taken))
-        pthread_cond_wait(&q->some, &q->lock);
+    while (!q->urgent.head && (only_urgent || !q->normal.head) && !(q->closed && !q->taken))
+        pthread_cond_wait(only_urgent ? &q->some_urgent : &q->some, &q->lock);
     j = list_pop(&q->urgent);
-    if (!j)
+    if (!j && !only_urgent)
         j = list_pop(&q->normal);
     if (j) {
         q->waiting--;
         q->taken -= j->placed;
         if (q->closed)
-            pthread_cond_broadcast(&q->some);
+            wake_all(q);
     }
     pthread_mutex_unlock(&q->lock);
     return j;
@@ -67,20 +73,31 @@ static void *handler_thread(void *arg) {
     struct queue *q = arg;
     struct job *j;
 
-    while ((j = queue_pop(q)))
+    while ((j = queue_pop(q, false)))
+        j->run(j);
+    return NULL;
+}
+
+static void *urgent_thread(void *arg) {
+    struct queue *q = arg;
+    struct job *j;
+
+    while ((j = queue_pop(q, true)))
         j->run(j);
     return NULL;
 }
 
 struct queue *queue_new(int threads, int places) {
-    size_t n = threads > 0 ? (size_t)threads : 1;
+    size_t n = (threads > 0 ? (size_t)threads : 1) + 1;
     struct queue *q = xcalloc(1, sizeof *q + n * sizeof *q->thread);
 
     pthread_mutex_init(&q->lock, NULL);
     pthread_cond_init(&q->some, NULL);
+    pthread_cond_init(&q->some_urgent, NULL);
     q->places = places > 0 ? (size_t)places : 1;
     for (; q->threads < n; q->threads++)
-        if (pthread_create(&q->thread[q->threads], NULL, handler_thread, q) != 0)
+        if (pthread_create(&q->thread[q->threads], NULL,
+                           q->threads ? handler_thread : urgent_thread, q) != 0)
             die("cannot start a handler thread");
     return q;
 }
@@ -101,6 +118,8 @@ void queue_push(struct queue *q, struct job *j, bool placed) {
     list_push(j->urgent ? &q->urgent : &q->normal, j);
     q->waiting++;
     pthread_cond_signal(&q->some);
+    if (j->urgent)
+        pthread_cond_signal(&q->some_urgent);
     pthread_mutex_unlock(&q->lock);
 }
 
@@ -116,7 +135,7 @@ size_t queue_waiting(struct queue *q) {
 void queue_close(struct queue *q) {
     pthread_mutex_lock(&q->lock);
     q->closed = true;
-    pthread_cond_broadcast(&q->some);
+    wake_all(q);
     pthread_mutex_unlock(&q->lock);
     for (size_t i = 0; i < q->threads; i++)
         pthread_join(q->thread[i], NULL);
@@ -126,6 +145,7 @@ void queue_free(struct queue *q) {
     if (!q)
         return;
     pthread_cond_destroy(&q->some);
+    pthread_cond_destroy(&q->some_urgent);
     pthread_mutex_destroy(&q->lock);
     free(q);
 }

@@ -12,7 +12,8 @@ struct job {
 };
 
 struct queue;
-/* `places`: how many new requests may wait for a thread. */
+/* `places`: how many new requests may wait for a thread.  One thread more is kept for what is
+ * urgent, so that it runs also while all others are held up. */
 struct queue *queue_new(int threads, int places);
 /* Takes a place for a new request; false when the queue is closed, or all are taken and it is not
  * urgent.  Whoever has a place must push soon: closing waits for it. */

@@ -14,6 +14,7 @@ struct conn {
     _Atomic int64_t deadline_us; /* monotonic; 0: none.  Set by the connection's I/O thread */
     _Atomic bool asked;          /* a request began on it */
     bool reaped;                 /* under the reaper's lock */
+    uint64_t network;            /* for http/rate.h */
     char remote[INET6_ADDRSTRLEN];
 };
 

@@ -10,6 +10,17 @@
 #include <time.h>
 #include <unistd.h>
 
+static void rates_init(struct http_server *s) {
+    const struct http_rate rule[RATE_KINDS] = {s->in.rate_principal, s->in.rate_network};
+
+    s->rates = rates_new(rule);
+    for (RateKind kind = RATE_PRINCIPAL; kind < RATE_KINDS; kind++)
+        if (rates_limit(s->rates, kind))
+            snprintf(s->rate_policy[kind], sizeof s->rate_policy[kind], "\"%s\";q=%lld;w=%lld",
+                     rate_names[kind], (long long)rule[kind].burst,
+                     (long long)((rule[kind].burst + rule[kind].per_s - 1) / rule[kind].per_s));
+}
+
 static void server_init(struct http_server *s) {
     pthread_condattr_t attr;
 
@@ -22,6 +33,7 @@ static void server_init(struct http_server *s) {
     s->queue = queue_new(s->in.handler_threads, s->in.queue_max);
     parking_init(&s->parking, s->queue);
     streams_init(&s->streams, s->queue, s->in.heartbeat_ms, ticker_nudge, s);
+    rates_init(s);
     reaper_init(&s->reaper, s->in.header_timeout_ms, s->in.idle_timeout_s);
     ticker_start(s);
 }
@@ -29,6 +41,7 @@ static void server_init(struct http_server *s) {
 static void server_free(struct http_server *s) {
     queue_free(s->queue);
     reaper_done(&s->reaper);
+    rates_free(s->rates);
     streams_done(&s->streams);
     parking_done(&s->parking);
     router_free(s->router);
@@ -168,6 +181,7 @@ json_t *http_stats(const struct http_server *in) {
     json_object_set_new(v, "streams", json_integer((json_int_t)streams_count(&s->streams)));
     json_object_set_new(v, "requests", json_integer((json_int_t)atomic_load(&s->requests)));
     json_object_set_new(v, "overloaded", json_integer((json_int_t)atomic_load(&s->overloaded)));
+    json_object_set_new(v, "limited", json_integer((json_int_t)atomic_load(&s->limited)));
     json_object_set_new(v, "reaped", json_integer((json_int_t)atomic_load(&s->reaper.reaped)));
     for (int i = 2; i < 6; i++) {
         char name[4] = {(char)('0' + i), 'x', 'x', '\0'};

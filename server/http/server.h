@@ -1,6 +1,7 @@
 /* http/server.h: what the files of the edge share (internal to http/). */
 #pragma once
 #include "http/park.h"
+#include "http/rate.h"
 #include "http/reaper.h"
 #include "http/stream.h"
 
@@ -13,6 +14,8 @@ struct http_server {
     struct parking parking;
     struct streams streams;
     struct reaper reaper;
+    struct rates *rates;
+    char rate_policy[RATE_KINDS][48]; /* items of the header RateLimit-Policy; "": no limit */
     /* the ticker: one thread for everything that happens by the clock */
     pthread_t ticker;
     pthread_mutex_t tick_lock;
@@ -23,8 +26,8 @@ struct http_server {
     pthread_cond_t active_none;
     size_t active; /* under active_lock */
     _Atomic bool draining;
-    _Atomic uint64_t requests, overloaded, answers[6]; /* by class: 2xx … */
-    struct http_server *next;                          /* of the running servers (bus.c) */
+    _Atomic uint64_t requests, overloaded, limited, answers[6]; /* answers: by class, 2xx … */
+    struct http_server *next;                                   /* of the running servers (bus.c) */
 };
 
 /* calls.c: the pool of I/O threads; NULL with errno set. */

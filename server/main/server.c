@@ -76,21 +76,25 @@ static void make_parts(struct server *s, const struct config *c) {
 }
 
 static bool listen_on(struct server *s, const struct config *c, char *reterr, size_t n) {
-    return http_start(&(struct http_settings){.address = c->listen,
-                                              .port = (int)c->port,
-                                              .io_threads = (int)c->io_threads,
-                                              .handler_threads = (int)c->handler_threads,
-                                              .max_connections = (int)c->max_connections,
-                                              .queue_max = (int)c->queue_max,
-                                              .header_timeout_ms = (int)c->header_timeout_ms,
-                                              .idle_timeout_s = (int)c->idle_timeout_s,
-                                              .log_requests = c->enable_request_logging,
-                                              .routes = routes,
-                                              .auth = s->auth,
-                                              .bus = s->context.bus,
-                                              .context = &s->context,
-                                              .self = &s->context.http},
-                      reterr, n) != NULL;
+    return http_start(
+               &(struct http_settings){
+                   .address = c->listen,
+                   .port = (int)c->port,
+                   .io_threads = (int)c->io_threads,
+                   .handler_threads = (int)c->handler_threads,
+                   .max_connections = (int)c->max_connections,
+                   .queue_max = (int)c->queue_max,
+                   .header_timeout_ms = (int)c->header_timeout_ms,
+                   .idle_timeout_s = (int)c->idle_timeout_s,
+                   .rate_principal = {c->rate_principal.per_s, c->rate_principal.burst},
+                   .rate_network = {c->rate_network.per_s, c->rate_network.burst},
+                   .log_requests = c->enable_request_logging,
+                   .routes = routes,
+                   .auth = s->auth,
+                   .bus = s->context.bus,
+                   .context = &s->context,
+                   .self = &s->context.http},
+               reterr, n) != NULL;
 }
 
 /* Workers last: a request that waits for one (an abort's confirmation) may still get its answer. */

@@ -145,10 +145,11 @@ START_TEST(queue__overload_is_503_and_urgent_goes_through) {
     ck_assert_ptr_nonnull(strstr(a.body, "\"overloaded\""));
     raw_send(refused.fd, "GET /now HTTP/1.1\r\nHost: h\r\n\r\n"); /* I/O threads are free */
     ck_assert_int_eq(raw_answer(&refused, &a, 2000), 200);
-    raw_send(pressing.fd, urgent);
-    ck_assert_int_eq(raw_answer(&pressing, &a, 100), 0);
+    for (int i = 0; i < 100; i++) { /* there is a thread for it alone */
+        raw_send(pressing.fd, urgent);
+        ck_assert_int_eq(raw_answer(&pressing, &a, 2000), 200);
+    }
     gate_set(true);
-    ck_assert_int_eq(raw_answer(&pressing, &a, 2000), 200);
     for (int i = 0; i < 3; i++) {
         ck_assert_int_eq(raw_answer(&waiting[i], &a, 2000), 200);
         close(waiting[i].fd);
