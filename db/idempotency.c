@@ -32,11 +32,24 @@ Status db_idempotency_take(struct db_tx *tx, const struct idempotency_key *k, bo
     return s == E_OVERLOADED ? E_IDEMPOTENCY_IN_FLIGHT : s;
 }
 
+/* Parameters of keep.sql, as an array that lives as long as the block around it. */
+#define KEEP_PARAMS(k, answer)                                                                     \
+    DB_PARAMS((k)->issuer, (k)->subject, (k)->key, (k)->fingerprint,                               \
+              (answer)->status ? DB_INT((answer)->status) : NULL, (answer)->body,                  \
+              (answer)->location, (answer)->etag)
+
 Status db_idempotency_keep(struct db_tx *tx, const struct idempotency_key *k,
                            const struct idempotency_answer *answer) {
-    return db_query(tx, SQL_IDEMPOTENCY_KEEP, NULL,
-                    DB_PARAMS(k->issuer, k->subject, k->key, DB_INT(answer->status), answer->body,
-                              answer->location, answer->etag));
+    return db_query(tx, SQL_IDEMPOTENCY_KEEP, NULL, KEEP_PARAMS(k, answer));
+}
+
+Status db_idempotency_settle(struct db_pool *p, const struct idempotency_key *k,
+                             const struct idempotency_answer *answer, bool *ret_kept) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    Status s = db_once(p, SQL_IDEMPOTENCY_KEEP, &rows, KEEP_PARAMS(k, answer));
+
+    *ret_kept = s == STATUS_OK && db_rows_count(rows) > 0;
+    return s;
 }
 
 Status db_idempotency_purge(struct db_pool *p, int64_t limit, size_t *ret_dropped) {

@@ -8,9 +8,9 @@ struct idempotency_key {
     const char *fingerprint; /* of the request: SHA-256, hex */
 };
 struct idempotency_answer {
-    const char *fingerprint; /* of the request that was answered */
-    int64_t status;
-    const char *body, *location, *etag; /* the last two may be NULL */
+    const char *fingerprint;            /* of the request that was answered */
+    int64_t status;                     /* 0: not yet, what the request began is at location */
+    const char *body, *location, *etag; /* body NULL: not yet; the last two may be NULL */
 };
 /* Of a row of db_idempotency_find; borrowed from it. */
 struct idempotency_answer idempotency_answer(const struct db_rows *rows);
@@ -28,5 +28,8 @@ MUSTCHECK Status db_idempotency_take(struct db_tx *tx, const struct idempotency_
 /* The answer, in the same transaction. */
 MUSTCHECK Status db_idempotency_keep(struct db_tx *tx, const struct idempotency_key *k,
                                      const struct idempotency_answer *answer);
+/* The answer of what was begun.  *ret_kept false: somebody else was faster. */
+MUSTCHECK Status db_idempotency_settle(struct db_pool *p, const struct idempotency_key *k,
+                                       const struct idempotency_answer *answer, bool *ret_kept);
 /* Drops at most `limit` expired keys. */
 MUSTCHECK Status db_idempotency_purge(struct db_pool *p, int64_t limit, size_t *ret_dropped);

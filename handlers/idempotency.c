@@ -64,19 +64,22 @@ static Status replay(const struct idempotency_key *k, const struct db_rows *rows
     if (strcmp(kept.fingerprint, k->fingerprint) != 0)
         return reply_refuse(r, E_IDEMPOTENCY_MISMATCH,
                             "The key was used for a request with another path or body.");
+    r->location = arena_strdup(r->arena, kept.location);
+    r->begun = !kept.body;
+    if (r->begun)
+        return STATUS_OK;
     answer(r, (unsigned)kept.status, NULL);
     free(r->raw);
     r->raw = xstrdup(kept.body);
     r->raw_len = strlen(kept.body);
     r->content_type = "application/json";
-    r->location = arena_strdup(r->arena, kept.location);
     r->etag = arena_strdup(r->arena, kept.etag);
     r->retry_after_s = 0;
     r->replayed = true;
     return STATUS_OK;
 }
 
-/* What is kept of a key, if anything is: r->replayed tells. */
+/* What is kept of a key, if anything is: r->replayed and r->begun tell. */
 static Status look(struct request *q, const struct idempotency_key *k, struct reply *r) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     Status s = db_idempotency_find(request_pool(q), k, &rows);
@@ -93,13 +96,13 @@ Status idempotent_run(struct request *q, struct reply *r, create_fn *create, voi
     if (!k.key)
         return create(q, r, ctx);
     s = look(q, &k, r);
-    if (s != STATUS_OK || r->replayed)
+    if (s != STATUS_OK || r->replayed || r->begun)
         return s;
     s = create(q, r, ctx);
     if (s <= STATUS_OK || s == E_IDEMPOTENCY_MISMATCH)
         return s;
     again = look(q, &k, r); /* "environment-busy": with what the same request made meanwhile? */
-    return again != STATUS_OK || r->replayed ? again : s;
+    return again != STATUS_OK || r->replayed || r->begun ? again : s;
 }
 
 /* ---- the transaction ---- */
@@ -111,14 +114,38 @@ struct keyed {
     void *ctx;
 };
 
-/* The body as the edge sends it. */
+/* The body as the edge sends it; NULL when there is none yet.  Yours. */
+static char *body_text(const struct reply *r) {
+    _cleanup_free_ char *text = r->json ? json_text(r->json) : NULL;
+
+    return text ? xasprintf("%s\n", text) : NULL;
+}
+
+static struct idempotency_answer answer_of(const struct reply *r, const char *body) {
+    return (struct idempotency_answer){.status = body ? (r->status ? r->status : 200) : 0,
+                                       .body = body,
+                                       .location = r->location,
+                                       .etag = r->etag};
+}
+
 static Status keep(struct db_tx *tx, const struct keyed *k) {
-    _cleanup_free_ char *text = json_text(k->r->json);
-    _cleanup_free_ char *body = xasprintf("%s\n", text);
-    const struct idempotency_answer answer = {
-        .status = k->r->status, .body = body, .location = k->r->location, .etag = k->r->etag};
+    _cleanup_free_ char *body = body_text(k->r);
+    const struct idempotency_answer answer = answer_of(k->r, body);
 
     return db_idempotency_keep(tx, k->key, &answer);
+}
+
+Status idempotent_settle(struct request *q, struct reply *r) {
+    _cleanup_free_ char *body = body_text(r);
+    const struct idempotency_answer answer = answer_of(r, body);
+    struct idempotency_key key;
+    bool kept = false;
+    Status s = key_of(q, &key, r);
+
+    if (s != STATUS_OK || !key.key)
+        return s;
+    s = db_idempotency_settle(request_pool(q), &key, &answer, &kept);
+    return s == STATUS_OK && !kept ? look(q, &key, r) : s;
 }
 
 static Status keyed_tx(struct db_tx *tx, void *ctx) {
@@ -127,7 +154,7 @@ static Status keyed_tx(struct db_tx *tx, void *ctx) {
     bool taken = false;
     Status s = db_idempotency_take(tx, k->key, &taken);
 
-    k->r->replayed = false;
+    k->r->replayed = k->r->begun = false;
     if (s == STATUS_OK && taken) {
         s = k->fn(tx, k->ctx);
         return s == STATUS_OK ? keep(tx, k) : s;

@@ -23,3 +23,9 @@ MUSTCHECK Status idempotent_run(struct request *q, struct reply *r, create_fn *c
  * run, another request with the key was answered. */
 MUSTCHECK Status idempotent_tx(struct request *q, struct reply *r, const char *name, db_tx_fn *fn,
                                void *ctx);
+
+/* Where the answer comes later than the transaction (rollback, traffic): fn sets only r->location,
+ * of what it began, and the answer is kept by idempotent_settle before it is given.  idempotent_run
+ * and idempotent_tx then also return with r->begun: another request with the key began what is at
+ * r->location, and its answer is to be waited for. */
+MUSTCHECK Status idempotent_settle(struct request *q, struct reply *r);

@@ -10,6 +10,7 @@
 #include "handlers/deployment.h"
 #include "handlers/environment_status.h"
 #include "handlers/handlers.h"
+#include "handlers/idempotency.h"
 #include "rollout/rollback.h"
 #include "worker/crash.h"
 #include "worker/observe.h"
@@ -72,12 +73,14 @@ struct verb {
 
 struct asking {
     struct request *q;
+    struct reply *r; /* of rollback and traffic */
     const struct verb *verb;
     const struct verb_in *in;
     const char *id; /* of the deployment that it is asked of; NULL: of an environment */
-    const char *app, *environment, *new_id;
-    const json_t *plan; /* of traffic */
-    bool capacity;      /* of traffic */
+    const char *app, *environment, *environment_id, *new_id;
+    struct environment_row row; /* where {env} is in the path */
+    const json_t *plan;         /* of traffic */
+    bool capacity;              /* of traffic */
     struct verb_result result;
 };
 
@@ -297,12 +300,18 @@ static struct rollback_ask rollback_ask_of(const struct asking *a) {
                                  .arena = a->q->arena};
 }
 
+static Status begun(struct asking *a, Status s) {
+    if (s == STATUS_OK)
+        a->r->location = deployment_link(a->q->arena, a->result.deployment_id);
+    return s;
+}
+
 static Status rollback_tx(struct db_tx *tx, void *ctx) {
     struct asking *a = ctx;
     const struct rollback_ask in = rollback_ask_of(a);
 
     a->result = (struct verb_result){0};
-    return deployment_rollback(tx, &in, &a->result);
+    return begun(a, deployment_rollback(tx, &in, &a->result));
 }
 
 static Status traffic_tx(struct db_tx *tx, void *ctx) {
@@ -310,17 +319,16 @@ static Status traffic_tx(struct db_tx *tx, void *ctx) {
     const struct rollback_ask in = rollback_ask_of(a);
 
     a->result = (struct verb_result){0};
-    return deployment_traffic(tx, &in, a->plan, a->capacity, &a->result);
+    return begun(a, deployment_traffic(tx, &in, a->plan, a->capacity, &a->result));
 }
 
-static Status begin_moving(struct asking *a, db_tx_fn *fn, const char *environment_id,
-                           struct reply *r) {
+static Status begin_moving(struct asking *a, db_tx_fn *fn, struct reply *r) {
     char id[UUID_TEXT];
     Status s;
 
     a->new_id = arena_strdup(a->q->arena, uuid_v7(id));
     crash_point("before-rollback");
-    s = db_tx_run(request_pool(a->q), "rollback", DB_READ_COMMITTED, fn, a);
+    s = idempotent_tx(a->q, r, "rollback", fn, a);
     crash_point("after-rollback");
     if (s == E_WRONG_STATE)
         return refuse_state(a, r);
@@ -333,19 +341,54 @@ static Status begin_moving(struct asking *a, db_tx_fn *fn, const char *environme
         return reply_refuse(r, s,
                             "%s has fewer ready pods than what serves now: scale it up, or deploy.",
                             a->in->color);
-    if (s == STATUS_OK)
-        wait_for(a->q, a->result.deployment_id, environment_id);
+    if (s == STATUS_OK && !r->replayed && !r->begun)
+        wait_for(a->q, a->result.deployment_id, a->environment_id);
     return s;
+}
+
+/* What another request with the same key began: waits for it too. */
+static Status join(struct request *q, const struct reply *r) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    const char *id = strrchr(r->location, '/') + 1;
+    Status s = db_deployment_get(request_pool(q), id, &rows);
+
+    if (s != STATUS_OK)
+        return s;
+    if (db_rows_count(rows) == 0)
+        return FAULT_BUG; /* deployments are never deleted */
+    wait_for(q, id, deployment_row(rows, 0).environment_id);
+    return STATUS_OK;
+}
+
+/* The answer, kept before it is given. */
+static Status settled(struct request *q, struct reply *r) {
+    Status s = confirmed(q, r);
+
+    return s == STATUS_OK && !r->park_until_us ? idempotent_settle(q, r) : s;
+}
+
+/* Begins, unless its key has an answer, and waits. */
+static Status move(struct asking *a, create_fn *begin, struct reply *r) {
+    Status s = idempotent_run(a->q, r, begin, a);
+
+    if (s == STATUS_OK && r->begun)
+        s = join(a->q, r);
+    return s != STATUS_OK || r->replayed ? s : settled(a->q, r);
+}
+
+static Status begin_rollback(struct request *q, struct reply *r, void *ctx) {
+    (void)q;
+    return begin_moving(ctx, rollback_tx, r);
 }
 
 Status deployment_rollback_verb(struct request *q, const void *in, struct reply *r) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    struct asking a = {.q = q, .verb = &verb_rollback, .in = in};
+    struct asking a = {.q = q, .r = r, .verb = &verb_rollback, .in = in};
     struct deployment_row row;
     Status s;
 
     if (q->state)
-        return confirmed(q, r);
+        return settled(q, r);
     s = path_deployment(q, &rows, r);
     if (s != STATUS_OK)
         return s;
@@ -353,8 +396,8 @@ Status deployment_rollback_verb(struct request *q, const void *in, struct reply 
     a.id = row.id;
     a.app = row.app;
     a.environment = row.environment;
-    s = begin_moving(&a, rollback_tx, row.environment_id, r);
-    return s == STATUS_OK ? confirmed(q, r) : s;
+    a.environment_id = row.environment_id;
+    return move(&a, begin_rollback, r);
 }
 
 /* {app} and {env} of the path. */
@@ -368,55 +411,57 @@ static Status path_environment(struct asking *a, struct db_rows **ret, struct re
     if (s == STATUS_OK && db_rows_count(*ret) == 0)
         return reply_refuse(r, E_NOT_FOUND, "App %s has no environment %s.", a->app,
                             a->environment);
+    if (s == STATUS_OK) {
+        a->row = environment_row(*ret, 0);
+        a->environment_id = a->row.id;
+    }
     return s;
 }
 
 Status environment_rollback(struct request *q, const void *in, struct reply *r) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    struct asking a = {.q = q, .verb = &verb_rollback, .in = in};
+    struct asking a = {.q = q, .r = r, .verb = &verb_rollback, .in = in};
     Status s;
 
     if (q->state)
-        return confirmed(q, r);
+        return settled(q, r);
     s = path_environment(&a, &rows, r);
-    if (s == STATUS_OK)
-        s = begin_moving(&a, rollback_tx, environment_row(rows, 0).id, r);
-    return s == STATUS_OK ? confirmed(q, r) : s;
+    return s == STATUS_OK ? move(&a, begin_rollback, r) : s;
 }
 
-static Status begin_traffic(struct request *q, const struct verb_in *in, struct reply *r) {
-    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+static Status begin_traffic(struct request *q, struct reply *r, void *ctx) {
     _cleanup_(seen_done) struct seen seen = {0};
     json_auto_t *spec = NULL, *plan = NULL;
-    struct asking a = {.q = q, .verb = &verb_rollback, .in = in};
-    struct environment_row row;
+    struct asking *a = ctx;
     Color color = COLOR_BLUE;
-    Status s = path_environment(&a, &rows, r);
 
-    if (s != STATUS_OK)
-        return s;
-    row = environment_row(rows, 0);
-    environment_observe(context_of(q), &row, &seen);
+    environment_observe(context_of(q), &a->row, &seen);
     if (!seen.reachable) {
         r->retry_after_s = 5;
         return reply_refuse(r, E_CLUSTER_UNAVAILABLE, "The cluster does not answer: %s",
                             seen.error);
     }
-    color_find(in->color, &color);
+    color_find(a->in->color, &color);
     if (seen.service.color_known && seen.service.color == color) {
-        a.result = (struct verb_result){
-            .state = "serving", .detail = arena_printf(q->arena, "%s serves already.", in->color)};
-        return refuse_state(&a, r);
+        a->result = (struct verb_result){
+            .state = "serving",
+            .detail = arena_printf(q->arena, "%s serves already.", a->in->color)};
+        return refuse_state(a, r);
     }
-    spec = json_parse(row.spec);
+    spec = json_parse(a->row.spec);
     plan = traffic_plan(spec, &seen, color);
-    a.plan = plan;
-    a.capacity = traffic_has_capacity(&seen, color);
-    return begin_moving(&a, traffic_tx, row.id, r);
+    a->plan = plan;
+    a->capacity = traffic_has_capacity(&seen, color);
+    return begin_moving(a, traffic_tx, r);
 }
 
 Status environment_traffic(struct request *q, const void *in, struct reply *r) {
-    Status s = q->state ? STATUS_OK : begin_traffic(q, in, r);
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    struct asking a = {.q = q, .r = r, .verb = &verb_rollback, .in = in};
+    Status s;
 
-    return s == STATUS_OK ? confirmed(q, r) : s;
+    if (q->state)
+        return settled(q, r);
+    s = path_environment(&a, &rows, r);
+    return s == STATUS_OK ? move(&a, begin_traffic, r) : s;
 }

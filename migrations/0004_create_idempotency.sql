@@ -14,5 +14,5 @@ CREATE TABLE idempotency (
 );
 COMMENT ON TABLE idempotency IS 'Answers that are given again. A row is inserted first in the transaction that creates, and gets its answer last: others with the key wait for it, and a refusal leaves no trace.';
 COMMENT ON COLUMN idempotency.fingerprint IS 'SHA-256 over method, path and raw body: the same key with another is refused.';
-COMMENT ON COLUMN idempotency.status IS 'The answer with body, location and etag, byte for byte; null only inside its transaction.';
+COMMENT ON COLUMN idempotency.status IS 'The answer with body, location and etag, byte for byte; null while what the request began (location) is still under way.';
 CREATE INDEX idempotency_expires ON idempotency (expires_at);

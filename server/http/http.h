@@ -139,6 +139,7 @@ struct reply {
     struct arena *arena;
     const char *cache_control; /* NULL: no-store */
     bool replayed;             /* given before, to the same Idempotency-Key */
+    bool begun;                /* not given yet, but what it is about was begun for the same key */
     bool live;                 /* holds more than its etag stands for (a status): never 304 */
 };
 

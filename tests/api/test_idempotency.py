@@ -208,3 +208,66 @@ def test_other_requests_take_no_notice_of_the_header(stack, app):
         assert stack.api("PUT", f"/apps/{app}", {"image": IMAGE}, headers=keyed("put")).status == 200
     assert stack.api("PUT", f"/apps/{app}/environments/production", environment_body(app), headers=keyed("put")).status == 201
     assert rows(stack, "put") == 0
+
+
+# ---- rollback and traffic: answered when confirmed, after the transaction that began them ----
+
+@pytest.fixture(scope="module")
+def served():
+    """A stack that carries its deployments: v1.0.0 went before v1.1.0."""
+    with Stack() as stack:
+        stack.inopnc(checks={"health": [], "production": []})
+        stack.wait(stack.deploy("v1.0.0"), "succeeded")
+        yield stack
+
+
+def rollback(stack, key, **body):
+    return stack.api("POST", "/apps/inopnc/environments/production/rollback", {"reason": "a test", **body}, headers=keyed(key))
+
+
+def test_a_rollback_is_begun_once_and_answered_alike(served):
+    served.wait(served.deploy("v1.1.0"), "succeeded")
+    answers = together(20, lambda _: rollback(served, "back"))
+    assert {a.status for a in answers} == {200}, answers
+    assert len({a.raw for a in answers}) == 1 and len({a.headers["Location"] for a in answers}) == 1
+    first = answers[0]
+    served.wait(first["id"], "succeeded")
+    served.wait(served.deploy("v1.2.0"), "succeeded")
+    moved = len(served.traffic()["switches"])
+    same(rollback(served, "back"), first)
+    assert len(served.traffic()["switches"]) == moved, "an old key moves nothing"
+    refused(rollback(served, "back", to="v1.0.0"), 422, "idempotency-mismatch")
+    again = rollback(served, "back-again")
+    assert again.status == 200 and again["id"] != first["id"] and served.wait(again["id"], "succeeded")
+    by_id = served.api("POST", f"/deployments/{again['rollback_of']}/rollback", headers=keyed("back-again"))
+    refused(by_id, 422, "idempotency-mismatch")
+
+
+def test_a_rollback_that_is_not_confirmed_is_waited_for_again(served):
+    served.wait(served.deploy("v1.3.0"), "succeeded")
+    served.faults({"verb": "PATCH", "path": "/services/inopnc-prod$", "action": {"status": 500}},
+                  {"verb": "PUT", "path": "/services/inopnc-prod$", "action": {"status": 500}})
+    try:
+        late = refused(rollback(served, "late"), 504, "not-confirmed")
+    finally:
+        served.faults()
+    answer = rollback(served, "late")
+    assert answer.status == 200 and answer.headers["Location"] == late.headers["Location"]
+    assert answer.headers["Idempotency-Replayed"] is None
+    same(rollback(served, "late"), answer)
+    served.wait(answer["id"], "succeeded")
+
+
+def test_traffic_is_moved_once(served):
+    served.wait(served.deploy("v1.4.0"), "succeeded")
+    color = {"blue": "green", "green": "blue"}[served.selector()]
+
+    def move():
+        return served.api("POST", "/apps/inopnc/environments/production/traffic", {"color": color, "reason": "a test"},
+                          headers=keyed("move"))
+    answers = together(8, lambda _: move())
+    assert {a.status for a in answers} == {200} and len({a.raw for a in answers}) == 1, answers
+    assert served.selector() == color
+    same(move(), answers[0])
+    refused(served.api("POST", "/apps/inopnc/environments/production/traffic", {"color": color, "reason": "a test"}), 409,
+            "wrong-state")
