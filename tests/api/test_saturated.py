@@ -90,7 +90,8 @@ def test_law2_a_hundred_aborts_are_answered(small):
         assert answer.status == 200 or (answer.status == 409 and answer["state"] == "aborted"), answer
     assert took < 2 and all_took < 10, (took, all_took)
     assert small.selector() == serving and small.wait(id, "aborted")["failure"]["code"] == "aborted"
-    assert {a.status for a in crowd.answers} == {200}
+    held = [a.status for a in crowd.answers]  # those that came too fast for the threads found no place
+    assert held.count(200) >= THREADS and set(held) <= {200, 503}, held
 
 
 def test_law2_rollbacks_are_answered(small):
