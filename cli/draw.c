@@ -257,11 +257,16 @@ void draw_outcome(struct strbuf *b, const json_t *d, const struct look *look) {
     draw_next(b, d, look);
 }
 
-/* What a paused deployment waits for; NULL for others. */
-static const char *why_waits(const json_t *d) {
-    if (strcmp(json_str(d, "state", ""), "paused") != 0)
-        return NULL;
-    return waits_for_promote(d) ? "it waits to be promoted" : "it waits to be resumed";
+/* Ends the line of a state that is not over: why it stands there, and the commands that move it. */
+static void add_standing(struct strbuf *b, const json_t *d, const struct look *look) {
+    char *why = draw_standing(d);
+
+    if (why)
+        add_sentence(b, why, STATE_COLUMNS, look);
+    else
+        strbuf_adds(b, "\n");
+    free(why);
+    draw_next(b, d, look);
 }
 
 /* The steps to leave out at the top so that the rest fits: what has happened scrolls away first. */
@@ -297,15 +302,11 @@ void draw_deployment(struct strbuf *b, const json_t *d, const struct look *look)
         draw_outcome(b, d, look);
     } else {
         add_state(b, d, strcmp(state, "running") == 0 ? cyan : yellow, look);
-        if (why_waits(d))
-            add_sentence(b, why_waits(d), STATE_COLUMNS, look);
-        else
-            strbuf_adds(b, "\n");
-        draw_next(b, d, look);
+        add_standing(b, d, look);
     }
 }
 
-static const json_t *step_named(const json_t *d, const char *name) {
+const json_t *step_named(const json_t *d, const char *name) {
     const json_t *step;
     size_t i;
 
@@ -370,11 +371,7 @@ void draw_changes(struct strbuf *b, const json_t *before, const json_t *now) {
         draw_outcome(b, now, &plain);
     } else {
         text_add_clean(b, state);
-        if (why_waits(now))
-            add_sentence(b, why_waits(now), STATE_COLUMNS, &plain);
-        else
-            strbuf_adds(b, "\n");
-        draw_next(b, now, &plain);
+        add_standing(b, now, &plain);
     }
 }
 

@@ -27,8 +27,11 @@ void draw_outcome(struct strbuf *b, const json_t *deployment, const struct look 
 /* Appends what a person may do now with a deployment that is paused or stuck, or where it goes on
  * when it was rolled back: a command a line.  Nothing for others. */
 void draw_next(struct strbuf *b, const json_t *deployment, const struct look *look);
-/* Whether a paused deployment waits to be promoted, and not to be resumed. */
-bool waits_for_promote(const json_t *deployment);
+/* Why a deployment that is paused or undoing stands there, as a sentence; NULL for others.  Yours.
+ */
+char *draw_standing(const json_t *deployment);
+/* Borrowed, or NULL. */
+const json_t *step_named(const json_t *deployment, const char *name);
 /* Appends the rollback that took a deployment over: by whom, why, how it stands. */
 void draw_taken_over(struct strbuf *b, const json_t *rollback, const struct look *look);
 /* Appends what a confirmed rollback (or traffic) says, `waited_us` after it was asked for; and how

@@ -12,15 +12,30 @@ static bool is(const json_t *d, const char *key, const char *value) {
     return strcmp(json_str(d, key, ""), value) == 0;
 }
 
-bool waits_for_promote(const json_t *d) {
-    const json_t *step;
-    size_t i;
+/* Waits to be promoted, and not to be resumed. */
+static bool waits_for_promote(const json_t *d) {
+    const json_t *step = step_named(d, "promote");
 
-    json_array_foreach(json_object_get(d, "steps"), i, step) {
-        if (is(step, "name", "promote"))
-            return is(step, "state", "waiting") || is(step, "state", "running");
-    }
-    return false;
+    return is(step, "state", "waiting") || is(step, "state", "running");
+}
+
+char *draw_standing(const json_t *d) {
+    const json_t *step = step_named(d, "switch-traffic"), *from = json_object_get(d, "from");
+    bool moved = step && !is(step, "state", "pending") && !is(step, "state", "undone");
+    char *serves, *text;
+
+    if (is(d, "state", "paused"))
+        return xstrdup(waits_for_promote(d) ? "it waits to be promoted" : "it waits to be resumed");
+    if (!is(d, "state", "undoing"))
+        return NULL;
+    if (moved)
+        return xstrdup("traffic is being taken back");
+    if (!json_is_object(from))
+        return xstrdup("nothing of it serves; what it applied is being taken back");
+    serves = draw_serves(d, from, "the version before");
+    text = xasprintf("%s; what was applied is taken back when traffic has settled", serves);
+    free(serves);
+    return text;
 }
 
 /* "  sluice retry ID  # what it does", in lines that may be pasted; without the words where they do
@@ -110,13 +125,13 @@ static bool was_there(const json_t *d, int64_t waited_us) {
 }
 
 static void add_existing(struct strbuf *b, const json_t *d) {
-    char clock[DURATION_TEXT];
+    const char *since = json_str(step_named(d, "switch-traffic"), "ended_at", NULL);
     char *serves = draw_serves(d, json_object_get(d, "to"), json_str(d, "version", "?"));
+    char clock[DURATION_TEXT];
 
     strbuf_adds(b, "nothing to do: ");
     strbuf_adds(b, serves);
-    strbuf_addf(b, " since %s\n    rolled back by ",
-                text_clock(text_time(json_str(d, "created_at", NULL)), clock));
+    strbuf_addf(b, " since %s\n    rolled back by ", text_clock(text_time(since), clock));
     draw_asked_by(b, d);
     add_reason(b, d);
     strbuf_adds(b, "\n");

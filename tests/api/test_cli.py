@@ -630,7 +630,7 @@ def test_a_second_rollback_says_that_there_is_nothing_to_do(api):
     api.on("POST", "/apps/inopnc/environments/production/rollback",
            rollback("succeeded", [step("prepare", "done", 1, 20), step("switch-traffic", "done", 20, 20.1)], ended=21))
     out = expect(run(api.url, "rollback", "inopnc", "production", "--reason", "x"), 0).stdout
-    assert "nothing to do: v1.2.2 (blue) serves inopnc/production since 12:00:01" in out
+    assert "nothing to do: v1.2.2 (blue) serves inopnc/production since 12:00:20" in out
     assert "by ann: errors in checkout" in out and OTHER in out
 
 

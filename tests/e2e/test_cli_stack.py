@@ -94,7 +94,7 @@ def test_busy_then_abort(inopnc):
     assert f"sluice watch {id}" in err and f"sluice abort {id}" in err
     assert "v1.2.2" in sluice(inopnc, 0, "abort", id, "--reason", "a try").stdout
     assert "aborted" in sluice(inopnc, 1, "watch", id, "--timeout", "30s").stdout
-    assert "it is aborted" in sluice(inopnc, 3, "abort", id).stderr
+    assert "is aborted" in sluice(inopnc, 3, "abort", id).stderr
     assert inopnc.status()["active"]["version"] == "v1.2.2"
 
 
@@ -120,6 +120,98 @@ def test_a_server_that_is_killed_while_waiting_costs_nothing(inopnc):
     assert records[-1]["action"] == "deployment.succeeded"
     numbers = [record["seq"] for record in records]
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
+def test_rollback_by_hand_and_a_second_one_that_changes_nothing(inopnc):
+    idle(inopnc)
+    sluice(inopnc, 0, "deploy", "inopnc", "production", "v1.2.3", "--wait", "--timeout", "60s", "--promote", "auto")
+    before = inopnc.status()["active"]
+    with inopnc.load() as load:
+        out = sluice(inopnc, 0, "rollback", "inopnc", "production", "--reason", "errors in checkout").stdout
+        assert "confirmed at" in out and "serves inopnc/production, not v1.2.3" in out, out
+        id = out.split("sluice watch ")[1].split()[0] if "sluice watch" in out else out.split("sluice status ")[1].split()[0]
+        assert "serves inopnc/production" in sluice(inopnc, 0, "watch", id, "--timeout", "30s").stdout.splitlines()[-1]
+        switches = len(inopnc.traffic()["switches"])
+        for words in (["inopnc", "production", "--reason", "the same"], [id]):
+            again = sluice(inopnc, 0, "rollback", *words, "--wait").stdout
+            assert "nothing to do" in again and id in again and "errors in checkout" in again, again
+        assert json.loads(sluice(inopnc, 0, "rollback", "inopnc", "production", "--reason", "x", "--json").stdout)["id"] == id
+        assert len(inopnc.traffic()["switches"]) == switches
+    assert load.report["failed"] == 0, load.report
+    assert inopnc.status()["active"]["color"] != before["color"]
+    newest, replaced = json.loads(sluice(inopnc, 0, "history", "inopnc", "production", "--limit", "2", "--json").stdout)
+    assert (newest["id"], newest["kind"], newest["reason"]) == (id, "rollback", "errors in checkout")
+    assert replaced["rolled_back_by"] == id and "until it was rolled back" in sluice(inopnc, 0, "status", replaced["id"]).stdout
+    table = sluice(inopnc, 0, "history", "inopnc").stdout
+    assert id in table and "errors in checkout" in table and "ENVIRONMENT" in table
+
+
+def paused(stack, version):
+    """A deployment that waits to be promoted."""
+    id = json.loads(sluice(stack, 0, "deploy", "inopnc", "production", version, "--promote", "manual", "--json").stdout)["id"]
+    stack.wait_state(id, "paused")
+    return id
+
+
+def test_manual_promotion(inopnc):
+    idle(inopnc)
+    id = paused(inopnc, "v1.2.3")
+    out = sluice(inopnc, 5, "watch", id, "--timeout", "1s").stdout
+    assert "it waits to be promoted" in out and f"sluice promote {id}" in out
+    assert "possible now" in sluice(inopnc, 3, "resume", id).stderr
+    assert "step switch-traffic done" in sluice(inopnc, 0, "promote", id, "--reason", "looks good", "--wait").stdout
+    assert "it is succeeded" in sluice(inopnc, 3, "promote", id).stderr
+
+
+def test_pause_and_resume(inopnc):
+    idle(inopnc)
+    inopnc.image("v1.2.2", ready_after_ms=1500)
+    id = started(inopnc, "v1.2.2")
+    sluice(inopnc, 0, "pause", id, "--reason", "lunch")
+    inopnc.wait_state(id, "paused")
+    assert f"sluice resume {id}" in sluice(inopnc, 0, "status", id).stdout
+    sluice(inopnc, 0, "resume", id, "--wait", "--timeout", "60s")
+    assert "it is succeeded" in sluice(inopnc, 3, "cancel", id).stderr
+    inopnc.image("v1.2.2")
+
+
+def test_a_deployment_that_a_rollback_takes_over_says_so(inopnc):
+    idle(inopnc)
+    serves = inopnc.status()["active"]["version"]
+    other = "v1.2.3" if serves == "v1.2.2" else "v1.2.2"
+    id = paused(inopnc, other)
+    out = sluice(inopnc, 0, "rollback", "inopnc", "production", "--reason", "not today").stdout
+    assert f"{serves} " in out, out
+    watched = sluice(inopnc, 1, "watch", id).stdout
+    assert f"Rolled back to {serves} by" in watched and "not today" in watched and "sluice watch " in watched, watched
+    sluice(inopnc, 0, "watch", watched.split("sluice watch ")[1].split()[0], "--timeout", "60s")
+    assert inopnc.status()["active"]["version"] == serves
+
+
+def test_traffic_by_hand(inopnc):
+    idle(inopnc)
+    sluice(inopnc, 0, "deploy", "inopnc", "production", "v1.2.3", "--wait", "--timeout", "60s")
+    color = inopnc.selector()
+    other = "blue" if color == "green" else "green"
+    assert "serves already" in sluice(inopnc, 3, "traffic", "inopnc", "production", color, "--reason", "x").stderr
+    out = sluice(inopnc, 0, "traffic", "inopnc", "production", other, "--reason", "by hand", "--wait").stdout
+    assert "confirmed at" in out and f"({other}) serves" in out.splitlines()[-1]
+    assert inopnc.selector() == other
+    assert "/color" in sluice(inopnc, 3, "traffic", "inopnc", "production", "mauve", "--reason", "x").stderr
+
+
+def test_a_stuck_one_says_how_to_go_on_and_is_resolved(inopnc):
+    idle(inopnc)
+    id = paused(inopnc, "v1.2.3")
+    inopnc.sql(f"""UPDATE deployment SET state = 'stuck', failure = '{{"code": "history-lost", "detail": "unknown op",
+                   "hint": "look at the cluster"}}' WHERE id = '{id}'""")
+    out = sluice(inopnc, 1, "watch", id).stdout
+    for verb in ("retry", "resolve", "abort"):
+        assert f"sluice {verb} {id}" in out, out
+    assert "look at the cluster" in out
+    sluice(inopnc, 2, "resolve", id, "--as", "failed")
+    assert "it is failed" in sluice(inopnc, 0, "resolve", id, "--as", "failed", "--reason", "looked: nothing moved").stdout
+    assert "is failed" in sluice(inopnc, 3, "retry", id).stderr
 
 
 def test_the_chain_is_exported_and_verified_and_every_tampering_shows(inopnc, tmp_path):

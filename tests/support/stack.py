@@ -201,6 +201,10 @@ class Stack:
             return None
         return until(there, seconds, what=f"deployment is {state or 'final'}")
 
+    def wait_state(self, id, state, seconds=30):
+        """Until it is in that state, whatever it passes through."""
+        return until(lambda: (now := self.deployment(id))["state"] == state and now, seconds, what=f"{id} is {state}")
+
     def wait_step(self, id, step, states=("running", "waiting", "done"), seconds=30):
         def there():
             now = self.deployment(id)
@@ -267,8 +271,7 @@ class Load:
     """Steady traffic at the production Service while the block runs; then .report: sluice-load's JSON."""
 
     def __init__(self, stack, rate):
-        service = stack.kube("GET", "/api/v1/namespaces/production/services/inopnc-prod")["spec"]
-        self.url = f"http://{service['clusterIP']}:{service['ports'][0]['port']}/"
+        self.url = f"http://{stack.traffic()['address']}/"  # without privileges kubesim cannot listen on port 80
         self.program, self.rate, self.report = stack.program("sluice-load"), rate, None
 
     def __enter__(self):
