@@ -158,11 +158,13 @@ static ExitCode move(struct session *s, const struct args *a, struct api_call ca
     _cleanup_(strbuf_done) struct strbuf b = STRBUF(DRAW_MOST);
     struct look look = screen_look();
     int64_t began = clock_monotonic_us();
+    char key[UUID_TEXT];
     bool wait = arg_flag(a, "wait");
     ExitCode code;
 
     call.method = "POST";
     call.timeout_ms = CONFIRM_TIMEOUT_MS;
+    call.idempotency_key = uuid_v7(key); /* a lost answer is asked for again */
     code = api_try(s, &call, &answer);
     look.now_us = clock_now_us();
     wait = wait && carrier(&answer) && (code == EXIT_DONE || code == EXIT_TIMED_OUT);
@@ -189,9 +191,7 @@ static ExitCode rollback_of_environment(struct session *s, const struct args *a)
         return usage_error("rollback of an environment wants --reason TEXT: it goes on the record");
     if (arg_text(a, "to"))
         json_set_str(body, "to", arg_text(a, "to"));
-    /* asked for again it answers with the one that is there; by version, that it serves */
-    return move(s, a,
-                (struct api_call){.path = path, .json = body, .repeatable = !arg_text(a, "to")});
+    return move(s, a, (struct api_call){.path = path, .json = body});
 }
 
 ExitCode run_rollback(struct session *s, const struct args *a) {

@@ -661,12 +661,15 @@ def test_rollback_that_is_not_confirmed_yet(api):
     expect(run(api.url, "abort", ID), 1)
 
 
-def test_rollback_of_an_environment_survives_a_lost_answer(api):
-    """Asked for again, the server answers with the one that is there."""
-    path = "/apps/inopnc/environments/production/rollback"
+@pytest.mark.parametrize("path, words", [
+    ("/apps/inopnc/environments/production/rollback", ["rollback", "inopnc", "production", "--to", "v1.2.2", "--reason", "x"]),
+    (f"/deployments/{ID}/rollback", ["rollback", ID]),
+    ("/apps/inopnc/environments/production/traffic", ["traffic", "inopnc", "production", "blue", "--reason", "x"]),
+])
+def test_moving_traffic_survives_a_lost_answer(api, path, words):
     api.on("POST", path, ("cut", ""), problem(503, "overloaded", "Busy"), rollback(steps=AT_ONCE))
-    expect(run(api.url, "rollback", "inopnc", "production", "--reason", "x"), 0, out="confirmed")
-    assert len(api.requests) == 3
+    expect(run(api.url, *words), 0, out="confirmed")
+    assert len(api.requests) == 3 and len({r["headers"]["Idempotency-Key"] for r in api.requests}) == 1
 
 
 def test_traffic(api):
