@@ -23,6 +23,9 @@ struct db_settings {
 struct db_pool;
 struct db_pool *db_pool_new(const struct db_settings *in); /* connects nothing yet */
 void db_pool_free(struct db_pool *p);                      /* waits for lent connections */
+/* Makes every connection now, so that what is reserved is there when it is needed, also when the
+ * database takes no more.  FAULT_DB_DOWN when it could not. */
+Status db_pool_fill(struct db_pool *p);
 /* Whether the database answers and carries the schema of this program (a newer one too).  Cached
  * for a second; while one caller looks, the others get the answer before.  Any thread. */
 Status db_pool_ready(struct db_pool *p);

@@ -203,6 +203,24 @@ void pool_give(struct db_pool *p, struct db_conn *c, ConnFate fate) {
     pthread_mutex_unlock(&p->lock);
 }
 
+Status db_pool_fill(struct db_pool *p) {
+    struct db_conn *taken = NULL, *c;
+    Status s = STATUS_OK;
+
+    for (int i = 0; i < p->size && s == STATUS_OK; i++) {
+        s = pool_take(p, &c);
+        if (s == STATUS_OK) {
+            c->next = taken;
+            taken = c;
+        }
+    }
+    while ((c = taken)) {
+        taken = c->next;
+        pool_give(p, c, CONN_GOOD);
+    }
+    return s;
+}
+
 static Status look(struct db_pool *p) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     char why[256];

@@ -2,6 +2,7 @@
 #include "main/server.h"
 #include "auth/auth.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "handlers/routes.h"
 #include <libgen.h>
 #include <stdlib.h>
@@ -120,6 +121,8 @@ bool server_start(struct server *s, const struct config *config, char *reterr, s
 }
 
 void server_work(struct server *s) {
+    if (db_pool_fill(s->context.reserved_pool) != STATUS_OK)
+        log_event(LOG_WARNING, "reserved connections not made", "detail", db_fault_text(), NULL);
     worker_begin(s->context.worker);
 }
 

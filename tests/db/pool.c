@@ -68,6 +68,16 @@ START_TEST(pool__values_come_back) {
 }
 END_TEST
 
+START_TEST(pool__filled_before_it_is_needed) {
+    ck_assert_int_eq(backends(), 0);
+    ck_assert_int_eq(db_pool_fill(pool), STATUS_OK);
+    ck_assert_int_eq(backends(), 4);
+    ck_assert_int_eq(db_pool_fill(pool), STATUS_OK);
+    ck_assert_int_eq(ping(pool), STATUS_OK);
+    ck_assert_int_eq(backends(), 4);
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 static Status duplicate(struct db_tx *tx, void *ctx) {
@@ -440,8 +450,8 @@ int main(void) {
     return RUN_SUITE_WITH(
         "pool", 60, setup, teardown, pool__transaction_commits,
         pool__function_without_statements_decides_alone, pool__values_come_back,
-        pool__violation_is_a_refusal_that_names_the_constraint, pool__savepoint_undoes_only_its_own,
-        pool__refusal_ignored_is_a_bug_not_a_success,
+        pool__filled_before_it_is_needed, pool__violation_is_a_refusal_that_names_the_constraint,
+        pool__savepoint_undoes_only_its_own, pool__refusal_ignored_is_a_bug_not_a_success,
         pool__wrong_statement_is_a_fault_and_says_what, pool__serialization_failure_runs_again,
         pool__deadlock_runs_again, pool__endless_conflict_ends_after_five_tries,
         pool__many_threads_share_few_connections, pool__stopped_backend_is_given_up_in_time,
