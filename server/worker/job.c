@@ -100,25 +100,6 @@ static Status job_read(struct job *j, const struct db_rows *rows, char *reterr, 
     return STATUS_OK;
 }
 
-/* Whoever takes a clean-up up begins with its seizures and looks again (model/README.md, 1). */
-static Status cleanup_anew(struct db_pool *pool, struct job *j) {
-    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    bool any = false;
-    Status s;
-
-    for (size_t i = 0; i < j->journal.count; i++)
-        if (strcmp(j->journal.intents[i].job, "clean-up") == 0) {
-            any = any || j->journal.intents[i].result != INTENT_VOID;
-            j->journal.intents[i].result = INTENT_VOID;
-        }
-    if (!any)
-        return STATUS_OK;
-    s = db_once(
-        pool, SQL_TICK_CLEANUP_ANEW, &rows,
-        DB_PARAMS(j->environment_id, j->deployment_id, DB_INT(j->epoch), DB_INT(j->holder)));
-    return s || db_rows_count(rows) > 0 ? s : FAULT_DATABASE;
-}
-
 Status job_load(struct db_pool *pool, struct kube_clusters *clusters, const char *environment_id,
                 int64_t epoch, int64_t holder, struct job **ret, char *reterr, size_t n) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
@@ -137,8 +118,6 @@ Status job_load(struct db_pool *pool, struct kube_clusters *clusters, const char
     cluster_spec = db_json(rows, 0, "cluster_spec");
     j->direct = json_bool(cluster_spec, "in_cluster", false);
     s = job_read(j, rows, reterr, n);
-    if (!s && job_is_cleanup(j))
-        s = cleanup_anew(pool, j);
     if (!s)
         s = kube_clusters_get(clusters, j->cluster_name, cluster_spec,
                               db_int(rows, 0, "cluster_revision"), &j->cluster, reterr, n);
