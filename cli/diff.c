@@ -293,6 +293,8 @@ static void add_hunk_head(struct strbuf *b, const struct edits *e, size_t at,
                           const struct look *look) {
     struct strbuf head = STRBUF(PATH_MOST);
 
+    while (e->of[at].sign == ' ') /* a hunk has a line that changes */
+        at++;
     strbuf_adds(&head, "@@ ");
     add_path(&head, e, at);
     strbuf_adds(&head, head.len > 3 ? " @@" : "@@");

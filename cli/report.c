@@ -146,6 +146,15 @@ static void report_fields(const json_t *problem) {
     }
 }
 
+/* What a dry run says to do about what the deployment would fail with. */
+static void report_hint(const json_t *failure) {
+    if (!json_str(failure, "hint", NULL))
+        return;
+    fputs("  what to do: ", stderr);
+    text_print_clean(stderr, json_str(failure, "hint", ""));
+    fputc('\n', stderr);
+}
+
 static void report_problem(const struct api_answer *a) {
     const char *title = json_str(a->json, "title", NULL), *detail;
 
@@ -167,6 +176,7 @@ static void report_problem(const struct api_answer *a) {
     }
     fputc('\n', stderr);
     report_fields(a->json);
+    report_hint(json_object_get(a->json, "failure"));
     advise(a->json);
     if (a->retry_after_s > 0)
         fprintf(stderr, "  the server asks to wait %d s\n", a->retry_after_s);

@@ -436,6 +436,12 @@ def test_dry_run_is_a_unified_diff(api):
     expect(run(api.url, "deploy", "inopnc", "production", "v1.2.3", "--dry-run", "--wait"), 2, err="--dry-run")
 
 
+def test_dry_run_that_would_fail(api):
+    api.on("POST", "/deployments", problem(409, "wrong-state", "Not possible", detail="The deployment would fail: quota",
+                                           failure={"code": "quota", "detail": "quota", "hint": "Ask for more."}))
+    expect(run(api.url, "deploy", "inopnc", "production", "v1.2.3", "--dry-run"), 3, err="what to do: Ask for more.")
+
+
 def test_dry_run_says_where_in_the_object(api):
     was = {"kind": "Deployment", "spec": {"a1": 1, "a2": 2, "a3": 3, "a4": 4, "template": {"spec": {"containers": [
         {"name": "app", "args": ["a", "b", "c", "d", "e"], "b1": 1, "b2": 2, "b3": 3, "image": "i:1"}]}}}}

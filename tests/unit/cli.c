@@ -254,7 +254,7 @@ START_TEST(cli__differences_read_as_yaml) {
          "--- X (none)\n+++ X as it would be\n@@ @@\n+t: \"on\"\n+u: \"a: b\"\n+v: \"1.50\"\n"
          "+w: \"\"\n+x: v1.2\n"},
         {"{\"a\":{\"b\":[{\"c\":1,\"d\":2}]}}", "{\"a\":{\"b\":[{\"c\":1,\"d\":3}]}}",
-         "--- X as it is\n+++ X as it would be\n@@ @@\n a:\n   b:\n   - c: 1\n-    d: 2\n"
+         "--- X as it is\n+++ X as it would be\n@@ a.b @@\n a:\n   b:\n   - c: 1\n-    d: 2\n"
          "+    d: 3\n"},
         {"{\"a\":\"x\\ny\"}", "{\"a\":\"x\\nz\\n\"}",
          "--- X as it is\n+++ X as it would be\n@@ @@\n a: |\n   x\n-  y\n+  z\n"},
