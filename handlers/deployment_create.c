@@ -14,6 +14,7 @@
 #include "rollout/plan.h"
 #include "rollout/step.h"
 #include "worker/crash.h"
+#include "worker/dry_run.h"
 #include "worker/observe.h"
 #include <string.h>
 
@@ -38,8 +39,6 @@ static Status create_check(const json_t *body, struct reply *r) {
         return not_supported(r, "/scheduled_at", "Scheduling is not supported yet.");
     if (json_bool(body, "queue", false))
         return not_supported(r, "/queue", "Queueing is not supported yet.");
-    if (json_bool(body, "dry_run", false))
-        return not_supported(r, "/dry_run", "Dry runs are not supported yet.");
     if (wait && !json_is_null(wait) && !json_is_false(wait))
         return not_supported(r, "/params/wait", "Waiting for gates is not supported yet.");
     return STATUS_OK;
@@ -83,7 +82,7 @@ struct create {
     struct reply *r;
     const struct create_in *in;
     struct deployment_basis basis; /* borrowed from its rows */
-    const char *id, *plan, *steps;
+    const char *version_key, *id, *plan, *steps;
     const json_t *plan_json;
 };
 
@@ -103,10 +102,10 @@ static Status refuse_yanked(struct create *c) {
 }
 
 /* What is stored: environment, cluster, release, and that none of it forbids a start. */
-static Status read_basis(struct create *c, const char *version_key, struct db_rows **ret) {
+static Status read_basis(struct create *c, struct db_rows **ret) {
     const struct create_in *in = c->in;
-    Status s =
-        db_deployment_prepare(context_of(c->q)->pool, in->app, in->environment, version_key, ret);
+    Status s = db_deployment_prepare(context_of(c->q)->pool, in->app, in->environment,
+                                     c->version_key, ret);
 
     if (s != STATUS_OK)
         return s;
@@ -256,11 +255,11 @@ static Status busy_after_all(struct create *c) {
 }
 
 /* One look and one attempt.  E_PRECONDITION_FAILED: something changed in between. */
-static Status create_once(struct create *c, const char *version_key) {
+static Status create_once(struct create *c) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     json_auto_t *spec = NULL;
     json_auto_t *plan = NULL;
-    Status s = read_basis(c, version_key, &rows);
+    Status s = read_basis(c, &rows);
 
     if (s != STATUS_OK)
         return s;
@@ -283,13 +282,10 @@ static Status create_once(struct create *c, const char *version_key) {
 
 static Status create(struct request *q, struct reply *r, void *ctx) {
     struct create *c = ctx;
-    struct semver version;
 
     (void)q;
-    if (!semver_parse(c->in->version, &version))
-        return FAULT_BUG; /* the schema's check saw to it */
     for (int i = 0; i < TRIES; i++) {
-        Status s = create_once(c, version.key);
+        Status s = create_once(c);
 
         if (s != E_PRECONDITION_FAILED)
             return s;
@@ -299,16 +295,69 @@ static Status create(struct request *q, struct reply *r, void *ctx) {
                         c->in->environment);
 }
 
+/* ---- dry_run: the plan, tried and thrown away ---- */
+
+static Status refuse_failing(struct reply *r, const struct dry_run *tried) {
+    reply_extra(r, "failure",
+                json_pack("{s:s, s:s, s:s?}", "code", tried->code, "detail", tried->detail, "hint",
+                          tried->hint));
+    return reply_refuse(r, E_WRONG_STATE, "The deployment would fail: %s.", tried->detail);
+}
+
+static Status dry_run_answer(struct create *c, const json_t *plan, const json_t *steps) {
+    _cleanup_(kube_cluster_unref) struct kube_cluster *cluster = NULL;
+    _cleanup_(dry_run_done) struct dry_run tried = {0};
+    const struct deployment_basis *b = &c->basis;
+    struct dry_run_request in = {.pool = context_of(c->q)->pool,
+                                 .environment_id = b->environment_id,
+                                 .app = c->in->app,
+                                 .environment = c->in->environment,
+                                 .plan = plan};
+    Status s = cluster_of(c->q, b->cluster, b->cluster_spec, b->cluster_revision, &cluster, c->r);
+
+    if (s != STATUS_OK)
+        return s;
+    in.cluster = cluster;
+    s = dry_run_deployment(&in, &tried);
+    if (s == E_CLUSTER_UNAVAILABLE) {
+        c->r->retry_after_s = 5;
+        return reply_refuse(c->r, s, "Cluster %s does not answer: %s", b->cluster, tried.detail);
+    }
+    if (s != STATUS_OK)
+        return s;
+    if (tried.code)
+        return refuse_failing(c->r, &tried);
+    return answer(c->r, 200,
+                  json_pack("{s:O, s:O, s:[]}", "steps", steps, "changes", tried.changes, "gates"));
+}
+
+static Status create_dry_run(struct create *c, const json_t *steps) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    json_auto_t *spec = NULL;
+    json_auto_t *plan = NULL;
+    Status s = read_basis(c, &rows);
+
+    if (s != STATUS_OK)
+        return s;
+    spec = json_parse(c->basis.spec);
+    s = make_plan(c, spec, &plan);
+    return s == STATUS_OK ? dry_run_answer(c, plan, steps) : s;
+}
+
 Status deployment_create(struct request *q, const void *body, struct reply *r) {
     struct create c = {.q = q, .r = r, .in = body};
     json_auto_t *steps = steps_json("blue-green");
     _cleanup_free_ char *steps_text = json_text(steps);
+    struct semver version;
     char id[UUID_TEXT];
     Status s = app_allowed(q, c.in->app, r);
 
     if (s != STATUS_OK)
         return s;
+    if (!semver_parse(c.in->version, &version))
+        return FAULT_BUG; /* the schema's check saw to it */
+    c.version_key = version.key;
     c.id = uuid_v7(id);
     c.steps = steps_text;
-    return idempotent_run(q, r, create, &c);
+    return c.in->dry_run ? create_dry_run(&c, steps) : idempotent_run(q, r, create, &c);
 }

@@ -130,9 +130,7 @@ Status job_load(struct db_pool *pool, struct kube_clusters *clusters, const char
     return STATUS_OK;
 }
 
-void job_free(struct job *j) {
-    if (!j)
-        return;
+void job_clear(struct job *j) {
     prober_free(j->prober);
     journal_clear(&j->journal);
     json_decref(j->plan_json);
@@ -143,6 +141,13 @@ void job_free(struct job *j) {
     free(j->environment);
     free(j->version);
     free(j->kind);
+    *j = (struct job){0};
+}
+
+void job_free(struct job *j) {
+    if (!j)
+        return;
+    job_clear(j);
     free(j);
 }
 

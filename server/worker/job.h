@@ -45,7 +45,8 @@ bool job_is_cleanup(const struct job *j);
 MUSTCHECK Status job_load(struct db_pool *pool, struct kube_clusters *clusters,
                           const char *environment_id, int64_t epoch, int64_t holder,
                           struct job **ret, char *reterr, size_t n);
-void job_free(struct job *j); /* NULL-safe */
+void job_free(struct job *j);  /* NULL-safe */
+void job_clear(struct job *j); /* of one that is no allocation of its own */
 
 static inline const char *job_name(const struct job *j) {
     return j->undoing ? "undo" : j->kind;

@@ -31,7 +31,7 @@ static void no(struct write_outcome *ret, const char *code, const char *hint,
              message);
 }
 
-static KubeKind kind_of(const struct intent *intent) {
+KubeKind write_kind(const struct intent *intent) {
     const char *api_version = strcmp(intent->kind, "Deployment") == 0 ? "apps/v1" : "v1";
     KubeKind kind = KUBE_SERVICE;
 
@@ -75,7 +75,8 @@ static json_t *fenced_body(const struct job *j, const struct intent *intent, con
 
 /* A forward write needs a past that we know (design.md, Fencing): the op on the object is ours or
  * absent, and no epoch is ahead of ours. */
-static bool history_known(struct db_pool *pool, struct job *j, const json_t *object, Status *ret) {
+bool write_history_known(struct db_pool *pool, const struct job *j, const json_t *object,
+                         Status *ret) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     const char *op = kube_annotation(object, "sluice.dev/op");
     const char *epoch = kube_annotation(object, "sluice.dev/epoch");
@@ -129,22 +130,24 @@ static void replace(struct job *j, KubeKind kind, const char *name, const json_t
     kube_replace(j->cluster, kind, j->plan.namespace_, name, whole, r);
 }
 
-static void send(struct job *j, const struct intent *intent, KubeKind kind, const json_t *object,
-                 struct kube_result *r) {
+void write_send(struct job *j, const struct intent *intent, const json_t *object, bool dry_run,
+                struct kube_result *r) {
+    KubeKind kind = write_kind(intent);
     const char *verb = json_str(intent->write, "verb", "");
     json_auto_t *body = fenced_body(j, intent, object);
 
     crash_point("before-write");
     if (!object)
-        kube_create(j->cluster, kind, j->plan.namespace_, body, false, r);
+        kube_create(j->cluster, kind, j->plan.namespace_, body, dry_run, r);
     else if (strcmp(verb, WRITE_REPLACE) == 0)
         replace(j, kind, intent->name, object, body, r);
     else if (strcmp(verb, WRITE_APPLY) == 0)
-        kube_patch(j->cluster, kind, j->plan.namespace_, intent->name, KUBE_APPLY, body, false, r);
+        kube_patch(j->cluster, kind, j->plan.namespace_, intent->name, KUBE_APPLY, body, dry_run,
+                   r);
     else
         kube_patch(j->cluster, kind, j->plan.namespace_, intent->name,
                    strcmp(verb, WRITE_STRATEGIC) == 0 ? KUBE_STRATEGIC_PATCH : KUBE_MERGE_PATCH,
-                   body, false, r);
+                   body, dry_run, r);
     crash_point("after-write");
 }
 
@@ -170,7 +173,7 @@ static bool absent(struct job *j, const struct intent *intent, struct write_outc
 static bool attempt(struct db_pool *pool, struct job *j, const struct intent *intent,
                     struct write_outcome *ret) {
     _cleanup_(kube_result_done) struct kube_result got = {0}, put = {0};
-    KubeKind kind = kind_of(intent);
+    KubeKind kind = write_kind(intent);
     const char *op;
     bool held, known;
     Status s = STATUS_OK;
@@ -195,7 +198,7 @@ static bool attempt(struct db_pool *pool, struct job *j, const struct intent *in
     }
     if (!got.object && !absent(j, intent, ret))
         return false;
-    known = !got.object || job_backward(j) || history_known(pool, j, got.object, &s);
+    known = !got.object || job_backward(j) || write_history_known(pool, j, got.object, &s);
     if (!s && !known) { /* to a holder that was taken over the next one's writes look like that */
         s = lease_held(pool, j, &held);
         ret->end = s || !held ? WRITE_DROPPED : WRITE_HISTORY;
@@ -212,7 +215,7 @@ static bool attempt(struct db_pool *pool, struct job *j, const struct intent *in
         ret->end = WRITE_DROPPED;
         return false;
     }
-    send(j, intent, kind, got.object, &put);
+    write_send(j, intent, got.object, false, &put);
     if (put.outcome == KUBE_DONE)
         written(put.object, ret);
     else if (put.outcome == KUBE_CONFLICT ||

@@ -24,3 +24,13 @@ struct write_outcome {
 };
 void write_intent(struct db_pool *pool, struct job *j, const struct intent *intent,
                   struct write_outcome *ret);
+
+/* ---- its parts, for worker/dry_run.c ---- */
+KubeKind write_kind(const struct intent *intent);
+/* A forward write needs a past that we know (design.md, Fencing): the op on the object is ours or
+ * absent. */
+bool write_history_known(struct db_pool *pool, const struct job *j, const json_t *object,
+                         Status *ret);
+/* One sending, fenced; object: what it is written over, NULL to create. */
+void write_send(struct job *j, const struct intent *intent, const json_t *object, bool dry_run,
+                struct kube_result *r);

@@ -93,7 +93,6 @@ def test_get_of_nothing(inopnc):
     ({"scheduled_at": "2030-01-01T00:00:00Z"}, "not-supported", "/scheduled_at"),
     ({"scheduled_at": "tomorrow"}, "invalid-body", "/scheduled_at"),
     ({"queue": True}, "not-supported", "/queue"),
-    ({"dry_run": True}, "not-supported", "/dry_run"),
     ({"params": {"promote": "never"}}, "invalid-body", "/params/promote"),
     ({"params": {"wait": True}}, "not-supported", "/params/wait"),
     ({"params": {"wait": 60}}, "not-supported", "/params/wait"),
