@@ -188,6 +188,23 @@ def test_a_deployment_that_a_rollback_takes_over_says_so(inopnc):
     assert inopnc.status()["active"]["version"] == serves
 
 
+def test_dry_run_shows_a_diff_and_changes_nothing(inopnc):
+    idle(inopnc)
+    serves, selected = inopnc.status()["active"], inopnc.selector()
+    other = "blue" if selected == "green" else "green"
+    held = inopnc.workload(other)["metadata"]["resourceVersion"]
+    records = len(inopnc.chain())
+    out = sluice(inopnc, 0, "deploy", "inopnc", "production", "v1.2.4", "--dry-run").stdout
+    lines = out.splitlines()
+    assert f"+++ Deployment inopnc-{other} as it would be" in lines and f"+        image: {IMAGE}:v1.2.4" in lines, out
+    assert f"-    environment: {selected}" in lines and f"+    environment: {other}" in lines, out
+    assert "resourceVersion" not in out and "sluice.dev/op" not in out, out
+    assert json.loads(sluice(inopnc, 0, "deploy", "inopnc", "production", "v1.2.4", "--dry-run", "--json").stdout)["changes"]
+    assert inopnc.workload(other)["metadata"]["resourceVersion"] == held and inopnc.selector() == selected
+    assert len(inopnc.chain()) == records and inopnc.status()["active"]["version"] == serves["version"]
+    assert "v9.9.9" in sluice(inopnc, 3, "deploy", "inopnc", "production", "v9.9.9", "--dry-run").stderr
+
+
 def test_traffic_by_hand(inopnc):
     idle(inopnc)
     sluice(inopnc, 0, "deploy", "inopnc", "production", "v1.2.3", "--wait", "--timeout", "60s")
