@@ -219,8 +219,8 @@ END_TEST
 /* ---- beginning and stopping ---- */
 
 START_TEST(threads__nothing_is_carried_before_the_begin) {
-    _cleanup_free_ char *environment = world_environment(w, &(struct place){.app = APP}),
-                        *id = world_deploy(w, APP, "v1.2.3", 1);
+    _cleanup_free_ char *environment = world_environment(w, &(struct place){.app = APP});
+    _cleanup_free_ char *id __attribute__((unused)) = world_deploy(w, APP, "v1.2.3", 1);
     long since = world_mark(w);
     json_auto_t *stats = NULL;
 
@@ -262,8 +262,9 @@ START_TEST(threads__a_stop_gives_leases_back) {
 END_TEST
 
 START_TEST(threads__a_stop_does_not_wait_for_a_hanging_write) {
-    _cleanup_free_ char *environment = world_environment(w, &(struct place){.app = APP}),
-                        *id = world_deploy(w, APP, "v1.2.3", 1);
+    _cleanup_free_ char *environment __attribute__((unused)) =
+        world_environment(w, &(struct place){.app = APP});
+    _cleanup_free_ char *id __attribute__((unused)) = world_deploy(w, APP, "v1.2.3", 1);
     long since = world_mark(w);
     struct replica two;
     int64_t asked;
