@@ -300,8 +300,6 @@ START_TEST(write__outlasts_a_storm_of_errors) {
 END_TEST
 
 START_TEST(write__of_a_fifth_of_failures_arrives_once) {
-    _cleanup_free_ char *before = NULL, *after = NULL;
-
     world_faults(w, "[{\"rate\": 0.2, \"action\": {\"status\": 500}},"
                     " {\"verb\": \"PATCH\", \"rate\": 0.2, \"action\": {\"cut\": \"after\"}}]");
     for (int i = 0; i < 40; i++) {
