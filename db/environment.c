@@ -109,3 +109,7 @@ Status db_environment_serving_since(struct db_pool *p, const char *id, const cha
         *ret_us = db_time(rows, 0, "since");
     return s;
 }
+
+Status db_environment_left_behind(struct db_pool *p, const char *id, struct db_rows **ret) {
+    return db_once(p, SQL_ENVIRONMENT_LEFT_BEHIND, ret, DB_PARAMS(id));
+}

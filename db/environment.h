@@ -27,6 +27,9 @@ struct environment_new {
 MUSTCHECK Status db_environment_insert(struct db_tx *tx, const struct environment_new *in,
                                        bool *ret_made);
 MUSTCHECK Status db_environment_update(struct db_tx *tx, const struct environment_new *in);
+/* What the last write to each shared object left: kind, name, comparable, resource_version, at. */
+MUSTCHECK Status db_environment_left_behind(struct db_pool *p, const char *id,
+                                            struct db_rows **ret);
 /* When traffic last came to that color by a write of ours, in µs; 0: never. */
 MUSTCHECK Status db_environment_serving_since(struct db_pool *p, const char *id,
                                               const char *selector_key, const char *color,

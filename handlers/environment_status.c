@@ -1,6 +1,7 @@
 #include "handlers/environment_status.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "worker/drift.h"
 #include "worker/observe.h"
 #include <string.h>
 
@@ -44,6 +45,16 @@ static void add_since(struct server_context *context, const struct environment_r
         json_set_time(active, "since", since);
 }
 
+/* What somebody else changed since the last deployment; while one is active it sees to that itself.
+ */
+static void add_drift(struct server_context *context, const struct environment_row *row,
+                      struct kube_cluster *c, const json_t *spec, json_t *status) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+
+    if (!row->active_id && db_environment_left_behind(context->pool, row->id, &rows) == STATUS_OK)
+        json_object_set_new(status, "drift", drift_find(c, spec, rows));
+}
+
 json_t *environment_status(struct server_context *context, const struct environment_row *row,
                            bool ask) {
     _cleanup_(kube_cluster_unref) struct kube_cluster *c = NULL;
@@ -61,6 +72,8 @@ json_t *environment_status(struct server_context *context, const struct environm
     }
     status = observe_status(spec, &seen);
     add_since(context, row, spec, json_object_get(status, "active"));
+    if (seen.reachable && !seen.fresh)
+        add_drift(context, row, c, spec, status);
     json_set_str(status, "deployment", row->active_id);
     return status;
 }

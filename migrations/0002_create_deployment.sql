@@ -31,7 +31,7 @@ COMMENT ON COLUMN deployment.plan IS 'Fixed when the deployment becomes active: 
 COMMENT ON COLUMN deployment.job IS 'deploy, or undo once it failed or was aborted: a job has its own seizures.';
 COMMENT ON COLUMN deployment.release_id IS 'Null where a rollback returns to a version that no release describes: it ran before Sluice came.';
 COMMENT ON COLUMN deployment.pause_requested IS 'It stops at the next step boundary; paused without it waits for promote.';
-COMMENT ON COLUMN deployment.failure IS '{code, detail, hint}; its code aborted makes the final state aborted.';
+COMMENT ON COLUMN deployment.failure IS '{code, detail, hint}; its code aborted makes the final state aborted. Of one stuck in undo also cause: why it is taken back.';
 COMMENT ON COLUMN deployment.confirmed_at IS 'When the write of undo to the Service was seen: an abort is answered only after it.';
 CREATE UNIQUE INDEX deployment_one_active ON deployment (environment_id)
     WHERE state IN ('running', 'paused', 'undoing', 'stuck');

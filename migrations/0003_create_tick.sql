@@ -49,6 +49,9 @@ BEGIN
     IF c ? 'cleanup_any' THEN
         UPDATE cleanup SET template_hash = '' WHERE environment_id = p_environment AND color = c->>'cleanup_any';
     END IF;
+    IF c ? 'left' THEN
+        PERFORM left_store(p_environment, p_deployment, c->'left');
+    END IF;
     IF c ? 'cleaned' OR c ? 'cleanup' THEN
         DELETE FROM cleanup WHERE environment_id = p_environment;
     END IF;

@@ -15,8 +15,8 @@ typedef enum KubeKind { /* one table in kube/kind.c: apiVersion, plural, namespa
                         KUBE_REPLICA_SET,
                         KUBE_POD,
                         KUBE_ENDPOINT_SLICE,
-                        KUBE_CONFIG_MAP,
                         KUBE_HORIZONTAL_POD_AUTOSCALER,
+                        KUBE_CONFIG_MAP,
                         KUBE_POD_DISRUPTION_BUDGET,
                         KUBE_NETWORK_POLICY,
                         KUBE_INGRESS,
@@ -120,9 +120,12 @@ void kube_replace(struct kube_cluster *c, KubeKind kind, const char *namespace_,
 void kube_probe(struct kube_cluster *c, struct kube_result *ret);
 
 /* ---- the watch cache ---- */
-/* Keeps Services, Deployments, ReplicaSets, Pods and EndpointSlices of a namespace in memory from
- * now on: without metadata.managedFields, and of a Pod's and a ReplicaSet's containers only name,
- * image and ports (kube/trim.c); kube_get reads objects whole. */
+/* Keeps Services, Deployments, ReplicaSets, Pods, EndpointSlices and HorizontalPodAutoscalers of a
+ * namespace in memory from now on: without metadata.managedFields, and of a Pod's and a
+ * ReplicaSet's containers only name, image and ports (kube/trim.c); kube_get reads objects whole.
+ * Of a Service and a Deployment it keeps who wrote which field of the spec: managedFields as text,
+ * under KUBE_FIELDS_KEPT. */
+#define KUBE_FIELDS_KEPT "managedFields"
 void kube_watch(struct kube_cluster *c, const char *namespace_);
 /* What the watch last saw; a new reference to an object that nobody changes; NULL when there is
  * none.  */

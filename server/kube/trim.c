@@ -1,11 +1,15 @@
 /* kube/trim.c: what of an object is not worth its memory in the cache.
  *
  * A pod as jansson holds it takes eight times its text, and thousands of them may be watched.  Who
- * wrote which field (metadata.managedFields), and of a pod's specification all but what names it,
- * is asked for by nobody; environment variables may be secrets besides. */
+ * wrote which field (metadata.managedFields) is asked for only of what deployments write, and
+ * seldom: it stays as text.  Of a pod's specification all but what names it is asked for by nobody;
+ * environment variables may be secrets besides. */
+#include "base/cleanup.h"
 #include "kube/kind.h"
 #include "kube/watch.h"
 #include <string.h>
+
+enum { FIELDS_MAX = 16384 }; /* bytes of text; an object that has more tells nobody */
 
 static const char *const pod_spec_kept[] = {"containers", "initContainers", "nodeName", NULL};
 static const char *const container_kept[] = {"name", "image", "ports", NULL};
@@ -59,6 +63,32 @@ static void pod_status_trim(json_t *status) {
     each(json_object_get(status, "initContainerStatuses"), drop, container_status_dropped);
 }
 
+/* The entries that own a part of the spec, with nothing else. */
+static json_t *spec_owners(const json_t *entries) {
+    json_t *kept = json_array(), *entry;
+    size_t i;
+
+    json_array_foreach(entries, i, entry) {
+        json_t *spec = json_at(entry, "fieldsV1", "f:spec", NULL);
+
+        if (spec)
+            json_array_append_new(kept, json_pack("{s:s, s:s, s:s, s:{s:O}}", "manager",
+                                                  json_str(entry, "manager", ""), "operation",
+                                                  json_str(entry, "operation", ""), "time",
+                                                  json_str(entry, "time", ""), "fieldsV1", "f:spec",
+                                                  spec));
+    }
+    return kept;
+}
+
+static void fields_keep(json_t *object) {
+    json_auto_t *kept = spec_owners(json_at(object, "metadata", "managedFields", NULL));
+    _cleanup_free_ char *text = json_array_size(kept) ? json_text(kept) : NULL;
+
+    if (text && strlen(text) <= FIELDS_MAX)
+        json_set_str(object, KUBE_FIELDS_KEPT, text);
+}
+
 void kube_object_trim(json_t *object, KubeKind kind) {
     const struct kube_kind *row = kube_kind_row(kind);
 
@@ -66,6 +96,8 @@ void kube_object_trim(json_t *object, KubeKind kind) {
         json_set_str(object, "apiVersion", row->api_version);
         json_set_str(object, "kind", row->name);
     }
+    if (kind == KUBE_SERVICE || kind == KUBE_DEPLOYMENT)
+        fields_keep(object);
     json_object_del(json_object_get(object, "metadata"), "managedFields");
     if (kind == KUBE_POD) {
         pod_spec_trim(json_object_get(object, "spec"));

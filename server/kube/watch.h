@@ -6,7 +6,7 @@
 #include "kube/cluster.h"
 #include "kube/lines.h"
 
-enum { KUBE_WATCHED = KUBE_ENDPOINT_SLICE + 1 };
+enum { KUBE_WATCHED = KUBE_HORIZONTAL_POD_AUTOSCALER + 1 };
 
 struct kube_watching {
     struct kube_cluster *cluster; /* holds a reference while it is not over */

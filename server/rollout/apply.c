@@ -50,14 +50,23 @@ bool apply_seize(const struct step_ask *a, struct decision *d) {
     return false;
 }
 
+bool apply_count_is_theirs(const struct step_ask *a) {
+    const struct seen_workload *w = &a->seen->workload[a->plan->target];
+
+    return w->autoscaler.exists && w->exists && w->replicas > 0;
+}
+
 /* What the target is scaled to: at least the floor, so that it can take over all that is served
  * now. */
 static int target_replicas(const struct step_ask *a, const json_t *document) {
     int floor = blue_green_floor(a->plan, a->seen);
+    int least = a->seen->workload[a->plan->target].autoscaler.least;
     int64_t asked = json_int(
         json_object_get(document, "spec"), "replicas",
         document ? 1 : json_int(json_object_get(a->plan->resolved, "target"), "replicas", 1));
 
+    if (asked < least)
+        asked = least;
     return asked > floor ? (int)asked : floor;
 }
 
@@ -71,7 +80,10 @@ static json_t *workload_document(const struct step_ask *a, const json_t *documen
         json_object_set_new(metadata, "annotations", annotations);
     }
     json_object_set_new(annotations, "sluice.dev/version", json_string(a->plan->version));
-    json_object_set_new(spec, "replicas", json_integer(target_replicas(a, document)));
+    if (apply_count_is_theirs(a))
+        json_object_del(spec, "replicas");
+    else
+        json_object_set_new(spec, "replicas", json_integer(target_replicas(a, document)));
     if (a->plan->idle_at_once)
         json_object_set_new(spec, "strategy", at_once());
     return body;
@@ -80,11 +92,13 @@ static json_t *workload_document(const struct step_ask *a, const json_t *documen
 /* Without manifests: only image, replicas, version. */
 static json_t *image_patch(const struct step_ask *a) {
     const struct plan *p = a->plan;
-    json_t *body =
-        json_pack("{s:{s:{s:s}}, s:{s:i, s:{s:{s:[{s:s, s:s}]}}}}", "metadata", "annotations",
-                  "sluice.dev/version", p->version, "spec", "replicas", target_replicas(a, NULL),
-                  "template", "spec", "containers", "name", p->container, "image", p->image);
+    json_t *body = json_pack("{s:{s:{s:s}}, s:{s:{s:{s:[{s:s, s:s}]}}}}", "metadata", "annotations",
+                             "sluice.dev/version", p->version, "spec", "template", "spec",
+                             "containers", "name", p->container, "image", p->image);
 
+    if (!apply_count_is_theirs(a))
+        json_object_set_new(json_object_get(body, "spec"), "replicas",
+                            json_integer(target_replicas(a, NULL)));
     if (p->idle_at_once)
         json_object_set_new(json_object_get(body, "spec"), "strategy", at_once());
     return body;

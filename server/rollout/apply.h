@@ -11,5 +11,9 @@ bool apply_documents(const struct step_ask *a, struct decision *d);
 /* As soon as all new pods exist, puts the team's own roll-out strategy back (design.md, "An idle
  * color"). */
 bool apply_restore_strategy(const struct step_ask *a, struct decision *d);
+/* An autoscaler decides how many pods the target has: then no count is written.  At 0 replicas
+ * Kubernetes lets it rest, and a workload that is not there yet has no count to keep: then a number
+ * begins it. */
+bool apply_count_is_theirs(const struct step_ask *a);
 /* The team's own strategy of the target, new. */
 json_t *apply_own_strategy(const struct plan *p);

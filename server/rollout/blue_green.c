@@ -1,6 +1,7 @@
 #include "rollout/blue_green.h"
 #include "base/clock.h"
 #include "rollout/apply.h"
+#include "rollout/left.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +31,22 @@ int blue_green_floor(const struct plan *p, const struct seen *seen) {
 
 json_t *blue_green_selector_patch(const struct plan *p, const char *color) {
     return json_pack("{s:{s:{s:s}}}", "spec", "selector", p->selector_key, color);
+}
+
+void blue_green_select(const struct plan *p, const char *color, const char *purpose,
+                       struct decision *d) {
+    const json_t *recorded = json_at(p->json, "resolved", "service", "selector", NULL);
+    json_t *body = blue_green_selector_patch(p, color), *whole;
+
+    if (!json_is_object(recorded))
+        recorded = json_object_get(p->json, "selector");
+    if (json_is_object(recorded)) {
+        whole = json_deep_copy(recorded);
+        json_object_update(whole, json_at(body, "spec", "selector", NULL));
+        json_object_set_new(json_object_get(body, "spec"), "selector", whole);
+    }
+    decide_write(d, purpose, "Service", p->service,
+                 json_is_object(recorded) ? WRITE_SELECT : WRITE_MERGE, body);
 }
 
 /* A deadline of the step has passed: says so and returns true. */
@@ -66,7 +83,40 @@ static json_t *workload_found(const struct seen *seen, Color color) {
 
     if (seen->template_[color])
         json_object_set(found, "template", seen->template_[color]);
+    if (w->comparable)
+        json_set_str(found, "comparable", w->comparable);
     return found;
+}
+
+static json_t *service_found(const struct seen_service *s) {
+    json_auto_t *comparable = json_parse(s->comparable ? s->comparable : "{}");
+    json_t *selector = json_at(comparable, "spec", "selector", NULL);
+
+    return json_pack("{s:b, s:s?, s:O?}", "exists", s->exists, "comparable", s->comparable,
+                     "selector", selector);
+}
+
+/* Whoever applies it anew from a repository would take traffic or image back within minutes. */
+static bool gitops_owns(const struct step_ask *a, struct decision *d) {
+    const char *service = a->seen->service.gitops, *image = target_of(a)->gitops;
+
+    if (*service)
+        decide_failed(
+            d, "invalid-target",
+            "Let it ignore spec.selector of this Service (Argo CD: spec.ignoreDifferences with "
+            "syncOptions RespectIgnoreDifferences=true; Flux: leave it out, or annotate it "
+            "kustomize.toolkit.fluxcd.io/ssa: Ignore), then annotate the Service "
+            "sluice.dev/gitops: ignored.",
+            "The selector of Service %s belongs to %.250s", a->plan->service, service);
+    else if (*image)
+        decide_failed(
+            d, "invalid-target",
+            "Let it ignore the image and replicas of this Deployment (Argo CD: "
+            "spec.ignoreDifferences with syncOptions RespectIgnoreDifferences=true; Flux: leave it "
+            "out, or annotate it kustomize.toolkit.fluxcd.io/ssa: Ignore), then annotate the "
+            "Deployment sluice.dev/gitops: ignored.",
+            "The image of Deployment %s belongs to %.250s", target_name(a->plan), image);
+    return *service || *image;
 }
 
 static void resolve_decide(const struct step_ask *a, struct decision *d) {
@@ -99,10 +149,12 @@ static void resolve_decide(const struct step_ask *a, struct decision *d) {
                       target_name(p));
         return;
     }
+    if (gitops_owns(a, d))
+        return;
     d->resolved =
-        json_pack("{s:s, s:i, s:o, s:o}", "color", color_names[s->color], "floor",
-                  blue_green_floor(p, a->seen), "target", workload_found(a->seen, p->target),
-                  "from", workload_found(a->seen, s->color));
+        json_pack("{s:s, s:i, s:o, s:o, s:o}", "color", color_names[s->color], "floor",
+                  blue_green_floor(p, a->seen), "service", service_found(s), "target",
+                  workload_found(a->seen, p->target), "from", workload_found(a->seen, s->color));
     decide_done(d, "%s serves; %s takes %s", color_names[s->color], color_names[p->target],
                 p->version);
 }
@@ -126,7 +178,7 @@ static bool same_selector(const struct step_ask *a, struct decision *d) {
 static void apply_decide(const struct step_ask *a, struct decision *d) {
     const struct plan *p = a->plan;
 
-    if (cluster_away(a, p->available_s, d))
+    if (cluster_away(a, p->available_s, d) || left_stops(a, d))
         return;
     if (apply_seize(a, d))
         return;
@@ -182,7 +234,7 @@ static void available_decide(const struct step_ask *a, struct decision *d) {
     const struct seen_workload *w = target_of(a);
     char progress[160];
 
-    if (cluster_away(a, a->plan->available_s, d) || !image_is_ours(a, d))
+    if (cluster_away(a, a->plan->available_s, d) || left_stops(a, d) || !image_is_ours(a, d))
         return;
     snprintf(progress, sizeof progress, "%d of %d pods available", w->available, w->replicas);
     if (w->observed_generation < w->generation) {
@@ -212,6 +264,8 @@ static void checks_decide(const struct step_ask *a, struct decision *d, CheckSet
     size_t configured = json_array_size(plan_checks(a->plan, set));
     const struct seen_check *waits_for = NULL;
 
+    if (a->seen->reachable && left_stops(a, d))
+        return;
     if (configured == 0) {
         decide_skip(d, "no checks are configured");
         return;
@@ -274,7 +328,8 @@ static bool switch_may_send(const struct step_ask *a, struct decision *d) {
     int floor = blue_green_floor(p, a->seen);
     char short_of[160];
 
-    if (cluster_away(a, p->available_s, d) || !same_selector(a, d) || !image_is_ours(a, d))
+    if (cluster_away(a, p->available_s, d) || left_stops(a, d) || !same_selector(a, d) ||
+        !image_is_ours(a, d))
         return false;
     if (w->pods_ready >= floor)
         return true;
@@ -285,12 +340,27 @@ static bool switch_may_send(const struct step_ask *a, struct decision *d) {
     return false;
 }
 
+/* The active color was scaled up meanwhile, by its autoscaler: the target follows. */
+static bool raise_target(const struct step_ask *a, struct decision *d) {
+    const struct seen_workload *w = target_of(a);
+    int floor = blue_green_floor(a->plan, a->seen);
+
+    if (!a->seen->reachable || !w->exists || w->replicas >= floor || apply_count_is_theirs(a))
+        return false;
+    snprintf(d->named, sizeof d->named, "raise-%d", floor);
+    if (journal_find(a->journal, "deploy", d->named) || left_stops(a, d))
+        return d->kind == DECIDE_FAILED;
+    decide_write(d, d->named, "Deployment", target_name(a->plan), WRITE_MERGE,
+                 json_pack("{s:{s:i}}", "spec", "replicas", floor));
+    return true;
+}
+
 static void switch_decide(const struct step_ask *a, struct decision *d) {
     const struct plan *p = a->plan;
 
     if (journal_done(a->journal, "deploy", "switch"))
         decide_done(d, "Service %s selects %s", p->service, color_names[p->target]);
-    else if (switch_may_send(a, d))
+    else if (!raise_target(a, d) && switch_may_send(a, d))
         decide_write(d, "switch", "Service", p->service, WRITE_MERGE,
                      blue_green_selector_patch(p, color_names[p->target]));
 }
@@ -302,7 +372,7 @@ static void endpoints_decide(const struct step_ask *a, struct decision *d) {
     int floor = blue_green_floor(a->plan, a->seen);
     char have[160];
 
-    if (cluster_away(a, a->plan->checks_s, d))
+    if (cluster_away(a, a->plan->checks_s, d) || left_stops(a, d))
         return;
     if (s->exists && (!s->color_known || s->color != a->plan->target)) {
         decide_failed(d, "third-party-change",
@@ -348,7 +418,7 @@ const struct step_row blue_green_steps[] = {
     {.name = "switch-traffic",
      .title = "Point the Service at the new version",
      .fresh = true,
-     .cutover = true,
+     .cutover = "switch",
      .may_send = switch_may_send,
      .decide = switch_decide},
     {.name = "await-endpoints",

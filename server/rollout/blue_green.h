@@ -10,3 +10,8 @@ extern const size_t blue_green_step_count;
 int blue_green_floor(const struct plan *p, const struct seen *seen);
 /* Body of a merge patch that points the Service at a color; new. */
 json_t *blue_green_selector_patch(const struct plan *p, const char *color);
+/* Decides the write that a backward verb points the Service at a color with: the whole selector as
+ * resolve recorded it (of a rollback: the deployment that it goes back by), else the color alone.
+ */
+void blue_green_select(const struct plan *p, const char *color, const char *purpose,
+                       struct decision *d);

@@ -45,6 +45,8 @@ static void cleanup_decide(const struct step_ask *a, struct decision *d) {
              (*json_str(wanted(p), "template_hash", "") &&
               strcmp(w->template_hash, json_str(wanted(p), "template_hash", "")) != 0))
         decide_skip(d, "%s holds something else by now: it stays", workload);
+    else if (w->autoscaler.exists)
+        decide_skip(d, "autoscaler %s scales %s: it stays", w->autoscaler.name, workload);
     else if (a->seen->service.endpoints_ready[color] > 0)
         decide_wait(d, 0, "pods of %s are still endpoints", color_names[color]);
     else

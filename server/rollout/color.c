@@ -1,4 +1,5 @@
 #include "rollout/seen.h"
+#include <stdlib.h>
 #include <string.h>
 
 const char *const color_names[COLORS] = {"blue", "green"};
@@ -16,5 +17,11 @@ void seen_done(struct seen *s) {
     for (Color c = COLOR_BLUE; s && c < COLORS; c++) {
         json_decref(s->template_[c]);
         s->template_[c] = NULL;
+        free(s->workload[c].comparable);
+        s->workload[c].comparable = NULL;
+    }
+    if (s) {
+        free(s->service.comparable);
+        s->service.comparable = NULL;
     }
 }

@@ -71,6 +71,14 @@ bool journal_touched(const struct journal *j, const char *job, const char *kind,
     return false;
 }
 
+bool journal_wrote(const struct journal *j, const char *kind, const char *name) {
+    for (size_t i = 0; i < j->count; i++)
+        if (j->intents[i].result == INTENT_DONE && strcmp(j->intents[i].kind, kind) == 0 &&
+            strcmp(j->intents[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 void journal_clear(struct journal *j) {
     for (size_t i = 0; i < j->count; i++) {
         struct intent *n = &j->intents[i];
@@ -83,5 +91,11 @@ void journal_clear(struct journal *j) {
         json_decref(n->write);
     }
     free(j->intents);
+    for (size_t i = 0; i < j->left_count; i++) {
+        free(j->left[i].kind);
+        free(j->left[i].name);
+        free(j->left[i].comparable);
+    }
+    free(j->left);
     *j = (struct journal){0};
 }

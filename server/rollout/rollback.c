@@ -67,8 +67,9 @@ json_t *rollback_plan(const struct rollback_request *in, struct arena *arena, co
                        same_color ? json_str(place, "template_hash", "") : "");
     if (json_is_object(json_object_get(place, "template")))
         json_object_set_new(target, "template", template_for(place, spec, returns));
-    return json_pack("{s:O, s:o, s:o, s:n, s:o}", "spec", spec, "target", target, "from",
-                     left_place(in), "documents", "took_over", taken_over(in));
+    return json_pack("{s:O, s:o, s:o, s:n, s:o, s:O?}", "spec", spec, "target", target, "from",
+                     left_place(in), "documents", "took_over", taken_over(in), "selector",
+                     json_at(in->basis, "resolved", "service", "selector", NULL));
 }
 
 static json_t *seen_place(const struct seen *seen, Color c) {
@@ -130,6 +131,11 @@ static int wanted_replicas(const struct step_ask *a) {
     return recorded > floor ? (int)recorded : floor;
 }
 
+/* An autoscaler decides how many pods a workload has, unless it rests at 0. */
+static bool count_is_theirs(const struct seen_workload *w) {
+    return w->autoscaler.exists && w->replicas > 0;
+}
+
 /* Only pods of the recorded template are the old version (model/README.md, finding 3). */
 static bool holds_template(const struct step_ask *a) {
     const struct seen_workload *w = &a->seen->workload[a->plan->target];
@@ -162,9 +168,13 @@ bool rollback_may_switch(int old, int new_, int floor) {
 
 static void decide_replace(struct decision *d, const struct step_ask *a, const char *purpose) {
     const struct plan *p = a->plan;
-    json_t *body = json_pack(
-        "{s:{s:{s:s}}, s:{s:i, s:O}}", "metadata", "annotations", "sluice.dev/version", p->version,
-        "spec", "replicas", wanted_replicas(a), "template", json_object_get(wanted(p), "template"));
+    json_t *body =
+        json_pack("{s:{s:{s:s}}, s:{s:O}}", "metadata", "annotations", "sluice.dev/version",
+                  p->version, "spec", "template", json_object_get(wanted(p), "template"));
+
+    if (!count_is_theirs(&a->seen->workload[p->target]))
+        json_object_set_new(json_object_get(body, "spec"), "replicas",
+                            json_integer(wanted_replicas(a)));
 
     decide_write(d, purpose, "Deployment", workload_of(p, p->target), WRITE_REPLACE, body);
 }
@@ -204,7 +214,8 @@ static bool bring_back(const struct step_ask *a, const struct bringing *names, s
         decide_replace(d, a, names->restore);
         return true;
     }
-    if (w->replicas < wanted_replicas(a) && !journal_find(a->journal, "rollback", names->scale)) {
+    if (w->replicas < wanted_replicas(a) && !count_is_theirs(w) &&
+        !journal_find(a->journal, "rollback", names->scale)) {
         decide_scale(d, a, names->scale);
         return true;
     }
@@ -264,8 +275,7 @@ static void switch_decide(const struct step_ask *a, struct decision *d) {
     if (journal_done(a->journal, "rollback", "switch-back"))
         decide_done(d, "Service %s selects %s", p->service, color_names[p->target]);
     else
-        decide_write(d, "switch-back", "Service", p->service, WRITE_MERGE,
-                     blue_green_selector_patch(p, color_names[p->target]));
+        blue_green_select(p, color_names[p->target], "switch-back", d);
 }
 
 /* What a later clean-up needs to know of the color that was left. */
@@ -348,7 +358,10 @@ static void undo_decide(const struct step_ask *a, struct decision *d) {
         return;
     }
     decide_write(d, "scale-left", "Deployment", workload_of(p, left_of(p)), WRITE_MERGE,
-                 json_pack("{s:{s:I}}", "spec", "replicas", (json_int_t)replicas));
+                 json_pack("{s:{}}", "spec"));
+    if (!a->seen->workload[left_of(p)].autoscaler.exists || replicas == 0)
+        json_object_set_new(json_at(d->write, "body", "spec", NULL), "replicas",
+                            json_integer(replicas));
 }
 
 static const struct step_row rollback_rows[] = {
@@ -443,7 +456,7 @@ static const struct step_row traffic_rows[] = {
     {.name = "switch-traffic",
      .title = "Point the Service at it",
      .fresh = true,
-     .cutover = true,
+     .cutover = "switch",
      .confirms = true,
      .decide = traffic_switch_decide,
      .may_send = traffic_may_send},

@@ -21,6 +21,32 @@ struct seen_trouble {
     int64_t since_us; /* wall clock: since when it is so, as far as the objects tell; 0 unknown */
 };
 
+/* What somebody else changed of an object since our last write to it, or since resolve
+ * (rollout/change.h). */
+enum { SEEN_VALUE = 160, SEEN_WHO = 96 };
+typedef enum ChangeKind {
+    CHANGE_NONE,
+    CHANGE_FIELD,
+    CHANGE_GONE,
+    CHANGE_CREATED,
+    CHANGE_REPLACED
+} ChangeKind;
+struct seen_change {
+    ChangeKind kind;
+    int fields;            /* how many differ; the one that matters most is named */
+    char field[SEEN_TEXT]; /* "spec.selector.environment" */
+    char was[SEEN_VALUE], is[SEEN_VALUE];
+    char by[SEEN_WHO]; /* the field's manager, "" when not known */
+    int64_t at_us;
+};
+
+/* The HorizontalPodAutoscaler that scales a workload.  Kubernetes' rule: at 0 replicas it rests. */
+struct seen_autoscaler {
+    bool exists;
+    char name[SEEN_TEXT];
+    int least, most;
+};
+
 /* A color's workload (a Kubernetes Deployment) with the pods of its current ReplicaSet. */
 struct seen_workload {
     bool exists;
@@ -41,6 +67,10 @@ struct seen_workload {
     char progress[SEEN_TEXT *
                   2]; /* reason and message of condition Progressing when it is False, else "" */
     struct seen_trouble trouble;
+    struct seen_autoscaler autoscaler;
+    struct seen_change change;
+    char gitops[SEEN_TEXT]; /* the GitOps controller that owns the image, "" if none */
+    char *comparable;       /* owned: change_comparable(), NULL when it does not exist */
 };
 
 struct seen_service {
@@ -55,6 +85,9 @@ struct seen_service {
     int endpoints_ready[COLORS]; /* ready endpoints of its EndpointSlices that belong to pods of
                                     each color's workload */
     int endpoints_other;         /* ready endpoints of other pods */
+    struct seen_change change;
+    char gitops[SEEN_TEXT]; /* the GitOps controller that owns the selector, "" if none */
+    char *comparable;       /* owned, NULL when it does not exist */
 };
 
 /* One machine check under way: worker/prober.c counts. */

@@ -37,15 +37,24 @@ struct intent {
     IntentResult result;
     char resource_version[32]; /* of the object after the write */
 };
+/* What our last write left of an object: rollout/left.h. */
+struct left {
+    char *kind, *name, *comparable; /* owned */
+    bool ours;                      /* by this deployment; else by an earlier one */
+};
 struct journal {
     struct intent *intents; /* owned */
     size_t count;
+    struct left *left; /* owned; one an object */
+    size_t left_count;
 };
 /* The last intent of a purpose in a job that is not void, or NULL. */
 const struct intent *journal_find(const struct journal *j, const char *job, const char *purpose);
 bool journal_done(const struct journal *j, const char *job, const char *purpose);
 /* Whether any intent of that job touches kind/name. */
 bool journal_touched(const struct journal *j, const char *job, const char *kind, const char *name);
+/* Whether a write of any job to kind/name is done. */
+bool journal_wrote(const struct journal *j, const char *kind, const char *name);
 void journal_clear(struct journal *j);
 
 /* ---- a decision ---- */
@@ -82,6 +91,7 @@ struct decision {
 /* The verbs of a write.  The runner adds annotations, label and metadata.resourceVersion to the
  * body. */
 #define WRITE_MERGE     "merge"     /* merge patch */
+#define WRITE_SELECT    "select"    /* merge patch whose spec.selector is the whole selector */
 #define WRITE_STRATEGIC "strategic" /* strategic merge patch */
 #define WRITE_APPLY     "apply"     /* server-side apply, or POST where the object does not exist */
 #define WRITE_REPLACE   "replace"   /* PUT of the object with these members of its spec, whole */
@@ -98,15 +108,16 @@ struct step_row {
     const char *name;  /* "switch-traffic" */
     const char *title; /* for people: "Point the Service at the target color" */
     bool blind;        /* decides without looking at the cluster */
+    bool glance;       /* decides on what the watch cache has, or without: waits for no answer */
     bool fresh;        /* counts only what was seen after the seizures; the others see at least what
                           our own writes left */
-    bool cutover;      /* the commit of its intent is the cut-over (law 4) */
-    bool confirms;     /* its end confirms an abort or rollback to whoever asked */
+    const char *cutover; /* purpose of the write whose intent's commit is the cut-over (law 4) */
+    bool confirms;       /* its end confirms an abort or rollback to whoever asked */
     int patience_ms; /* after that long a write that is not done does not hold the rest up (law 2);
                         0: for ever */
     void (*decide)(const struct step_ask *ask, struct decision *ret);
-    /* Asked again, on a fresh look, right before each sending of this step's write; true: send it.
-     * Else *ret is a WAIT or FAILED.  NULL: a write of this step may always be sent again. */
+    /* Asked again, on a fresh look, right before each sending of the cut-over's write; true: send
+     * it.  Else *ret is a WAIT or FAILED.  NULL: it may always be sent again. */
     bool (*may_send)(const struct step_ask *ask, struct decision *ret);
 };
 /* The rows of a strategy in order; NULL for an unknown one. */

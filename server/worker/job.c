@@ -1,6 +1,7 @@
 #include "worker/job.h"
 #include "base/clock.h"
 #include "base/ids.h"
+#include "rollout/left.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,6 +50,17 @@ static void void_old_cleanup(struct job *j) {
             change_result(j, &j->journal.intents[i], INTENT_VOID, "");
 }
 
+/* What the last writes left, of this deployment and of those before it. */
+static void read_left(struct job *j, const json_t *left) {
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(left, i, row)
+        left_set(&j->journal, json_str(row, "kind", ""), json_str(row, "name", ""),
+                 json_str(row, "comparable", NULL),
+                 strcmp(json_str(row, "deployment", ""), j->deployment_id) == 0);
+}
+
 static bool ended(const char *state) {
     return strcmp(state, "done") == 0 || strcmp(state, "skipped") == 0;
 }
@@ -67,12 +79,14 @@ static void read_steps(struct job *j, const json_t *steps) {
     }
     while (!j->undoing && j->at < j->row_count - 1 && ended(j->steps[j->at].state))
         j->at++;
-    if (j->undoing && j->confirmed_us)
-        j->at = 1; /* traffic is back, and on the record */
+    for (size_t k = 0; j->undoing && j->confirmed_us && k + 1 < j->undo_count; k++)
+        if (j->undo_rows[k].confirms)
+            j->at = k + 1; /* traffic is back, and on the record */
 }
 
 static Status job_read(struct job *j, const struct db_rows *rows, char *reterr, size_t n) {
     json_auto_t *steps = db_json(rows, 0, "steps"), *intents = db_json(rows, 0, "intents");
+    json_auto_t *left = db_json(rows, 0, "left_behind");
 
     COPY(j->deployment_id, db_text(rows, 0, "id"));
     COPY(j->cluster_name, db_text(rows, 0, "cluster"));
@@ -97,6 +111,7 @@ static Status job_read(struct job *j, const struct db_rows *rows, char *reterr, 
     read_journal(j, intents);
     if (job_is_cleanup(j))
         void_old_cleanup(j);
+    read_left(j, left);
     return STATUS_OK;
 }
 
@@ -247,6 +262,22 @@ void change_intent(struct job *j, const char *purpose, const char *kind, const c
                           json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:O}", "op", n->op, "job",
                                     n->job, "step", n->step, "purpose", n->purpose, "kind", n->kind,
                                     "name", n->name, "write", n->write));
+}
+
+void change_left(struct job *j, const char *kind, const char *name, const char *comparable,
+                 const char *resource_version) {
+    json_t *list = change_list(j, "left"), *row;
+    size_t i;
+
+    left_set(&j->journal, kind, name, comparable, true);
+    json_array_foreach(list, i, row) if (strcmp(json_str(row, "kind", ""), kind) == 0 &&
+                                         strcmp(json_str(row, "name", ""), name) == 0) {
+        json_array_remove(list, i);
+        break;
+    }
+    json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "kind", kind, "name", name,
+                                          "comparable", comparable, "resource_version",
+                                          resource_version));
 }
 
 void change_resolved(struct job *j, json_t *resolved) {

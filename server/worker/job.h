@@ -65,5 +65,8 @@ void change_result(struct job *j, struct intent *intent, IntentResult result,
 /* A new intent, with its op; goes into the journal too.  Takes write. */
 void change_intent(struct job *j, const char *purpose, const char *kind, const char *name,
                    json_t *write);
+/* What a write left of a shared object; goes into the journal too. */
+void change_left(struct job *j, const char *kind, const char *name, const char *comparable,
+                 const char *resource_version);
 void change_resolved(struct job *j, json_t *resolved);          /* takes it; re-reads the plan */
 void change_set(struct job *j, const char *key, json_t *value); /* takes value */

@@ -2,6 +2,8 @@
 #include "worker/objects.h"
 #include "base/clock.h"
 #include "kube/kube.h"
+#include "rollout/change.h"
+#include "worker/owner.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,7 @@ void objects_done(struct objects *o) {
     json_decref(o->replica_sets);
     json_decref(o->pods);
     json_decref(o->slices);
+    json_decref(o->autoscalers);
     *o = (struct objects){0};
 }
 
@@ -54,6 +57,18 @@ static void read_ours(const json_t *object, char *op, size_t n, int64_t *epoch) 
     *epoch = e ? strtoll(e, NULL, 10) : 0;
 }
 
+/* Only where the object was read whole: resolve, which asks for it, sees such. */
+static void read_gitops(const json_t *object, const char *field, char ret[SEEN_TEXT]) {
+    char mark[SEEN_TEXT];
+    const char *controller = json_at(object, "metadata", "managedFields", NULL)
+                                 ? owner_gitops(object, field, mark)
+                                 : NULL;
+
+    if (controller)
+        snprintf(ret, SEEN_TEXT, "%s%s%.200s%s", controller, *mark ? " (" : "", mark,
+                 *mark ? ")" : "");
+}
+
 /* ---- the Service ---- */
 
 static void read_service(const json_t *service, const char *key, struct seen_service *ret) {
@@ -67,6 +82,8 @@ static void read_service(const json_t *service, const char *key, struct seen_ser
     ret->color_known = color_find(ret->color_text, &ret->color);
     COPY(ret->cluster_ip, json_str(json_object_get(service, "spec"), "clusterIP", ""));
     ret->port = (int)json_int(port, "port", 0);
+    ret->comparable = change_comparable(service);
+    read_gitops(service, "spec.selector", ret->gitops);
 }
 
 static const json_t *pod_named(const json_t *pods, const char *name) {
@@ -265,6 +282,36 @@ static void read_strategy(const json_t *workload, struct seen_workload *ret) {
     free(text);
 }
 
+void objects_autoscaler(const json_t *autoscalers, const char *workload,
+                        struct seen_autoscaler *ret) {
+    json_t *one;
+    size_t i;
+
+    *ret = (struct seen_autoscaler){0};
+    json_array_foreach(autoscalers, i, one) {
+        const json_t *spec = json_object_get(one, "spec"),
+                     *target = json_object_get(spec, "scaleTargetRef");
+
+        if (strcmp(json_str(target, "kind", ""), "Deployment") != 0 ||
+            strcmp(json_str(target, "name", ""), workload) != 0)
+            continue;
+        ret->exists = true;
+        COPY(ret->name, kube_name(one));
+        ret->least = (int)json_int(spec, "minReplicas", 1);
+        ret->most = (int)json_int(spec, "maxReplicas", 0);
+        return;
+    }
+}
+
+static void read_workload_owners(const json_t *w, const char *container,
+                                 struct seen_workload *ret) {
+    char field[SEEN_TEXT];
+
+    snprintf(field, sizeof field, "spec.template.spec.containers[%.100s].image", container);
+    read_gitops(w, field, ret->gitops);
+    ret->comparable = change_comparable(w);
+}
+
 static void read_workload(const struct objects *o, const json_t *spec, Color color,
                           struct seen_workload *ret) {
     const json_t *w = o->workload[color], *status = json_object_get(w, "status");
@@ -282,6 +329,8 @@ static void read_workload(const struct objects *o, const json_t *spec, Color col
     ret->available = (int)json_int(status, "availableReplicas", 0);
     read_image(w, json_str(spec, "container", ""), ret);
     read_strategy(w, ret);
+    read_workload_owners(w, json_str(spec, "container", ""), ret);
+    objects_autoscaler(o->autoscalers, kube_name(w), &ret->autoscaler);
     if (rs) {
         const char *hash = kube_label(rs, "pod-template-hash");
 
@@ -289,6 +338,19 @@ static void read_workload(const struct objects *o, const json_t *spec, Color col
         read_pods(o, spec, color, rs, ret);
     }
     workload_trouble(w, ret);
+}
+
+static void blame(const json_t *object, struct seen_change *c) {
+    const char *field = c->kind == CHANGE_FIELD ? c->field : "spec";
+
+    if (c->kind != CHANGE_NONE && object)
+        owner_find(object, field, c->by, &c->at_us);
+}
+
+void objects_blame(const struct objects *o, struct seen *ret) {
+    blame(o->service, &ret->service.change);
+    for (Color c = COLOR_BLUE; c < COLORS; c++)
+        blame(o->workload[c], &ret->workload[c].change);
 }
 
 void objects_read(const struct objects *o, const json_t *spec, struct seen *ret) {

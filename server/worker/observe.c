@@ -2,6 +2,7 @@
 #include "worker/observe.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "rollout/left.h"
 #include "worker/objects.h"
 #include <stdio.h>
 #include <string.h>
@@ -57,52 +58,102 @@ static const char *workload_name(const json_t *spec, Color c) {
     return json_str(json_at(spec, "blue_green", "colors", color_names[c], NULL), "deployment", "");
 }
 
-void observe_now(struct kube_cluster *c, const json_t *spec, struct seen *ret) {
-    _cleanup_(objects_done) struct objects o = {0};
+/* Autoscalers are optional: who may not list them has none as far as we know. */
+static bool read_autoscalers(struct kube_cluster *c, const char *namespace_, json_t **ret,
+                             struct seen *seen) {
+    _cleanup_(kube_result_done) struct kube_result r = {0};
+
+    for (int i = 0; read_again(&r, i); i++) {
+        kube_result_done(&r);
+        kube_list(c, KUBE_HORIZONTAL_POD_AUTOSCALER, namespace_, NULL, &r);
+    }
+    if (r.outcome == KUBE_DONE)
+        *ret = json_incref(json_object_get(r.object, "items"));
+    else if (r.outcome == KUBE_REFUSED || r.outcome == KUBE_NOT_FOUND)
+        *ret = json_array();
+    else
+        snprintf(seen->error, sizeof seen->error, "HorizontalPodAutoscaler: %.200s", r.message);
+    return *ret != NULL;
+}
+
+static bool fetch(struct kube_cluster *c, const json_t *spec, struct objects *o, struct seen *ret) {
     const char *ns = json_str(spec, "namespace", "");
     const char *service = json_str(json_object_get(spec, "blue_green"), "service", "");
 
     *ret = (struct seen){.now_us = clock_now_us(), .fresh = true};
-    if (!read_one(c, KUBE_SERVICE, ns, service, &o.service, ret) ||
-        !read_one(c, KUBE_DEPLOYMENT, ns, workload_name(spec, COLOR_BLUE), &o.workload[COLOR_BLUE],
+    if (!read_one(c, KUBE_SERVICE, ns, service, &o->service, ret) ||
+        !read_one(c, KUBE_DEPLOYMENT, ns, workload_name(spec, COLOR_BLUE), &o->workload[COLOR_BLUE],
                   ret) ||
         !read_one(c, KUBE_DEPLOYMENT, ns, workload_name(spec, COLOR_GREEN),
-                  &o.workload[COLOR_GREEN], ret) ||
-        !read_list(c, KUBE_REPLICA_SET, ns, &o.replica_sets, ret) ||
-        !read_list(c, KUBE_POD, ns, &o.pods, ret) ||
-        !read_list(c, KUBE_ENDPOINT_SLICE, ns, &o.slices, ret))
-        return;
-    objects_read(&o, spec, ret);
+                  &o->workload[COLOR_GREEN], ret) ||
+        !read_list(c, KUBE_REPLICA_SET, ns, &o->replica_sets, ret) ||
+        !read_list(c, KUBE_POD, ns, &o->pods, ret) ||
+        !read_list(c, KUBE_ENDPOINT_SLICE, ns, &o->slices, ret) ||
+        !read_autoscalers(c, ns, &o->autoscalers, ret))
+        return false;
+    objects_read(o, spec, ret);
     ret->reachable = true;
+    return true;
 }
 
-void observe_cached(struct kube_cluster *c, const json_t *spec, struct seen *ret) {
+void observe_now(struct kube_cluster *c, const json_t *spec, struct seen *ret) {
+    _cleanup_(objects_done) struct objects o = {0};
+
+    fetch(c, spec, &o, ret);
+}
+
+/* false, with why, while a watch is not live. */
+static bool cache_is_live(struct kube_cluster *c, const char *namespace_, struct seen *ret) {
     static const KubeKind kinds[] = {KUBE_SERVICE, KUBE_DEPLOYMENT, KUBE_REPLICA_SET, KUBE_POD,
                                      KUBE_ENDPOINT_SLICE};
-    _cleanup_(objects_done) struct objects o = {0};
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        int64_t at = kube_cached_at(c, kinds[i], namespace_);
+
+        if (at == 0 || clock_monotonic_us() - at > CACHE_STALE_S * US_PER_S) {
+            kube_cached_error(c, kinds[i], namespace_, ret->error, sizeof ret->error);
+            if (!*ret->error)
+                snprintf(ret->error, sizeof ret->error, "%s: not listed yet",
+                         kube_kind_name(kinds[i]));
+            return false;
+        }
+    }
+    return true;
+}
+
+static json_t *cached_autoscalers(struct kube_cluster *c, const char *namespace_) {
+    char why[SEEN_TEXT];
+
+    if (kube_cached_at(c, KUBE_HORIZONTAL_POD_AUTOSCALER, namespace_))
+        return kube_cached_list(c, KUBE_HORIZONTAL_POD_AUTOSCALER, namespace_, NULL);
+    kube_cached_error(c, KUBE_HORIZONTAL_POD_AUTOSCALER, namespace_, why, sizeof why);
+    return strncmp(why, "HTTP 40", 7) == 0 ? json_array() : NULL; /* we may not, or it cannot */
+}
+
+static bool fetch_cached(struct kube_cluster *c, const json_t *spec, struct objects *o,
+                         struct seen *ret) {
     const char *ns = json_str(spec, "namespace", "");
     const char *service = json_str(json_object_get(spec, "blue_green"), "service", "");
 
     *ret = (struct seen){.now_us = clock_now_us()};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        int64_t at = kube_cached_at(c, kinds[i], ns);
-
-        if (at == 0 || clock_monotonic_us() - at > CACHE_STALE_S * US_PER_S) {
-            kube_cached_error(c, kinds[i], ns, ret->error, sizeof ret->error);
-            if (!*ret->error)
-                snprintf(ret->error, sizeof ret->error, "%s: not listed yet",
-                         kube_kind_name(kinds[i]));
-            return;
-        }
-    }
-    o.service = kube_cached(c, KUBE_SERVICE, ns, service);
+    if (!cache_is_live(c, ns, ret))
+        return false;
+    o->service = kube_cached(c, KUBE_SERVICE, ns, service);
     for (Color color = COLOR_BLUE; color < COLORS; color++)
-        o.workload[color] = kube_cached(c, KUBE_DEPLOYMENT, ns, workload_name(spec, color));
-    o.replica_sets = kube_cached_list(c, KUBE_REPLICA_SET, ns, NULL);
-    o.pods = kube_cached_list(c, KUBE_POD, ns, NULL);
-    o.slices = kube_cached_list(c, KUBE_ENDPOINT_SLICE, ns, NULL);
-    objects_read(&o, spec, ret);
+        o->workload[color] = kube_cached(c, KUBE_DEPLOYMENT, ns, workload_name(spec, color));
+    o->replica_sets = kube_cached_list(c, KUBE_REPLICA_SET, ns, NULL);
+    o->pods = kube_cached_list(c, KUBE_POD, ns, NULL);
+    o->slices = kube_cached_list(c, KUBE_ENDPOINT_SLICE, ns, NULL);
+    o->autoscalers = cached_autoscalers(c, ns);
+    objects_read(o, spec, ret);
     ret->reachable = true;
+    return true;
+}
+
+void observe_cached(struct kube_cluster *c, const json_t *spec, struct seen *ret) {
+    _cleanup_(objects_done) struct objects o = {0};
+
+    fetch_cached(c, spec, &o, ret);
 }
 
 /* Whether what is in the cache was observed after every write of ours to this object, and to all of
@@ -142,24 +193,43 @@ static bool pods_follow(const struct journal *j, const struct seen *s, const jso
     return true;
 }
 
-void observe_after_writes(struct kube_cluster *c, const json_t *spec, const struct journal *j,
-                          struct seen *ret) {
-    observe_cached(c, spec, ret);
-    if (ret->reachable && cache_follows(j, ret, spec))
+/* Reads from where the rule allows, and compares with what our writes left. */
+static void observe_job(struct kube_cluster *c, const struct plan *p, const struct journal *j,
+                        bool cache_may, bool pods_must, struct seen *ret) {
+    _cleanup_(objects_done) struct objects o = {0};
+    bool known = cache_may && fetch_cached(c, p->spec, &o, ret);
+
+    if (!known || !o.autoscalers || !cache_follows(j, ret, p->spec) ||
+        (pods_must && !pods_follow(j, ret, p->spec))) {
+        seen_done(ret);
+        objects_done(&o);
+        known = fetch(c, p->spec, &o, ret);
+    }
+    if (!known)
         return;
-    seen_done(ret);
-    observe_now(c, spec, ret);
+    left_compare(p, j, ret);
+    objects_blame(&o, ret);
 }
 
-void observe_fresh(struct kube_cluster *c, const json_t *spec, const struct journal *j,
+void observe_after_writes(struct kube_cluster *c, const struct plan *p, const struct journal *j,
+                          struct seen *ret) {
+    observe_job(c, p, j, true, false, ret);
+}
+
+void observe_fresh(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                    struct seen *ret) {
-    if (j->count > 0) {
-        observe_cached(c, spec, ret);
-        if (ret->reachable && cache_follows(j, ret, spec) && pods_follow(j, ret, spec))
-            return;
-        seen_done(ret);
-    }
-    observe_now(c, spec, ret);
+    observe_job(c, p, j, j->count > 0, true, ret);
+}
+
+bool observe_autoscaler(struct kube_cluster *c, const char *namespace_, const char *workload) {
+    struct seen_autoscaler found = {0};
+    struct seen nobody;
+    json_auto_t *all = cached_autoscalers(c, namespace_);
+
+    if (!all && !read_autoscalers(c, namespace_, &all, &nobody))
+        return true; /* not known: then its replicas are not ours to judge */
+    objects_autoscaler(all, workload, &found);
+    return found.exists;
 }
 
 static json_t *status_of(const struct seen_workload *w, Color color) {

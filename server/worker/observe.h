@@ -13,13 +13,16 @@ void observe_now(struct kube_cluster *c, const json_t *spec, struct seen *ret);
 void observe_cached(struct kube_cluster *c, const json_t *spec, struct seen *ret);
 /* What every step sees: the watch cache where it shows every object at least as our own last write
  * left it, so that no write of ours is taken for somebody else's, else observe_now(). */
-void observe_after_writes(struct kube_cluster *c, const json_t *spec, const struct journal *j,
+void observe_after_writes(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                           struct seen *ret);
 /* What a step that must see fresh things sees: the watch cache where it provably is newer than
  * every write in the journal (objects' and counted pods' resourceVersions: design.md law 6, "a
  * watch event newer than the seizure counts"), else observe_now(). */
-void observe_fresh(struct kube_cluster *c, const json_t *spec, const struct journal *j,
+void observe_fresh(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                    struct seen *ret);
+/* Both say what somebody else changed since (rollout/left.h). */
+/* Whether an autoscaler scales that Deployment. */
+bool observe_autoscaler(struct kube_cluster *c, const char *namespace_, const char *workload);
 /* The `status` of an environment but `deployment`: {active, previous, drift, observed_at, error?}
  * (api.md). */
 json_t *observe_status(const json_t *spec, const struct seen *seen);

@@ -243,12 +243,16 @@ void fail_step(struct job *j, const char *code, const char *detail, const char *
 }
 
 void become_stuck(struct job *j, const char *code, const char *detail, const char *hint) {
+    json_t *failure, *cause = j->undoing ? json_object_get(j->plan_json, "failure") : NULL;
+
     if (job_is_cleanup(j)) { /* the deployment that it belongs to has ended */
         give_cleanup_up(j, code, detail);
         return;
     }
+    failure = failure_json(code, detail, hint);
     change_state(j, EVENT_STUCK, json_pack("{s:s}", "code", code), detail);
-    change_set(j, "failure", failure_json(code, detail, hint));
+    json_object_set(failure, "cause", cause); /* a retry takes it up again */
+    change_set(j, "failure", failure);
     change_set(j, "release", json_true());
 }
 

@@ -1,8 +1,10 @@
 /* worker/runner.c: asks the step, commits what it decided together with the last result, carries
  * out the write, again. */
 #include "worker/runner.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "worker/crash.h"
+#include "worker/hands.h"
 #include "worker/observe.h"
 #include "worker/progress.h"
 #include "worker/write.h"
@@ -55,10 +57,12 @@ static void look(const struct run_settings *in, struct job *j, struct seen *seen
     (void)in;
     if (row->blind)
         *seen = (struct seen){.now_us = clock_now_us(), .reachable = true};
+    else if (row->glance)
+        observe_cached(j->cluster, j->plan.spec, seen);
     else if (row->fresh)
-        observe_fresh(j->cluster, j->plan.spec, &j->journal, seen);
+        observe_fresh(j->cluster, &j->plan, &j->journal, seen);
     else
-        observe_after_writes(j->cluster, j->plan.spec, &j->journal, seen);
+        observe_after_writes(j->cluster, &j->plan, &j->journal, seen);
     if (row->fresh && !seen->reachable && job_backward(j)) /* law 2 decides on what is known */
         observe_cached(j->cluster, j->plan.spec, seen);
 }
@@ -135,6 +139,7 @@ static bool take_outcome(struct job *j, struct intent *intent, const struct writ
     switch (w->end) {
     case WRITE_DONE:
         change_result(j, intent, INTENT_DONE, w->resource_version);
+        hands_keep(j, intent, w);
         return true;
     case WRITE_HISTORY:
         change_result(j, intent, INTENT_REFUSED, "");
@@ -172,7 +177,7 @@ static bool take_decision(struct job *j, struct decision *d, int64_t *until_us) 
     case DECIDE_WRITE:
         set_progress(j, "running", d->detail);
         change_intent(j, d->purpose, d->object_kind, d->object_name, TAKE_PTR(d->write));
-        if (job_row(j)->cutover)
+        if (job_row(j)->cutover && strcmp(d->purpose, job_row(j)->cutover) == 0)
             change_set(j, "cutover", json_true());
         return true;
     case DECIDE_WAIT:
@@ -198,7 +203,7 @@ RunEnd run_job(const struct run_settings *in, struct job *j, int64_t *ret_until_
             pause_job(j, "asked for by a person");
             again = true;
         } else if (open) {
-            struct write_outcome w;
+            _cleanup_(write_outcome_done) struct write_outcome w = {0};
 
             end = commit(in, j); /* an intent is committed before it is sent */
             if (end != RUN_WAIT)

@@ -1,7 +1,9 @@
 #include "worker/write.h"
 #include "base/clock.h"
 #include "worker/crash.h"
+#include "worker/hands.h"
 #include "worker/observe.h"
+#include "worker/owner.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,12 +53,34 @@ static json_t *object_in(json_t *parent, const char *key) {
     return child;
 }
 
+/* A merge patch keeps what it does not name: what the selector has beyond the wanted one goes. */
+static void select_whole(json_t *body, const json_t *object) {
+    json_t *wanted = json_at(body, "spec", "selector", NULL), *value;
+    const char *key;
+
+    json_object_foreach(json_at(object, "spec", "selector", NULL), key,
+                        value) if (!json_object_get(wanted, key))
+        json_object_set_new(wanted, key, json_null());
+}
+
+/* An applied document without replicas gives up a count that we applied before, and the API server
+ * puts 1 in its place: what an autoscaler made of it stays in the document while it is ours. */
+static void keep_count(json_t *body, const json_t *object) {
+    json_t *spec = json_object_get(body, "spec");
+    json_t *now = json_at(object, "spec", "replicas", NULL);
+
+    if (now && !json_object_get(spec, "replicas") &&
+        owner_is(object, "spec.replicas", "sluice", "Apply"))
+        json_object_set(spec, "replicas", now);
+}
+
 /* The body with what fences it.  object: what GET found, NULL to create. */
 static json_t *fenced_body(const struct job *j, const struct intent *intent, const json_t *object) {
     json_t *body = json_deep_copy(json_object_get(intent->write, "body"));
     json_t *metadata = object_in(body, "metadata"),
            *annotations = object_in(metadata, "annotations");
     const char *theirs = object ? kube_annotation(object, "sluice.dev/epoch") : NULL;
+    const char *verb = json_str(intent->write, "verb", "");
     int64_t epoch = j->epoch;
 
     /* backward verbs go on after lost history: the admission policy refuses a lower epoch */
@@ -67,6 +91,10 @@ static json_t *fenced_body(const struct job *j, const struct intent *intent, con
     json_object_set_new(annotations, "sluice.dev/environment",
                         json_sprintf("%s/%s", j->app, j->environment));
     json_object_set_new(object_in(metadata, "labels"), "sluice.dev/managed", json_string("true"));
+    if (strcmp(verb, WRITE_SELECT) == 0)
+        select_whole(body, object);
+    if (strcmp(verb, WRITE_APPLY) == 0 && strcmp(intent->kind, "Deployment") == 0)
+        keep_count(body, object);
     if (object)
         json_object_set_new(metadata, "resourceVersion",
                             json_string(kube_resource_version(object)));
@@ -103,14 +131,14 @@ static Status lease_held(struct db_pool *pool, const struct job *j, bool *ret) {
 }
 
 /* The step's own last word, on a fresh look. */
-static bool vetoed(struct job *j, struct write_outcome *ret) {
+static bool vetoed(struct job *j, const struct intent *intent, struct write_outcome *ret) {
     const struct step_row *row = job_row(j);
     _cleanup_(seen_done) struct seen seen = {0};
     const struct step_ask ask = {&j->plan, &j->journal, &seen, job_progress(j)->started_us};
 
-    if (!row->may_send)
+    if (!row->may_send || strcmp(intent->purpose, row->cutover) != 0)
         return false;
-    observe_fresh(j->cluster, j->plan.spec, &j->journal, &seen);
+    observe_fresh(j->cluster, &j->plan, &j->journal, &seen);
     if (row->may_send(&ask, &ret->decision))
         return false;
     ret->end = WRITE_VETO;
@@ -151,10 +179,13 @@ void write_send(struct job *j, const struct intent *intent, const json_t *object
     crash_point("after-write");
 }
 
-static void written(const json_t *object, struct write_outcome *ret) {
+/* before: what it was sent against; NULL: that is not known any more. */
+static void written(struct job *j, const struct intent *intent, const json_t *before,
+                    const json_t *object, struct write_outcome *ret) {
     ret->end = WRITE_DONE;
     snprintf(ret->resource_version, sizeof ret->resource_version, "%s",
              kube_resource_version(object));
+    hands_note(j, intent, before, object, ret);
 }
 
 /* What a missing object means.  true when the write may go on as a creation. */
@@ -163,8 +194,12 @@ static bool absent(struct job *j, const struct intent *intent, struct write_outc
         return true;
     if (job_backward(j) && strcmp(intent->kind, "Service") != 0)
         ret->end = WRITE_DONE; /* a workload that is gone needs no undoing */
+    else if (strcmp(intent->purpose, "seize-from") == 0)
+        ret->end = WRITE_DONE; /* nobody returns to it, and the new version is the way out */
     else
-        no(ret, "third-party-change", "Somebody deleted it: create it again, then deploy again.",
+        no(ret, "third-party-change",
+           job_backward(j) ? "Somebody deleted it: create it again, then retry."
+                           : "Somebody deleted it: create it again, then deploy again.",
            intent, "is gone", "");
     return false;
 }
@@ -193,7 +228,7 @@ static bool attempt(struct db_pool *pool, struct job *j, const struct intent *in
     }
     op = got.object ? kube_annotation(got.object, "sluice.dev/op") : NULL;
     if (op && strcmp(op, intent->op) == 0) {
-        written(got.object, ret);
+        written(j, intent, job_backward(j) ? ret->before : NULL, got.object, ret);
         return false;
     }
     if (!got.object && !absent(j, intent, ret))
@@ -207,7 +242,7 @@ static bool attempt(struct db_pool *pool, struct job *j, const struct intent *in
                  intent->name, op ? op : "none");
         return false;
     }
-    if (vetoed(j, ret))
+    if ((!s && hands_stop(j, intent, got.object, ret)) || vetoed(j, intent, ret))
         return false;
     if (!s)
         s = lease_held(pool, j, &held);
@@ -215,9 +250,11 @@ static bool attempt(struct db_pool *pool, struct job *j, const struct intent *in
         ret->end = WRITE_DROPPED;
         return false;
     }
+    json_decref(ret->before);
+    ret->before = json_incref(got.object);
     write_send(j, intent, got.object, false, &put);
     if (put.outcome == KUBE_DONE)
-        written(put.object, ret);
+        written(j, intent, got.object ? got.object : put.object, put.object, ret);
     else if (put.outcome == KUBE_CONFLICT ||
              (put.outcome == KUBE_UNKNOWN && put.retry_after_s < 0 && j->failures++ < AT_ONCE))
         return true; /* look: was it ours? */
@@ -232,11 +269,18 @@ static bool attempt(struct db_pool *pool, struct job *j, const struct intent *in
     return false;
 }
 
+void write_outcome_done(struct write_outcome *w) {
+    free(w->left);
+    json_decref(w->changes);
+    json_decref(w->before);
+    w->left = NULL;
+    w->changes = w->before = NULL;
+}
+
 void write_intent(struct db_pool *pool, struct job *j, const struct intent *intent,
                   struct write_outcome *ret) {
     int tries = 0;
 
-    *ret = (struct write_outcome){0};
     while (tries++ < TRIES && attempt(pool, j, intent, ret))
         ;
     if (tries > TRIES) {

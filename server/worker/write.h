@@ -21,7 +21,15 @@ struct write_outcome {
     const char *code, *hint;
     char detail[SEEN_TEXT * 2];
     struct decision decision; /* of WRITE_VETO */
+    char *left;      /* owned: of WRITE_DONE, the comparable of what it left; NULL: none is kept */
+    json_t *changes; /* owned: of a backward WRITE_DONE, what others had changed */
+    json_t *before;  /* owned: the object that the last sending was made against */
 };
+void write_outcome_done(struct write_outcome *w);
+static inline void write_outcome_done_cleanup(struct write_outcome *w) {
+    write_outcome_done(w);
+}
+/* *ret: zeros before, write_outcome_done() after. */
 void write_intent(struct db_pool *pool, struct job *j, const struct intent *intent,
                   struct write_outcome *ret);
 

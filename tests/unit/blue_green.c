@@ -1,6 +1,7 @@
 /* tests/unit/blue_green.c: each step decides as the laws say, from plain values. */
 #include "base/clock.h"
 #include "base/ids.h"
+#include "rollout/left.h"
 #include "rollout/plan.h"
 #include "rollout/step.h"
 #include "tests/support/suite.h"
@@ -301,7 +302,9 @@ START_TEST(law6__switch_needs_as_many_ready_pods_as_the_active_color_has_replica
         ck_assert_str_eq(
             json_str(json_at(d->write, "body", "spec", "selector", NULL), "environment", ""),
             "green");
-        w.seen.workload[COLOR_BLUE].replicas = 4;
+        w.seen.workload[COLOR_BLUE].replicas = 4; /* an autoscaler's doing: the target follows */
+        ck_assert_str_eq(step(&w, "switch-traffic")->named, "raise-4");
+        wrote(&w, "deploy", "raise-4", "Deployment", "inopnc-green", INTENT_DONE);
         ck_assert_int_eq(step(&w, "switch-traffic")->kind, DECIDE_WAIT);
         w.seen.workload[COLOR_GREEN].pods_ready = 4;
         ck_assert_int_eq(step(&w, "switch-traffic")->kind, DECIDE_WRITE);
@@ -371,9 +374,50 @@ START_TEST(law6__undo_scales_down_what_served_only_after_30_s) {
         wrote(&w, "deploy", "switch", "Service", "inopnc-prod", INTENT_OPEN);
         d = undo(&w, "undo-apply");
         ck_assert_int_eq(d->kind, DECIDE_WAIT);
-        w.ask.started_us = NOW - 30 * US_PER_S;
+        w.ask.started_us = NOW - 30 * US_PER_S; /* and once what serves has all of its own */
+        w.seen.service.endpoints_ready[COLOR_BLUE] = 2;
+        ck_assert_int_eq(undo(&w, "undo-apply")->kind, DECIDE_WAIT);
+        w.seen.service.endpoints_ready[COLOR_BLUE] = 3;
         ck_assert_int_eq(undo(&w, "undo-apply")->kind, DECIDE_WRITE);
+        w.seen.service.endpoints_ready[COLOR_BLUE] = 0;
+        w.ask.started_us = NOW - 601 * US_PER_S;
+        ck_assert_str_eq(undo(&w, "undo-apply")->code, "deadline");
     });
+}
+END_TEST
+
+/* Law 2: with fewer pods than the floor and than the new version it waits for more; 0:0 moves. */
+START_TEST(law2__undo_brings_up_what_somebody_scaled_down_before_traffic_returns) {
+    static const struct {
+        bool switched, exists, autoscaled;
+        int replicas, ready, new_ready;
+        DecisionKind want;
+    } cases[] = {
+        {true, true, false, 3, 3, 3, DECIDE_SKIP},   {true, true, false, 3, 2, 2, DECIDE_SKIP},
+        {true, true, false, 0, 0, 0, DECIDE_SKIP},   {true, true, false, 0, 0, 3, DECIDE_WRITE},
+        {true, true, false, 3, 1, 3, DECIDE_WAIT},   {true, true, true, 1, 1, 3, DECIDE_WAIT},
+        {true, true, true, 0, 0, 3, DECIDE_WRITE},   {true, false, false, 0, 0, 3, DECIDE_FAILED},
+        {false, false, false, 0, 0, 3, DECIDE_SKIP}, {true, false, false, 0, 0, 0, DECIDE_SKIP},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        WORLD({
+            struct seen_workload *old = &w.seen.workload[COLOR_BLUE];
+
+            seized(&w);
+            if (cases[i].switched)
+                wrote(&w, "deploy", "switch", "Service", "inopnc-prod", INTENT_DONE);
+            old->exists = cases[i].exists;
+            old->replicas = cases[i].replicas;
+            old->pods_ready = cases[i].ready;
+            old->autoscaler.exists = cases[i].autoscaled;
+            w.seen.workload[COLOR_GREEN].pods_ready = cases[i].new_ready;
+            d = undo(&w, "undo-prepare");
+            ck_assert_msg(d->kind == cases[i].want, "case %zu: %d %s", i, (int)d->kind, d->detail);
+            if (d->kind == DECIDE_WRITE)
+                ck_assert_int_eq(json_int(json_at(d->write, "body", "spec", NULL), "replicas", 0),
+                                 3);
+        });
+    }
 }
 END_TEST
 
@@ -382,9 +426,10 @@ START_TEST(undo__traffic_goes_back_without_looking_at_the_cluster) {
         size_t n;
         const struct step_row *rows = undo_steps(&n);
 
-        ck_assert(rows[0].blind);
+        ck_assert(rows[0].glance && rows[1].blind);
         seized(&w);
         w.seen.reachable = false;
+        ck_assert_int_eq(undo(&w, "undo-prepare")->kind, DECIDE_SKIP);
         d = undo(&w, "undo-traffic");
         ck_assert_int_eq(d->kind, DECIDE_WRITE);
     });
@@ -399,6 +444,146 @@ static const char manifest_text[] =
     "\"metadata\":{\"labels\":{\"app\":\"inopnc\",\"environment\":\"${COLOR}\"}},\"spec\":{"
     "\"containers\":["
     "{\"name\":\"app\",\"image\":\"${IMAGE}\"}]}}}}]";
+
+START_TEST(undo__points_back_with_the_whole_selector_that_resolve_found) {
+    WORLD({
+        json_t *service =
+            json_pack("{s:{s:s, s:s}}", "selector", "app", "inopnc", "environment", "blue");
+
+        seized(&w);
+        json_object_set_new(json_object_get(w.json, "resolved"), "service", service);
+        d = undo(&w, "undo-traffic");
+        ck_assert_str_eq(json_str(d->write, "verb", ""), WRITE_SELECT);
+        ck_assert_str_eq(json_str(json_at(d->write, "body", "spec", "selector", NULL), "app", ""),
+                         "inopnc");
+    });
+}
+END_TEST
+
+/* ---- other hands ---- */
+
+static void changed(struct seen_change *c, ChangeKind kind) {
+    c->kind = kind;
+    snprintf(c->field, sizeof c->field, "spec.replicas");
+    snprintf(c->was, sizeof c->was, "3");
+    snprintf(c->is, sizeof c->is, "1");
+    snprintf(c->by, sizeof c->by, "kubectl-scale");
+}
+
+static const char *const forward_steps[] = {
+    "apply",          "await-available", "health-checks",       "smoke-checks",
+    "switch-traffic", "await-endpoints", "validate-production",
+};
+
+START_TEST(hands__each_forward_step_stops_before_a_change_and_names_it) {
+    static const ChangeKind kinds[] = {CHANGE_FIELD, CHANGE_GONE, CHANGE_CREATED, CHANGE_REPLACED};
+
+    for (size_t i = 0; i < sizeof forward_steps / sizeof *forward_steps; i++)
+        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+            for (int object = 0; object < 2; object++) {
+                WORLD({
+                    seized(&w);
+                    changed(object ? &w.seen.workload[COLOR_GREEN].change : &w.seen.service.change,
+                            kinds[k]);
+                    d = step(&w, forward_steps[i]);
+                    ck_assert_msg(d->kind == DECIDE_FAILED, "%s %d", forward_steps[i], (int)k);
+                    ck_assert_str_eq(d->code, "third-party-change");
+                    ck_assert_ptr_nonnull(
+                        strstr(d->detail, object ? "inopnc-green" : "inopnc-prod"));
+                    if (kinds[k] == CHANGE_FIELD)
+                        ck_assert_ptr_nonnull(
+                            strstr(d->detail, "spec.replicas is 1, was 3 (by kubectl-scale)"));
+                });
+            }
+}
+END_TEST
+
+START_TEST(hands__the_version_that_served_counts_until_traffic_left_it) {
+    WORLD({
+        seized(&w);
+        changed(&w.seen.workload[COLOR_BLUE].change, CHANGE_FIELD);
+        ck_assert_str_eq(step(&w, "switch-traffic")->code, "third-party-change");
+        w.seen.workload[COLOR_BLUE].change.kind = CHANGE_GONE; /* then the new one is the way out */
+        ck_assert_int_eq(step(&w, "switch-traffic")->kind, DECIDE_WRITE);
+        changed(&w.seen.workload[COLOR_BLUE].change, CHANGE_FIELD);
+        wrote(&w, "deploy", "switch", "Service", "inopnc-prod", INTENT_DONE);
+        ck_assert_int_eq(step(&w, "switch-traffic")->kind, DECIDE_DONE);
+    });
+}
+END_TEST
+
+START_TEST(hands__a_change_is_what_differs_from_our_last_write) {
+    WORLD({
+        json_t *resolved = json_object_get(w.json, "resolved");
+        const char *left;
+
+        left_compare(&w.plan, &w.journal, &w.seen); /* a plan of before: nothing is known */
+        ck_assert_int_eq(w.seen.service.change.kind, CHANGE_NONE);
+        json_object_set_new(resolved, "service",
+                            json_pack("{s:s}", "comparable", "{\"spec\":{\"a\":1}}"));
+        w.seen.service.comparable = xstrdup("{\"spec\":{\"a\":1}}");
+        left_compare(&w.plan, &w.journal, &w.seen);
+        ck_assert_int_eq(w.seen.service.change.kind, CHANGE_NONE);
+        left_set(&w.journal, "Service", "inopnc-prod", "{\"spec\":{\"a\":2}}", false);
+        left_compare(&w.plan, &w.journal, &w.seen); /* an earlier deployment's: resolve is later */
+        ck_assert_int_eq(w.seen.service.change.kind, CHANGE_NONE);
+        left_set(&w.journal, "Service", "inopnc-prod", "{\"spec\":{\"a\":2}}", true);
+        left_compare(&w.plan, &w.journal, &w.seen);
+        ck_assert_str_eq(w.seen.service.change.field, "spec.a");
+        ck_assert_str_eq(w.seen.service.change.was, "2");
+        wrote(&w, "deploy", "switch", "Service", "inopnc-prod", INTENT_OPEN);
+        snprintf(w.journal.intents[0].op, sizeof w.journal.intents[0].op, "op-1");
+        ck_assert(!left_find(&w.plan, &w.journal, "Service", "inopnc-prod", "op-1", &left));
+        ck_assert(left_find(&w.plan, &w.journal, "Service", "inopnc-prod", "other", &left));
+        seen_done(&w.seen);
+    });
+}
+END_TEST
+
+/* Never a count under an autoscaler; one at rest, or none yet, is begun with a number. */
+START_TEST(autoscaler__keeps_its_count) {
+    static const struct {
+        bool exists;
+        int replicas, before, applied, undone; /* -1: none is written */
+    } cases[] = {{true, 4, 4, -1, -1}, {true, 0, 0, 5, 0}, {false, 0, 0, 5, -2}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        WORLD({
+            struct seen_workload *g = &w.seen.workload[COLOR_GREEN];
+            json_t *target = json_object_get(json_object_get(w.json, "resolved"), "target");
+
+            seized(&w);
+            json_object_set_new(target, "replicas", json_integer(cases[i].before));
+            g->autoscaler = (struct seen_autoscaler){.exists = true, .least = 5, .most = 9};
+            g->exists = cases[i].exists;
+            g->replicas = cases[i].replicas;
+            d = step(&w, "apply");
+            ck_assert_int_eq(json_int(json_at(d->write, "body", "spec", NULL), "replicas", -1),
+                             cases[i].applied);
+            if (cases[i].undone != -2) {
+                d = undo(&w, "undo-apply");
+                ck_assert_int_eq(json_int(json_at(d->write, "body", "spec", NULL), "replicas", -1),
+                                 cases[i].undone);
+            }
+        });
+    }
+}
+END_TEST
+
+START_TEST(resolve__leaves_what_gitops_owns_alone) {
+    WORLD({
+        snprintf(w.seen.service.gitops, SEEN_TEXT, "Argo CD (x)");
+        d = step(&w, "resolve");
+        ck_assert_str_eq(d->code, "invalid-target");
+        ck_assert_ptr_nonnull(strstr(d->detail, "selector of Service inopnc-prod"));
+        ck_assert_ptr_nonnull(strstr(d->hint, "ignoreDifferences"));
+        w.seen.service.gitops[0] = '\0';
+        snprintf(w.seen.workload[COLOR_GREEN].gitops, SEEN_TEXT, "Flux");
+        d = step(&w, "resolve");
+        ck_assert_ptr_nonnull(strstr(d->detail, "image of Deployment inopnc-green"));
+    });
+}
+END_TEST
 
 START_TEST(documents__are_rendered_for_the_target) {
     struct arena arena = {0};
@@ -467,7 +652,13 @@ int main(void) {
         switch__stops_when_somebody_else_changed_selector_or_image,
         endpoints__waits_until_only_the_target_answers,
         undo__writes_service_and_workloads_with_intents_even_when_they_look_right,
-        undo__of_nothing_writes_nothing, law6__undo_scales_down_what_served_only_after_30_s,
+        undo__of_nothing_writes_nothing,
+        law2__undo_brings_up_what_somebody_scaled_down_before_traffic_returns,
+        undo__points_back_with_the_whole_selector_that_resolve_found,
+        hands__each_forward_step_stops_before_a_change_and_names_it,
+        hands__the_version_that_served_counts_until_traffic_left_it,
+        hands__a_change_is_what_differs_from_our_last_write, autoscaler__keeps_its_count,
+        resolve__leaves_what_gitops_owns_alone, law6__undo_scales_down_what_served_only_after_30_s,
         undo__traffic_goes_back_without_looking_at_the_cluster,
         documents__are_rendered_for_the_target,
         documents__what_may_not_be_there_is_refused_by_name);

@@ -40,6 +40,15 @@ static void teardown(void) {
     free(environment);
 }
 
+/* As much of a plan as observing takes. */
+static struct plan plan_of(const json_t *of) {
+    return (struct plan){.spec = of,
+                         .service = "inopnc-prod",
+                         .colors = {{"inopnc-blue", "inopnc-blue-service"},
+                                    {"inopnc-green", "inopnc-green-service"}},
+                         .target = COLOR_GREEN};
+}
+
 /* A journal of one write, which left the object at that version. */
 static struct journal wrote(const char *purpose, const char *kind, const char *name,
                             const char *resource_version) {
@@ -73,9 +82,10 @@ static struct seen await_cache(void) {
 static bool fresh_after(const char *purpose, const char *kind, const char *name,
                         const char *resource_version) {
     struct journal j = wrote(purpose, kind, name, resource_version);
+    struct plan plan = plan_of(spec);
     _cleanup_(seen_done) struct seen seen = {0};
 
-    observe_fresh(cluster, spec, &j, &seen);
+    observe_fresh(cluster, &plan, &j, &seen);
     ck_assert_msg(seen.reachable, "%s", seen.error);
     ck_assert_int_eq(seen.workload[COLOR_GREEN].pods_ready, 2);
     journal_clear(&j);
@@ -115,18 +125,20 @@ END_TEST
 START_TEST(observe__without_a_live_watch_reads_or_says_why_not) {
     json_auto_t *elsewhere = NULL;
     struct journal none = {0};
+    struct plan plan;
     _cleanup_(seen_done) struct seen seen = {0};
 
     elsewhere = json_deep_copy(spec);
+    plan = plan_of(elsewhere);
     json_object_set_new(elsewhere, "namespace", json_string("default")); /* nobody watches it */
     observe_cached(cluster, elsewhere, &seen);
     ck_assert(!seen.reachable && *seen.error);
     seen_done(&seen);
-    observe_fresh(cluster, elsewhere, &none, &seen);
+    observe_fresh(cluster, &plan, &none, &seen);
     ck_assert(seen.reachable && seen.fresh && !seen.service.exists);
     seen_done(&seen);
     world_faults(w, "[{\"path\": \"/pods\", \"action\": {\"status\": 500}}]");
-    observe_fresh(cluster, elsewhere, &none, &seen);
+    observe_fresh(cluster, &plan, &none, &seen);
     ck_assert(!seen.reachable);
     ck_assert_ptr_nonnull(strstr(seen.error, "Pod"));
 }

@@ -159,7 +159,7 @@ START_TEST(law5__apply_refuses_the_color_that_the_service_selects) {
     world_patch(w, KUBE_SERVICE, SERVICE,
                 "{\"spec\": {\"selector\": {\"environment\": \"green\"}}}");
     end_job(j);
-    expect_state(id, "failed", "invalid-target");
+    expect_state(id, "failed", "third-party-change"); /* somebody else made it so */
     green = world_object(w, KUBE_DEPLOYMENT, WORLD_SPACE, "inopnc-green");
     ck_assert_ptr_null(green);
 }
@@ -216,21 +216,33 @@ START_TEST(law6__a_resumed_switch_is_asked_again) {
 }
 END_TEST
 
+static const char autoscaler_text[] =
+    "{\"apiVersion\": \"autoscaling/v2\", \"kind\": \"HorizontalPodAutoscaler\", \"metadata\": "
+    "{\"name\": \"green\"}, \"spec\": {\"scaleTargetRef\": {\"apiVersion\": \"apps/v1\", \"kind\": "
+    "\"Deployment\", \"name\": \"inopnc-green\"}, \"minReplicas\": 1, \"maxReplicas\": 4}}";
+
 START_TEST(law6__the_floor_is_what_the_active_color_has_now) {
+    _cleanup_(kube_result_done) struct kube_result made = {0};
     _cleanup_free_ char *id = NULL;
+    json_auto_t *autoscaler = NULL, *blue = NULL;
     struct job *j;
 
     world_serve(w, APP, environment, "v1.2.2", 1);
     id = world_deploy(w, APP, "v1.2.3", 1);
     j = world_load(w, environment, 0);
     ck_assert_int_eq(world_run_to_step(w, j, "await-available"), RUN_WAIT);
+    autoscaler = json_parse(autoscaler_text);
+    kube_create(w->other, KUBE_HORIZONTAL_POD_AUTOSCALER, WORLD_SPACE, autoscaler, false, &made);
+    ck_assert_int_eq(made.outcome, KUBE_DONE);
     world_patch(w, KUBE_DEPLOYMENT, "inopnc-green", "{\"spec\": {\"replicas\": 2}}");
+    world_image(w, "{\"image\": \"" IMAGE ":v1.2.3\", \"ready_after_ms\": 200}");
     ck_assert_int_eq(world_run_to_step(w, j, "switch-traffic"), RUN_WAIT);
     ck_assert_str_eq(step_detail(j), "1 of 2 pods ready before traffic may move");
     ck_assert_str_eq(color(), "green");
-    world_patch(w, KUBE_DEPLOYMENT, "inopnc-blue", "{\"spec\": {\"replicas\": 2}}");
-    end_job(j);
+    end_job(j); /* the target was scaled to what the active color has */
     expect_state(id, "succeeded", "");
+    blue = world_object(w, KUBE_DEPLOYMENT, WORLD_SPACE, "inopnc-blue");
+    ck_assert_int_eq(json_int(json_object_get(blue, "spec"), "replicas", 0), 2);
 }
 END_TEST
 

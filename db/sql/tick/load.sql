@@ -17,6 +17,7 @@
 -- column: cluster_revision bigint
 -- column: steps jsonb
 -- column: intents jsonb
+-- column: left_behind jsonb
 WITH work AS (
     SELECT id, kind, plan FROM deployment
     WHERE environment_id = $1 AND state IN ('running', 'undoing')
@@ -38,7 +39,10 @@ SELECT d.id, d.app, d.environment, d.version, d.strategy, w.kind, d.state, d.job
        (SELECT jsonb_agg(jsonb_build_object('op', i.op, 'job', i.job, 'step', i.step, 'purpose', i.purpose, 'kind', i.kind,
                                             'name', i.name, 'write', i.write, 'result', i.result,
                                             'resource_version', i.resource_version) ORDER BY i.number)
-        FROM intent i WHERE i.deployment_id = d.id) AS intents
+        FROM intent i WHERE i.deployment_id = d.id) AS intents,
+       (SELECT jsonb_agg(jsonb_build_object('kind', l.kind, 'name', l.name, 'deployment', l.deployment_id,
+                                            'comparable', l.comparable))
+        FROM left_behind l WHERE l.environment_id = $1) AS left_behind
 FROM work w
 JOIN deployment d ON d.id = w.id
 JOIN environment e ON e.id = d.environment_id
