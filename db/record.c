@@ -100,6 +100,11 @@ static Status read_rows(struct db_pool *p, const struct record_query *q,
                    DB_PARAMS(q->chain, from, db_number(q->to_seq, to), q->action, limit));
 }
 
+/* Before every record of a transaction and of later ones: no chain has an empty name. */
+static void before_all_of(const char *xid, char text[RECORD_POSITION]) {
+    snprintf(text, RECORD_POSITION, "%s/0/", xid);
+}
+
 Status record_page(struct db_pool *p, const struct record_query *q, const char *after,
                    int64_t limit, struct record_page *ret) {
     struct position position;
@@ -113,9 +118,13 @@ Status record_page(struct db_pool *p, const struct record_query *q, const char *
     if (s != STATUS_OK)
         return s;
     ret->count = db_rows_count(ret->rows);
+    if (!one_chain(q))
+        ret->count--; /* the horizon */
     ret->more = ret->count > (size_t)limit;
     if (ret->more)
         ret->count = (size_t)limit;
+    else if (!one_chain(q))
+        before_all_of(db_text(ret->rows, ret->count, "xid"), ret->looked);
     return STATUS_OK;
 }
 
@@ -127,8 +136,8 @@ Status record_latest(struct db_pool *p, const struct record_query *q, char ret[R
         return s;
     if (one_chain(q))
         snprintf(ret, RECORD_POSITION, "%" PRId64, db_int(rows, 0, "seq"));
-    else /* before every record of the oldest open transaction: no chain has an empty name */
-        snprintf(ret, RECORD_POSITION, "%s/0/", db_text(rows, 0, "xid"));
+    else
+        before_all_of(db_text(rows, 0, "xid"), ret);
     return STATUS_OK;
 }
 

@@ -40,6 +40,9 @@ struct record_page {
         *rows;    /* columns: chain, seq, xid, action, line (the stored JSON, exact bytes) */
     size_t count; /* rows of this page: 0 … limit */
     bool more;    /* others follow at once */
+    /* Over several chains, unless more: the position up to which everything was looked at, also
+     * what the query leaves out.  "" otherwise. */
+    char looked[RECORD_POSITION];
 };
 /* One page after position `after` (NULL: from the beginning).  Refuses E_INVALID_QUERY when `after`
  * is no position. Over several chains only what no open transaction can still precede: a page may

@@ -62,6 +62,8 @@ static Status feed_fill(void *ctx, struct strbuf *out, StreamState *ret) {
             break;
         }
     }
+    if (*ret == STREAM_OPEN && page.looked[0]) /* what the query leaves out is not read again */
+        memcpy(feed->after, page.looked, sizeof feed->after);
     return STATUS_OK;
 }
 

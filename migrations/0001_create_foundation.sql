@@ -85,9 +85,12 @@ CREATE INDEX release_newest ON release (app, precedence DESC, version_key DESC);
 CREATE TABLE chain (
     name   text PRIMARY KEY,
     length bigint NOT NULL DEFAULT 0,
-    head   text NOT NULL DEFAULT repeat('0', 64)
+    head   text NOT NULL DEFAULT repeat('0', 64),
+    xid    xid8 NOT NULL DEFAULT '0'
 );
 COMMENT ON TABLE chain IS 'Heads of the record chains: system, APP, APP/ENV. Never deleted: a name made again goes on.';
+
+COMMENT ON COLUMN chain.xid IS 'record.xid of its last record.';
 
 CREATE TABLE record (
     chain         text NOT NULL REFERENCES chain,
@@ -96,11 +99,11 @@ CREATE TABLE record (
     action        text NOT NULL,
     deployment_id uuid,
     at            timestamptz NOT NULL,
-    xid           xid8 NOT NULL DEFAULT pg_current_xact_id(),
+    xid           xid8 NOT NULL,
     PRIMARY KEY (chain, seq)
 );
 COMMENT ON TABLE record IS 'The audit chain and the event streams: one line of JSON each, stored as its exact bytes.';
-COMMENT ON COLUMN record.xid IS 'A stream over several chains delivers only below pg_snapshot_xmin.';
+COMMENT ON COLUMN record.xid IS 'Of its transaction, or of the record before it where that is higher, so that (xid, chain, seq) keeps each chain in its order. A stream over several chains delivers in this order, and only below pg_snapshot_xmin: whatever commits later comes after.';
 CREATE INDEX record_deployment ON record (deployment_id, seq) WHERE deployment_id IS NOT NULL;
 CREATE INDEX record_order ON record (xid, chain, seq);
 
@@ -111,18 +114,20 @@ DECLARE
     v_head chain;
     v_at   timestamptz;
     v_line text;
+    v_xid  xid8;
 BEGIN
     INSERT INTO chain (name) VALUES (p_chain) ON CONFLICT DO NOTHING;
     SELECT * INTO v_head FROM chain WHERE name = p_chain FOR NO KEY UPDATE;
     v_at := clock_timestamp();
+    v_xid := greatest(v_head.xid, pg_current_xact_id());
     v_line := json_build_object(
         'seq', v_head.length + 1, 'prev', v_head.head, 'chain', p_chain,
         'at', to_char(v_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
         'actor', p_actor, 'from', p_from, 'action', p_action, 'subject', p_subject,
         'message', p_message, 'data', p_data)::text;
-    INSERT INTO record (chain, seq, line, action, deployment_id, at)
-    VALUES (p_chain, v_head.length + 1, v_line, p_action, p_deployment, v_at);
-    UPDATE chain SET length = v_head.length + 1, head = encode(sha256(convert_to(v_line, 'UTF8')), 'hex')
+    INSERT INTO record (chain, seq, line, action, deployment_id, at, xid)
+    VALUES (p_chain, v_head.length + 1, v_line, p_action, p_deployment, v_at, v_xid);
+    UPDATE chain SET length = v_head.length + 1, head = encode(sha256(convert_to(v_line, 'UTF8')), 'hex'), xid = v_xid
     WHERE name = p_chain;
     RETURN v_head.length + 1;
 END $$;

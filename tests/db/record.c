@@ -321,6 +321,50 @@ START_TEST(record__several_chains_wait_for_open_transactions) {
 }
 END_TEST
 
+/* A transaction that began earlier, and writes to the chain later. */
+static Status append_around_other(struct db_tx *tx, void *ctx) {
+    struct record_entry first = entry("a", NULL, "first"), mine = entry("b", NULL, "third");
+    struct record_entry other = entry("b", NULL, "second");
+    Status s = record_append(tx, &first);
+
+    (void)ctx;
+    append(&other);
+    return s == STATUS_OK ? record_append(tx, &mine) : s;
+}
+
+START_TEST(record__several_chains_keep_the_order_of_each) {
+    char actions[1024];
+
+    ck_assert_int_eq(db_tx_run(pool, "around", DB_READ_COMMITTED, append_around_other, NULL),
+                     STATUS_OK);
+    read_all(&(struct record_query){0}, 10, actions);
+    ck_assert_str_eq(actions, "first second third ");
+    read_all(&(struct record_query){0}, 1, actions);
+    ck_assert_str_eq(actions, "first second third ");
+}
+END_TEST
+
+START_TEST(record__what_a_query_leaves_out_is_looked_at_once) {
+    const struct record_query q = {.action = "rare"};
+    _cleanup_(record_page_done) struct record_page page = {0}, next = {0}, full = {0};
+    struct record_entry e = entry("inopnc", NULL, "rare");
+
+    append_some();
+    ck_assert_int_eq(record_page(pool, &q, NULL, 10, &page), STATUS_OK);
+    ck_assert_int_eq((int)page.count, 0);
+    ck_assert(page.looked[0]);
+    append(&e);
+    ck_assert_int_eq(record_page(pool, &q, page.looked, 10, &next), STATUS_OK);
+    ck_assert_int_eq((int)next.count, 1);
+    record_page_done(&page);
+    ck_assert_int_eq(record_page(pool, &(struct record_query){0}, next.looked, 10, &page),
+                     STATUS_OK);
+    ck_assert_int_eq((int)page.count, 0);
+    ck_assert_int_eq(record_page(pool, &(struct record_query){0}, NULL, 1, &full), STATUS_OK);
+    ck_assert(full.more && !full.looked[0]);
+}
+END_TEST
+
 START_TEST(record__latest_shows_only_news) {
     struct record_query queries[] = {
         {0}, {.chain = "inopnc"}, {.deployment_id = "0190a000-0000-7000-8000-000000000001"}};
@@ -371,5 +415,7 @@ int main(void) {
                           record__pages_in_order_and_narrowed, record__deployment_pages,
                           record__bad_position_is_refused,
                           record__several_chains_wait_for_open_transactions,
+                          record__several_chains_keep_the_order_of_each,
+                          record__what_a_query_leaves_out_is_looked_at_once,
                           record__latest_shows_only_news, record__chains_by_name);
 }

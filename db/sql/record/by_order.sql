@@ -1,4 +1,5 @@
--- Several chains, in the order of their transactions, and only what no open transaction can still precede.
+-- Several chains, in the order of their transactions, and only what no open transaction can still precede.  The last
+-- row, without a chain, is up to where that is: whatever is found later comes after it.
 -- param:  after_xid xid8
 -- param:  after_chain text
 -- param:  after_seq bigint
@@ -12,13 +13,21 @@
 -- column: xid xid8
 -- column: action text
 -- column: line text
+WITH found AS (
+    SELECT chain, seq, xid, action, line
+    FROM record
+    WHERE (xid, chain, seq) > ($1, $2, $3)
+      AND xid < pg_snapshot_xmin(pg_current_snapshot())
+      AND ($4 IS NULL OR split_part(chain, '/', 1) = $4 AND chain <> 'system')
+      AND ($5 IS NULL OR split_part(chain, '/', 2) = $5)
+      AND ($6 IS NULL OR split_part(chain, '/', 1) = ANY ($6) AND chain <> 'system')
+      AND ($7 IS NULL OR action = $7)
+    ORDER BY xid, chain, seq
+    LIMIT $8
+), horizon AS (
+    SELECT NULL::text AS chain, NULL::bigint AS seq, pg_snapshot_xmin(pg_current_snapshot()) AS xid,
+           NULL::text AS action, NULL::text AS line
+)
 SELECT chain, seq, xid, action, line
-FROM record
-WHERE (xid, chain, seq) > ($1, $2, $3)
-  AND xid < pg_snapshot_xmin(pg_current_snapshot())
-  AND ($4 IS NULL OR split_part(chain, '/', 1) = $4 AND chain <> 'system')
-  AND ($5 IS NULL OR split_part(chain, '/', 2) = $5)
-  AND ($6 IS NULL OR split_part(chain, '/', 1) = ANY ($6) AND chain <> 'system')
-  AND ($7 IS NULL OR action = $7)
-ORDER BY xid, chain, seq
-LIMIT $8;
+FROM (SELECT * FROM found UNION ALL SELECT * FROM horizon) r
+ORDER BY chain IS NULL, xid, chain, seq;
