@@ -82,6 +82,16 @@ static const char *step_detail(struct job *j) {
     return job_progress(j)->detail;
 }
 
+/* Runs until the step waits and says this. */
+static void run_to_detail(struct job *j, const char *text) {
+    int64_t late = clock_monotonic_us() + 20 * US_PER_S, until;
+
+    while (!strstr(step_detail(j), text)) {
+        ck_assert_msg(clock_monotonic_us() < late, "%s", step_detail(j));
+        ck_assert_int_eq(run_job(&w->run, j, &until), RUN_WAIT);
+    }
+}
+
 /* Ready endpoints of the production Service. */
 static int endpoints(void) {
     _cleanup_(kube_result_done) struct kube_result r = {0};
@@ -189,7 +199,6 @@ START_TEST(law6__a_resumed_switch_is_asked_again) {
     _cleanup_free_ char *id = NULL;
     struct job *j;
     size_t before;
-    int64_t until;
 
     world_serve(w, APP, environment, "v1.2.2", 2);
     id = world_deploy(w, APP, "v1.2.3", 2);
@@ -202,11 +211,7 @@ START_TEST(law6__a_resumed_switch_is_asked_again) {
         ;
     j = next_holder(j, 4242);
     ck_assert_ptr_nonnull(job_open_intent(j));
-    for (int i = 0; i < 20 && !strstr(step_detail(j), "0 of 2 pods ready"); i++) {
-        ck_assert_int_eq(run_job(&w->run, j, &until), RUN_WAIT);
-        ck_assert_str_eq(color(), "green");
-    }
-    ck_assert_ptr_nonnull(strstr(step_detail(j), "0 of 2 pods ready"));
+    run_to_detail(j, "0 of 2 pods ready");
     ck_assert_uint_eq(world_switches(w, WORLD_SPACE, APP), before);
     world_image(w, "{\"image\": \"" IMAGE ":v1.2.3\"}");
     end_job(j);
@@ -237,7 +242,7 @@ START_TEST(law6__the_floor_is_what_the_active_color_has_now) {
     world_patch(w, KUBE_DEPLOYMENT, "inopnc-green", "{\"spec\": {\"replicas\": 2}}");
     world_image(w, "{\"image\": \"" IMAGE ":v1.2.3\", \"ready_after_ms\": 200}");
     ck_assert_int_eq(world_run_to_step(w, j, "switch-traffic"), RUN_WAIT);
-    ck_assert_str_eq(step_detail(j), "1 of 2 pods ready before traffic may move");
+    run_to_detail(j, "1 of 2 pods ready before traffic may move");
     ck_assert_str_eq(color(), "green");
     end_job(j); /* the target was scaled to what the active color has */
     expect_state(id, "succeeded", "");

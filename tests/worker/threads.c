@@ -45,7 +45,7 @@ static void deploy_many(const char *app, int n, const char *cluster, const char 
 }
 
 START_TEST(threads__carry_100_environments) {
-#ifdef __SANITIZE_THREAD__
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
     enum { MANY = 30 }; /* each is ten times as slow */
 #else
     enum { MANY = 100 };
