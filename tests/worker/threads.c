@@ -165,16 +165,19 @@ START_TEST(threads__the_deployment_after_an_aborted_one_is_carried) {
     _cleanup_free_ char *environment = world_environment(w, &(struct place){.app = APP}),
                         *first = NULL, *second = NULL;
 
-    world_image(w, "{\"image\": \"ghcr.io/your-org/" APP ":v1.2.2\", \"never_ready\": true}");
-    first = world_deploy(w, APP, "v1.2.2", 1);
+    world_serve(w, APP, environment, "v1.2.2", 1);
+    world_serve(w, APP, environment, "v1.2.3", 1); /* green has its pod, and keeps it */
+    world_image(w, "{\"image\": \"ghcr.io/your-org/" APP ":v1.2.4\", \"never_ready\": true}");
+    first = world_deploy(w, APP, "v1.2.4", 1);
     worker_begin(one.worker);
-    world_await(w, 10,
+    world_await(w, 20,
                 "SELECT count(*) = 1 FROM intent WHERE purpose = 'restore-strategy' AND"
-                " result = 'done'");
+                " result = 'done' AND deployment_id = '%s'",
+                first);
     ck_assert_int_eq(world_abort(w, first), STATUS_OK);
     worker_wake_undo(one.worker, environment);
-    await_all(10, "aborted");
-    second = world_deploy(w, APP, "v1.2.3", 1);
+    world_await(w, 20, "SELECT state = 'aborted' FROM deployment WHERE id = '%s'", first);
+    second = world_deploy(w, APP, "v1.2.5", 1);
     worker_wake(one.worker, environment);
     world_await(w, 10, "SELECT state = 'succeeded' FROM deployment WHERE id = '%s'", second);
     replica_stop(&one, 5000);
