@@ -83,7 +83,7 @@ const struct setting settings[] = {
     {"SLUICE_SCAN_MS", SETTING_INT, AT(scan_ms), .otherwise = "500", .min = 10, .max = MINUTE_MS,
      .about = "How often workers look for work that nobody told them of."},
     {"SLUICE_CRASH_POINT", SETTING_TEXT, AT(crash_point),
-     .about = "Where a build with test points kills itself (`POINT:PASS`); refused by other builds."},
+     .about = "Where a build with test points kills itself (`POINT:PASS`) or stops (`stop:POINT:PASS`); refused by other builds."},
     {0},
 };
 // clang-format on

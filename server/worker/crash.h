@@ -1,7 +1,8 @@
 /* worker/crash.h: named points at which a test build kills itself, as kill -9 would.
  *
- * SLUICE_CRASH_POINT="before-write:3" ends the process at the third pass of that point.  Builds
- * without SLUICE_TEST_POINTS (release) carry none. */
+ * SLUICE_CRASH_POINT="before-write:3" ends the process at the third pass of that point;
+ * "stop:before-write:3" stops it there (SIGSTOP), as a machine that stalls would.  Builds without
+ * SLUICE_TEST_POINTS (release) carry none. */
 #pragma once
 
 #ifdef SLUICE_TEST_POINTS

@@ -1,0 +1,190 @@
+"""A server that stalls past its lease right before a write, and goes on when others have acted: nothing that it sends
+takes effect, on the Service and on the workloads.
+
+The server is a build with test points (server/worker/crash.h): SLUICE_CRASH_POINT=stop:before-write:N stops it before the
+N-th write, after the lease was checked.  Meanwhile the other server carries on, or a person aborts or rolls back there;
+then the stalled one is continued.  SLUICE_STALLS=all tries all of that at every write; otherwise each write gets one.
+"""
+
+import itertools
+import os
+import pathlib
+import signal
+import threading
+
+import pytest
+
+from tests.support.stack import FINAL, ROOT, Stack, call, ended, until
+
+BUILD = ROOT / os.environ.get("SLUICE_CRASH_BUILD", "build/dev") / "bin"
+ALL = os.environ.get("SLUICE_STALLS") == "all"
+STALLED, OTHER = 0, 1
+
+
+@pytest.fixture(scope="module")
+def stack():
+    if not (BUILD / "sluiced").exists():
+        pytest.skip("needs the build with test points: scripts/build dev")
+    with Stack(replicas=2, bin_dir=BUILD, env={"SLUICE_LEASE_MS": "1000", "SLUICE_LEASE_RENEW_MS": "300",
+                                               "SLUICE_SCAN_MS": "400"}) as stack:
+        stack.control("PUT", "/behavior", {"speed": 20})
+        stack.inopnc(checks={"health": [], "smoke": [], "production": []})
+        stack.versions = (f"v1.0.{n}" for n in itertools.count())
+        for _ in range(2):
+            stack.wait(stack.deploy(next(stack.versions), replica=OTHER), "succeeded", replica=OTHER)
+        yield stack
+
+
+def arm(stack, n):
+    """The first server anew, to stop before its n-th write."""
+    pid = stack.pids[STALLED]
+    if not ended(pid):
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: ended(pid), what="the server has ended")
+    stack.up(SLUICE_CRASH_POINT=f"stop:before-write:{n}")
+    until(lambda: call("GET", stack.urls[STALLED] + "/api/health/ready").status == 200, what="it is ready")
+
+
+def stopped(stack):
+    stat = pathlib.Path(f"/proc/{stack.pids[STALLED]}/stat").read_text()
+    return stat.rpartition(")")[2].split()[0] == "T"
+
+
+def state_of(stack, id):
+    return stack.deployment(id, replica=OTHER)["state"]
+
+
+def make_older(stack, id):
+    """30 s of law 6 pass: what was confirmed is made older, and the lease is taken away."""
+    stack.sql(f"""BEGIN; UPDATE environment_lease SET epoch = epoch + 1, holder = NULL, until = NULL;
+        UPDATE deployment SET confirmed_at = confirmed_at - interval '31 s' WHERE id = '{id}' AND job = 'undo';
+        UPDATE step SET started_at = started_at - interval '31 s' WHERE deployment_id = '{id}' AND name = 'undo-apply'; COMMIT""")
+
+
+def settle(stack, id, state):
+    try:
+        return stack.wait(id, state, seconds=1, replica=OTHER)
+    except AssertionError:
+        make_older(stack, id)
+        return stack.wait(id, state, replica=OTHER)
+
+
+def objects(stack):
+    """What is in the cluster, without what controllers say."""
+    found = {}
+    for path in ("/api/v1/namespaces/production/services/inopnc-prod",
+                 "/apis/apps/v1/namespaces/production/deployments/inopnc-blue",
+                 "/apis/apps/v1/namespaces/production/deployments/inopnc-green"):
+        got = stack.kube("GET", path).json
+        found[path] = (got["spec"], {k: v for k, v in got["metadata"]["annotations"].items() if k.startswith("sluice.dev/")})
+    return found
+
+
+def last_request(stack):
+    return stack.requests()[-1]["n"]
+
+
+def late_writes(stack, since, ops):
+    """Writes of the stalled server that arrived since: their op is one of before, or unknown by now."""
+    return [r for r in stack.requests() if r["n"] > since and r["verb"] in ("PATCH", "PUT", "POST")
+            and r["path"].endswith(("/inopnc-prod", "/inopnc-blue", "/inopnc-green")) and isinstance(r.get("body"), dict)
+            and r["body"]["metadata"]["annotations"].get("sluice.dev/op") in ops]
+
+
+def expect_nothing_takes_effect(stack, ops):
+    before, since = objects(stack), last_request(stack)
+    os.kill(stack.pids[STALLED], signal.SIGCONT)
+    late = until(lambda: late_writes(stack, since, ops) or stack.sql(
+        f"SELECT kind FROM intent WHERE op = '{ops[-1]}' AND kind NOT IN ('Service', 'Deployment')"), 10,
+        what="the stalled write arrives")
+    if isinstance(late, str):  # of another document of the manifests
+        until(lambda: stack.api("GET", "/me", replica=STALLED).status == 200, what="it answers again")
+    else:
+        assert {r["code"] for r in late} == {409}, late
+    assert objects(stack) == before
+
+
+def carry_on(stack, id, answer):
+    done = settle(stack, id, "succeeded")
+    assert stack.selector() == done["to"]["color"]
+
+
+def abort(stack, id, answer):
+    got = stack.api("POST", f"/deployments/{id}/abort", {"reason": "stalled"}, replica=OTHER)
+    assert got.status == 200, got
+    done = settle(stack, id, "aborted")
+    assert stack.selector() == done["from"]["color"]
+
+
+def roll_back(stack, id, answer):
+    got = stack.api("POST", "/apps/inopnc/environments/production/rollback", {"reason": "stalled"}, replica=OTHER)
+    assert got.status == 200, got
+    done = settle(stack, got["id"], "succeeded")
+    assert stack.selector() == done["to"]["color"] == stack.deployment(id, replica=OTHER)["from"]["color"]
+    assert state_of(stack, id) == "rolled_back"
+
+
+def stall(stack, n, begin, then):
+    """Whether there was an n-th write to stall before."""
+    arm(stack, n)
+    id = begin()
+    how = until(lambda: stopped(stack) and "stopped" or state_of(stack, id) in FINAL and "final", 30,
+                what="stopped, or final")
+    if how == "final":
+        return False
+    try:
+        ops = stack.sql("SELECT op FROM intent ORDER BY number").split()
+        then(stack, id, None)
+        expect_nothing_takes_effect(stack, ops)
+    finally:
+        os.kill(stack.pids[STALLED], signal.SIGCONT)
+    switched = stack.sql(f"SELECT count(*) FROM record WHERE deployment_id = '{id}' AND action = 'traffic.switched'")
+    assert int(switched) <= 1
+    return True
+
+
+def every_write(stack, begin, thens, most=40):
+    """Stalls before each write; how many there were."""
+    for n in range(1, most):
+        for then in thens if ALL else [thens[n % len(thens)]]:
+            if not stall(stack, n, begin, then):
+                return n - 1
+    return most - 1
+
+
+def test_law5_a_server_that_stalls_before_any_write_of_a_deployment_does_nothing_late(stack):
+    def begin():
+        return stack.deploy(next(stack.versions), replica=STALLED)
+    stalls = every_write(stack, begin, (carry_on, abort, roll_back))
+    assert stalls >= 6, f"only {stalls} writes in a whole deployment"
+
+
+def rollback_by_the_stalled(stack, of):
+    """Asked there, without waiting for the answer; the id of the rollback."""
+    threading.Thread(target=stack.api, args=("POST", "/apps/inopnc/environments/production/rollback", {"reason": "a test"}),
+                     kwargs={"replica": STALLED, "timeout": 60}, daemon=True).start()
+    return until(lambda: stack.sql(f"SELECT id FROM deployment WHERE rollback_of = '{of}'"), what="the rollback has begun")
+
+
+def test_law5_a_server_that_stalls_before_any_write_of_a_rollback_does_nothing_late(stack):
+    def begin():
+        done = stack.wait(stack.deploy(next(stack.versions), replica=OTHER), "succeeded", replica=OTHER)
+        old = done["from"]["color"]
+        path = f"/apis/apps/v1/namespaces/production/deployments/inopnc-{old}"
+        stack.kube("PATCH", path, {"spec": {"replicas": 0}}, "application/merge-patch+json")
+        until(lambda: stack.workload(old)["status"].get("readyReplicas", 0) == 0, what="the old color has no pods")
+        return rollback_by_the_stalled(stack, done["id"])
+    stalls = every_write(stack, begin, (carry_on,))
+    assert stalls >= 3, f"only {stalls} writes in a whole rollback"
+
+
+def test_law5_a_server_that_stalls_in_a_rollback_that_preempts_does_nothing_late(stack):
+    """Its writes until it waits for the 30 s of law 6: workload, Service, and what the pre-empted deployment wrote to."""
+    def begin():
+        version = next(stack.versions)
+        stack.image(version, never_ready=True)
+        id = stack.deploy(version, replica=OTHER)
+        until(lambda: stack.sql(f"SELECT 1 FROM intent WHERE deployment_id = '{id}' AND purpose = 'restore-strategy' AND "
+                                "result = 'done'"), what="it waits for its pods")
+        return rollback_by_the_stalled(stack, id)
+    assert every_write(stack, begin, (carry_on,), most=4) == 3
