@@ -1,4 +1,5 @@
 #include "worker/dry_run.h"
+#include "rollout/blue_green.h"
 #include "base/clock.h"
 #include "worker/observe.h"
 #include "worker/write.h"
@@ -94,14 +95,16 @@ static void note_change(struct trial *t, const struct intent *intent, const json
 
 /* ---- one write ---- */
 
-/* As if it had been made: its number of replicas, all of them ready. */
+/* As if it had been made: all its pods ready, and at least as many as the switch waits for. */
 static void pretend_ready(struct trial *t, const json_t *workload) {
     const struct plan *p = &t->job.plan;
     struct seen_workload *w = &t->seen.workload[p->target];
+    int floor = blue_green_floor(p, &t->seen);
 
     w->exists = true;
     w->replicas = (int)json_int(json_object_get(workload, "spec"), "replicas", 1);
-    w->status_replicas = w->updated = w->available = w->pods = w->pods_ready = w->replicas;
+    w->pods = w->replicas > floor ? w->replicas : floor; /* an autoscaler's count follows */
+    w->status_replicas = w->updated = w->available = w->pods_ready = w->pods;
     snprintf(w->image, sizeof w->image, "%s", p->image);
     snprintf(w->version, sizeof w->version, "%s", p->version);
 }
