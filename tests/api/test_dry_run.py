@@ -190,3 +190,39 @@ def test_the_command_line_shows_it(stack):
     said = stack.cli("deploy", "inopnc", "production", "v1.1.0", "--dry-run")
     assert said.returncode == 0, said
     assert "patch Service inopnc-prod" in said.stdout and "Nothing was changed" in said.stdout
+
+
+def test_an_autoscaler_keeps_its_count(stack):
+    """The target rests at two pods of its autoscaler's while three serve: no count is written, and the switch is shown."""
+    color = {"blue": "green", "green": "blue"}[stack.selector()]
+    path = "/apis/autoscaling/v2/namespaces/production/horizontalpodautoscalers"
+    scaler = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": f"inopnc-{color}"},
+              "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": f"inopnc-{color}"},
+                       "minReplicas": 1, "maxReplicas": 9}}
+    workload = f"/apis/apps/v1/namespaces/production/deployments/inopnc-{color}"
+    assert stack.kube("POST", path, scaler).status == 201
+    try:
+        stack.kube("PATCH", workload, {"spec": {"replicas": 2}}, "application/merge-patch+json")
+        until(lambda: stack.workload(color)["status"].get("readyReplicas") == 2)
+        answer, _ = untouched(stack, "v1.2.0")
+        assert answer.status == 200, answer
+        assert changes(answer)["Deployment", f"inopnc-{color}"]["after"]["spec"]["replicas"] == 2
+        assert changes(answer)["Service", "inopnc-prod"]["after"]["spec"]["selector"]["environment"] == color
+    finally:
+        stack.kube("DELETE", f"{path}/inopnc-{color}")
+        stack.kube("PATCH", workload, {"spec": {"replicas": 3}}, "application/merge-patch+json")
+
+
+def test_a_gitops_owner_is_named(stack):
+    path = "/api/v1/namespaces/production/services/inopnc-prod"
+    theirs = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "inopnc-prod"},
+              "spec": {"selector": stack.kube("GET", path)["spec"]["selector"]}}
+    applied = stack.kube("PATCH", path + "?fieldManager=kustomize-controller&force=true", theirs, "application/apply-patch+yaml")
+    assert applied.status == 200, applied
+    try:
+        answer, sent = untouched(stack, "v1.2.0")
+        assert sent == [] and refused(answer, 409, "wrong-state")["failure"]["code"] == "invalid-target"
+        assert "Flux" in answer["detail"]
+    finally:
+        stack.kube("PATCH", path, {"metadata": {"annotations": {"sluice.dev/gitops": "ignored"}}}, "application/merge-patch+json")
+    assert untouched(stack, "v1.2.0")[0].status == 200
