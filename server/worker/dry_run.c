@@ -1,6 +1,6 @@
 #include "worker/dry_run.h"
-#include "rollout/blue_green.h"
 #include "base/clock.h"
+#include "rollout/blue_green.h"
 #include "worker/observe.h"
 #include "worker/write.h"
 #include <stdarg.h>

@@ -14,6 +14,7 @@ import threading
 
 import pytest
 
+from tests.support.recover import settle
 from tests.support.stack import FINAL, ROOT, Stack, call, ended, until
 
 BUILD = ROOT / os.environ.get("SLUICE_CRASH_BUILD", "build/dev") / "bin"
@@ -54,21 +55,6 @@ def state_of(stack, id):
     return stack.deployment(id, replica=OTHER)["state"]
 
 
-def make_older(stack, id):
-    """30 s of law 6 pass: what was confirmed is made older, and the lease is taken away."""
-    stack.sql(f"""BEGIN; UPDATE environment_lease SET epoch = epoch + 1, holder = NULL, until = NULL;
-        UPDATE deployment SET confirmed_at = confirmed_at - interval '31 s' WHERE id = '{id}' AND job = 'undo';
-        UPDATE step SET started_at = started_at - interval '31 s' WHERE deployment_id = '{id}' AND name = 'undo-apply'; COMMIT""")
-
-
-def settle(stack, id, state):
-    try:
-        return stack.wait(id, state, seconds=1, replica=OTHER)
-    except AssertionError:
-        make_older(stack, id)
-        return stack.wait(id, state, replica=OTHER)
-
-
 def objects(stack):
     """What is in the cluster, without what controllers say."""
     found = {}
@@ -81,12 +67,13 @@ def objects(stack):
 
 
 def last_request(stack):
-    return stack.requests()[-1]["n"]
+    stack.seen = max([getattr(stack, "seen", 0)] + [r["n"] for r in stack.requests(getattr(stack, "seen", 0))])
+    return stack.seen
 
 
 def late_writes(stack, since, ops):
     """Writes of the stalled server that arrived since: their op is one of before, or unknown by now."""
-    return [r for r in stack.requests() if r["n"] > since and r["verb"] in ("PATCH", "PUT", "POST")
+    return [r for r in stack.requests(since) if r["verb"] in ("PATCH", "PUT", "POST")
             and r["path"].endswith(("/inopnc-prod", "/inopnc-blue", "/inopnc-green")) and isinstance(r.get("body"), dict)
             and r["body"]["metadata"]["annotations"].get("sluice.dev/op") in ops]
 
@@ -105,21 +92,21 @@ def expect_nothing_takes_effect(stack, ops):
 
 
 def carry_on(stack, id, answer):
-    done = settle(stack, id, "succeeded")
+    done = settle(stack, id, "succeeded", OTHER)
     assert stack.selector() == done["to"]["color"]
 
 
 def abort(stack, id, answer):
     got = stack.api("POST", f"/deployments/{id}/abort", {"reason": "stalled"}, replica=OTHER)
     assert got.status == 200, got
-    done = settle(stack, id, "aborted")
+    done = settle(stack, id, "aborted", OTHER)
     assert stack.selector() == done["from"]["color"]
 
 
 def roll_back(stack, id, answer):
     got = stack.api("POST", "/apps/inopnc/environments/production/rollback", {"reason": "stalled"}, replica=OTHER)
     assert got.status == 200, got
-    done = settle(stack, got["id"], "succeeded")
+    done = settle(stack, got["id"], "succeeded", OTHER)
     assert stack.selector() == done["to"]["color"] == stack.deployment(id, replica=OTHER)["from"]["color"]
     assert state_of(stack, id) == "rolled_back"
 
