@@ -45,9 +45,11 @@ static const struct {
     {"apps", "deployments", "watch"},
     {"apps", "deployments", "create"},
     {"apps", "deployments", "patch"},
+    {"apps", "deployments", "update"},
     {"apps", "replicasets", "watch"},
     {"", "pods", "watch"},
     {"discovery.k8s.io", "endpointslices", "watch"},
+    {"autoscaling", "horizontalpodautoscalers", "watch"},
 };
 
 /* false when the API server does not answer such questions. */

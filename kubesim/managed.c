@@ -15,10 +15,11 @@ static json_t *entry_new(const struct kind *kind, const char *manager, const cha
                      "fieldsType", "FieldsV1", "fieldsV1", set);
 }
 
-static bool entry_is(const json_t *entry, const char *manager, const char *operation) {
+static bool entry_is(const json_t *entry, const char *manager, const char *operation,
+                     const char *subresource) {
     return !strcmp(json_str(entry, "manager", ""), manager) &&
            !strcmp(json_str(entry, "operation", ""), operation) &&
-           !*json_str(entry, "subresource", "");
+           !strcmp(json_str(entry, "subresource", ""), subresource);
 }
 
 /* Replaces the set of an entry; the time moves only when the set does. */
@@ -57,21 +58,23 @@ static void take_from_others(json_t *entries, const json_t *own, const json_t *f
 }
 
 static json_t *entry_of(json_t *entries, const struct kind *kind, const char *manager,
-                        const char *operation) {
+                        const char *operation, const char *subresource) {
     json_t *entry;
     size_t i;
 
     json_array_foreach(entries, i, entry) {
-        if (entry_is(entry, manager, operation))
+        if (entry_is(entry, manager, operation, subresource))
             return entry;
     }
     entry = entry_new(kind, manager, operation, json_object());
+    if (*subresource)
+        json_object_set_new(entry, "subresource", json_string(subresource));
     json_array_append_new(entries, entry);
     return entry;
 }
 
 void managed_update(const struct kind *kind, const json_t *before, json_t *body,
-                    const char *manager) {
+                    const char *manager, const char *subresource) {
     json_auto_t *changed = fieldset_diff(before, body, FIELDS_CHANGED);
     json_auto_t *removed = fieldset_diff(before, body, FIELDS_REMOVED);
     json_t *entries, *own, *set;
@@ -79,7 +82,7 @@ void managed_update(const struct kind *kind, const json_t *before, json_t *body,
     if (!json_object_size(changed) && !json_object_size(removed))
         return;
     entries = entries_of(before);
-    own = entry_of(entries, kind, *manager ? manager : "unknown", "Update");
+    own = entry_of(entries, kind, *manager ? manager : "unknown", "Update", subresource);
     take_from_others(entries, own, changed);
     take_from_others(entries, NULL, removed);
     set = json_deep_copy(json_object_get(own, "fieldsV1"));
@@ -165,7 +168,7 @@ json_t *managed_apply(const struct kind *kind, const json_t *live, const json_t 
                 : json_pack("{s:s, s:s, s:{}}", "apiVersion", kind_api_version(kind, version),
                             "kind", kind->kind, "metadata");
     fields_merge(body, clean);
-    own = entry_of(entries, kind, manager, "Apply");
+    own = entry_of(entries, kind, manager, "Apply", "");
     changed = fieldset_diff(live, body, FIELDS_CHANGED);
     if (!force)
         refused = conflicts_of(kind, entries, own, changed, object_name(config));

@@ -12,6 +12,6 @@
 json_t *managed_apply(const struct kind *kind, const json_t *live, const json_t *config,
                       const char *manager, bool force, json_t **ret);
 /* Gives the fields in which `body` differs from `before` (NULL: a creation) to `manager`, in
- * `body`'s managedFields. */
+ * `body`'s managedFields; subresource: the one that was written, or "". */
 void managed_update(const struct kind *kind, const json_t *before, json_t *body,
-                    const char *manager);
+                    const char *manager, const char *subresource);

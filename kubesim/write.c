@@ -152,7 +152,7 @@ static json_t *update(struct sim *sim, const struct write *w, struct slot *slot,
         if (applied)
             json_object_set(object_metadata(body), "managedFields", fields);
         else
-            managed_update(w->kind, before, body, w->field_manager);
+            managed_update(w->kind, before, body, w->field_manager, w->sub);
         controllers_admit_update(w->kind, before, body);
         refused = validate(w->kind, before, body);
     }
@@ -262,7 +262,7 @@ json_t *write_create(struct sim *sim, const struct write *w, const json_t *body,
     if (w->kind->has_status)
         json_object_del(copy, "status");
     defaults_set(w->kind, copy);
-    managed_update(w->kind, NULL, copy, w->field_manager);
+    managed_update(w->kind, NULL, copy, w->field_manager, "");
     return create(sim, w, copy, ret);
 }
 

@@ -281,6 +281,7 @@ void write_intent(struct db_pool *pool, struct job *j, const struct intent *inte
                   struct write_outcome *ret) {
     int tries = 0;
 
+    *ret = (struct write_outcome){0};
     while (tries++ < TRIES && attempt(pool, j, intent, ret))
         ;
     if (tries > TRIES) {

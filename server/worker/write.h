@@ -29,7 +29,7 @@ void write_outcome_done(struct write_outcome *w);
 static inline void write_outcome_done_cleanup(struct write_outcome *w) {
     write_outcome_done(w);
 }
-/* *ret: zeros before, write_outcome_done() after. */
+/* *ret is released with write_outcome_done(). */
 void write_intent(struct db_pool *pool, struct job *j, const struct intent *intent,
                   struct write_outcome *ret);
 

@@ -515,6 +515,10 @@ def test_patch_takes_ownership(cluster):
     assert managers(got)[("hand", "Update")] == {"f:spec": {"f:replicas": {}}}
     assert "f:replicas" not in managers(got)[("sluice", "Apply")]["f:spec"]
     assert cluster.apply(path, workload(replicas=1)).code == 409
+    scale = {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "inopnc-blue"}, "spec": {"replicas": 3}}
+    assert cluster.call("PUT", path + "/scale?fieldManager=kube-controller-manager", scale).code == 200
+    entry = next(m for m in cluster.get(path)["metadata"]["managedFields"] if m["manager"] == "kube-controller-manager")
+    assert (entry["subresource"], entry["fieldsV1"]) == ("scale", {"f:spec": {"f:replicas": {}}})
 
 
 # --- watches --------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ START_TEST(change__each_field_is_named_as_people_name_it) {
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        json_auto_t *before = json(cases[i].object), *after = json(cases[i].object);
+        json_auto_t *before = json(cases[i].object), *after = json(cases[i].object), *list = NULL;
         _cleanup_free_ char *was = change_comparable(before), *is = NULL, *value = NULL;
         char parent[128], *slash;
         struct seen_change c;
@@ -79,15 +79,13 @@ START_TEST(change__each_field_is_named_as_people_name_it) {
             snprintf(slash, 32, "app.kubernetes.io/name");
         place = json_pointer(after, parent);
         value = cases[i].value ? xasprintf("[%s]", cases[i].value) : NULL;
+        list = value ? json(value) : NULL;
         if (json_is_array(place))
-            json_array_set_new(place, 0, json_deep_copy(json_array_get(json(value), 0)));
-        else if (!value)
-            json_object_del(place ? place : after, slash);
-        else {
-            json_auto_t *list = json(value);
-
+            json_array_set(place, 0, json_array_get(list, 0));
+        else if (!list)
+            json_object_del(place, slash);
+        else
             json_object_set(*parent ? place : after, slash, json_array_get(list, 0));
-        }
         is = change_comparable(after);
         ck_assert_msg(change_find(was, is, cases[i].autoscaled, &c) == (cases[i].field != NULL),
                       "case %zu", i);
