@@ -40,6 +40,7 @@ static struct write_outcome send_out(struct job *j, const struct intent *n) {
     struct write_outcome out;
 
     write_intent(w->pool, j, n, &out);
+    write_outcome_done(&out);
     return out;
 }
 
@@ -72,6 +73,7 @@ static void *sending_thread(void *arg) {
     struct sending *s = arg;
 
     write_intent(w->pool, s->job, s->intent, &s->out);
+    write_outcome_done(&s->out);
     return NULL;
 }
 
