@@ -34,10 +34,10 @@ char *draw_standing(const json_t *deployment);
 const json_t *step_named(const json_t *deployment, const char *name);
 /* Appends the rollback that took a deployment over: by whom, why, how it stands. */
 void draw_taken_over(struct strbuf *b, const json_t *rollback, const struct look *look);
-/* Appends what a confirmed rollback (or traffic) says, `waited_us` after it was asked for; and how
- * to go on, unless it is `followed`. */
-void draw_moved(struct strbuf *b, const json_t *deployment, int64_t waited_us, bool followed,
-                const struct look *look);
+/* Appends what a confirmed rollback (or traffic) says, `waited_us` after it was asked for with that
+ * reason (NULL: none); and how to go on, unless it is `followed`. */
+void draw_moved(struct strbuf *b, const json_t *deployment, const char *reason, int64_t waited_us,
+                bool followed, const struct look *look);
 /* Appends `text` in lines of at most the terminal's width, each after `indent` spaces. */
 void draw_wrapped(struct strbuf *b, const char *text, size_t indent, const struct look *look);
 /* "v1.2.3 (green) serves inopnc/production"; `version` where the side names none.  Yours. */

@@ -110,13 +110,15 @@ static int64_t later(int64_t a, const char *rfc3339) {
     return a > b ? a : b;
 }
 
-/* Whether it was there before it was asked for: what it has done took longer than we waited.  By
- * the server's clock alone. */
-static bool was_there(const json_t *d, int64_t waited_us) {
+/* Whether it was there before it was asked for: somebody gave another reason, or what it has done
+ * took longer than we waited.  By the server's clock alone. */
+static bool was_there(const json_t *d, const char *reason, int64_t waited_us) {
     int64_t last = text_time(json_str(d, "ended_at", NULL));
     const json_t *step;
     size_t i;
 
+    if (reason && strcmp(json_str(d, "reason", ""), reason) != 0)
+        return true;
     json_array_foreach(json_object_get(d, "steps"), i, step) {
         last = later(last, json_str(step, "started_at", NULL));
         last = later(last, json_str(step, "ended_at", NULL));
@@ -164,11 +166,11 @@ static void add_confirmed(struct strbuf *b, const json_t *d, int64_t waited_us,
     free(serves);
 }
 
-void draw_moved(struct strbuf *b, const json_t *d, int64_t waited_us, bool followed,
-                const struct look *look) {
+void draw_moved(struct strbuf *b, const json_t *d, const char *reason, int64_t waited_us,
+                bool followed, const struct look *look) {
     if (is(d, "state", "rolled_back"))
         strbuf_adds(b, "another rollback took this one over\n");
-    else if (is(d, "kind", "rollback") && was_there(d, waited_us))
+    else if (is(d, "kind", "rollback") && was_there(d, reason, waited_us))
         add_existing(b, d);
     else
         add_confirmed(b, d, waited_us, look);

@@ -173,7 +173,8 @@ static ExitCode move(struct session *s, const struct args *a, struct api_call ca
     if (code == EXIT_DONE && s->json && !wait)
         print_json(answer.json);
     if (code == EXIT_DONE && !s->json) {
-        draw_moved(&b, answer.json, clock_monotonic_us() - began, wait, &look);
+        draw_moved(&b, answer.json, arg_text(a, "reason"), clock_monotonic_us() - began, wait,
+                   &look);
         fputs(b.data, stdout);
         fflush(stdout);
     }

@@ -18,7 +18,7 @@ def test_commands_run_and_print_what_is_shown(name):
     with Clone() as clone:
         outputs = clone.run(blocks)
     for block, output in zip(blocks, outputs):
-        if block["output"] is not None:
+        if block["output"] is not None and not block["varies"]:
             assert steady(output) == steady(block["output"]), block["script"]
 
 

@@ -338,7 +338,7 @@ START_TEST(cli__documents_of_another_shape_do_no_harm) {
         draw_record(&b, v);
         draw_next(&b, v, &look);
         draw_taken_over(&b, v, &look);
-        draw_moved(&b, v, 0, false, &look);
+        draw_moved(&b, v, NULL, 0, false, &look);
         draw_plan(&b, v, &look);
         diff_objects(&b, "X", v, NULL, &look);
         strbuf_done(&b);
