@@ -37,7 +37,7 @@ static struct intent *mark_service(const char *purpose) {
 }
 
 static struct write_outcome send_out(struct job *j, const struct intent *n) {
-    struct write_outcome out;
+    struct write_outcome out = {0};
 
     write_intent(w->pool, j, n, &out);
     write_outcome_done(&out);
