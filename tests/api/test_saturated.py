@@ -76,7 +76,7 @@ def test_law2_a_hundred_aborts_are_answered(small):
     small.wait_step(id, "await-available", ("running", "waiting"))
     serving = small.selector()
     hasty = small.mint("hasty", ("releaser",), ("*",))
-    until(lambda: small.api("GET", "/me", token=hasty).status == 429, every=0, what="the caller's rate is used up")
+    until(lambda: small.api("GET", "/me", token=hasty).status == 429, 60, every=0, what="the caller's rate is used up")
     with Saturated(small) as crowd:
         begun = time.monotonic()
         first = small.api("POST", f"/deployments/{id}/abort", {"reason": "law 2"}, token=hasty)
@@ -96,7 +96,7 @@ def test_law2_a_hundred_aborts_are_answered(small):
 
 def test_law2_rollbacks_are_answered(small):
     hasty = small.mint("hastier", ("releaser",), ("*",))
-    until(lambda: small.api("GET", "/me", token=hasty).status == 429, every=0, what="the caller's rate is used up")
+    until(lambda: small.api("GET", "/me", token=hasty).status == 429, 60, every=0, what="the caller's rate is used up")
     with Saturated(small):
         begun = time.monotonic()
         answers = together(20, lambda _: small.api("POST", "/apps/inopnc/environments/production/rollback",
