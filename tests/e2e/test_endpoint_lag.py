@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.stack import Stack
+from tests.support.stack import Stack, until
 
 ONCE = {"name": "health", "path": "/api/health", "failures": 1}
 
@@ -25,9 +25,16 @@ def test_a_check_that_may_fail_once_outlives_the_lag(stack):
     assert done["steps"][3]["detail"] == "1 check passed"
 
 
+def endpoints(stack, service):
+    slices = stack.kube("GET", "/apis/discovery.k8s.io/v1/namespaces/production/endpointslices"
+                               f"?labelSelector=kubernetes.io/service-name%3D{service}")["items"]
+    return [e for s in slices for e in s.get("endpoints") or []]
+
+
 def test_a_service_without_endpoints_still_fails(stack):
     color = "green" if stack.selector() == "blue" else "blue"
     stack.kube("PATCH", f"/api/v1/namespaces/production/services/inopnc-{color}-service",
                {"spec": {"selector": {"app": "nobody"}}}, "application/merge-patch+json")
+    until(lambda: not endpoints(stack, f"inopnc-{color}-service"), what="it has no endpoints")
     done = stack.wait(stack.deploy("v1.2.4"), "failed")
     assert done["failure"]["code"] == "check-failed" and "503" in done["failure"]["detail"], done["failure"]
