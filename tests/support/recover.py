@@ -24,6 +24,8 @@ def settle(stack, id, state, replica=0):
             return stack.wait(id, state, seconds=0.5, replica=replica)
         except AssertionError:
             now = stack.deployment(id, replica)
+            if now["state"] == state:  # just now
+                return now
             assert now["state"] in ("running", "undoing"), now
             if now["state"] == "undoing" or now["current_step"] == "undo-apply":
                 stack.sql(older)
