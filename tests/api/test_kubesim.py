@@ -600,14 +600,21 @@ def test_many_watches_cost_no_thread(cluster):
 
 
 def test_watch_is_prompt(cluster):
+    """The median of 50; other tests share the machine, so that a round that they disturbed is measured again."""
     watch = cluster.watch(CORE + "/services", resourceVersion=cluster.get(PROD).rv)
-    took = []
-    for n in range(50):
-        begun = time.monotonic()
-        cluster.patch(PROD, {"metadata": {"annotations": {"n": str(n)}}})
-        watch.next()
-        took.append(time.monotonic() - begun)
-    assert sorted(took)[5] < 0.005  # the quick ones: the machine may be busy with other tests
+
+    def median(round_):
+        took = []
+        for n in range(50):
+            begun = time.monotonic()
+            cluster.patch(PROD, {"metadata": {"annotations": {"n": f"{round_}-{n}"}}})
+            watch.next()
+            took.append(time.monotonic() - begun)
+        return sorted(took)[25]
+    medians = []
+    while len(medians) < 10 and not (medians and medians[-1] < 0.005):
+        medians.append(median(len(medians)))
+    assert medians[-1] < 0.005, medians
 
 
 # --- controllers ----------------------------------------------------------------------------------
