@@ -63,7 +63,6 @@ struct seen_workload {
                        target port */
     char oldest_ready[32];    /* the lowest resourceVersion among those ready pods */
     char strategy[SEEN_TEXT]; /* spec.strategy as JSON text */
-    bool surge_open; /* that strategy is the one of an idle roll-out: 100 % surge and unavailable */
     char progress[SEEN_TEXT *
                   2]; /* reason and message of condition Progressing when it is False, else "" */
     struct seen_trouble trouble;
@@ -111,8 +110,6 @@ struct seen {
     json_t *template_[COLORS]; /* spec.template of each workload, owned; NULL where there is none */
     struct seen_check checks[SEEN_CHECKS];
     int check_count;
-    bool checks_running;
-    int64_t checks_since_us;
 };
 
 void seen_done(struct seen *s); /* NULL-safe, idempotent */

@@ -275,8 +275,6 @@ int64_t prober_run(struct prober *p, struct seen *seen) {
 
     pthread_mutex_lock(&p->lock);
     seen->check_count = (int)p->count;
-    seen->checks_running = true;
-    seen->checks_since_us = p->since_us;
     for (size_t i = 0; i < p->count; i++) {
         struct probe *probe = &p->probes[i];
         struct seen_check *c = &seen->checks[i];

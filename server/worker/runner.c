@@ -51,10 +51,9 @@ static RunEnd commit(const struct run_settings *in, struct job *j) {
 
 /* ---- looking and asking ---- */
 
-static void look(const struct run_settings *in, struct job *j, struct seen *seen) {
+static void look(struct job *j, struct seen *seen) {
     const struct step_row *row = job_row(j);
 
-    (void)in;
     if (row->blind)
         *seen = (struct seen){.now_us = clock_now_us(), .reachable = true};
     else if (row->glance)
@@ -99,7 +98,7 @@ static void ask(const struct run_settings *in, struct job *j, struct decision *d
     struct step_ask a = {&j->plan, &j->journal, &seen, step_started(j)};
     int64_t next = 0;
 
-    look(in, j, &seen);
+    look(j, &seen);
     if (j->prober)
         run_checks(in, j, prober_set(j->prober), &seen, &next);
     job_row(j)->decide(&a, d);
