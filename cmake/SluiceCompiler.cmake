@@ -1,6 +1,7 @@
 # Warnings, hardening and sanitizers: one interface library that every target of ours links.
 option(SLUICE_WERROR "Treat warnings as errors" ON)
 option(SLUICE_TEST_POINTS "Build in the crash points of server/worker/crash.h" OFF)
+option(SLUICE_FUZZ "Build tests/fuzz as libFuzzer programs (clang)" OFF)
 set(SLUICE_SANITIZE "" CACHE STRING "Sanitizers to build with: address,undefined or thread")
 
 set(CMAKE_C_STANDARD 17)
@@ -25,6 +26,10 @@ target_link_libraries(sluice_compile INTERFACE Threads::Threads)
 
 if(SLUICE_TEST_POINTS)
   target_compile_definitions(sluice_compile INTERFACE SLUICE_TEST_POINTS)
+endif()
+
+if(SLUICE_FUZZ)
+  target_compile_options(sluice_compile INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 if(SLUICE_SANITIZE)

@@ -4,6 +4,9 @@
 #include <string.h>
 #include <time.h>
 
+#define YEAR_1_S     INT64_C(-62135596800) /* 0001-01-01T00:00:00Z */
+#define YEAR_10000_S INT64_C(253402300800)
+
 static int64_t read_clock(clockid_t id) {
     struct timespec t;
 
@@ -23,13 +26,15 @@ char *clock_format(int64_t us, char text[TIME_TEXT]) {
     int64_t part = us % US_PER_S;
     time_t seconds = (time_t)(us / US_PER_S);
     struct tm tm;
+    size_t n;
 
     if (part < 0) {
         part += US_PER_S;
         seconds--;
     }
     gmtime_r(&seconds, &tm);
-    strftime(text, TIME_TEXT, "%Y-%m-%dT%H:%M:%S", &tm);
+    n = (size_t)snprintf(text, TIME_TEXT, "%04d", tm.tm_year + 1900);
+    strftime(text + n, TIME_TEXT - n, "-%m-%dT%H:%M:%S", &tm);
     snprintf(text + strlen(text), TIME_TEXT - strlen(text), ".%03dZ", (int)(part / US_PER_MS));
     return text;
 }
@@ -106,6 +111,8 @@ bool clock_parse(const char *text, int64_t *ret_us) {
         return false;
     seconds = (int64_t)t;
     if (!parse_offset(&text, &seconds) || *text)
+        return false;
+    if (seconds < YEAR_1_S || seconds >= YEAR_10000_S) /* an offset may lead out of the form */
         return false;
     *ret_us = seconds * US_PER_S + us;
     return true;

@@ -14,5 +14,6 @@ int64_t clock_now_us(void);       /* wall clock */
 int64_t clock_monotonic_us(void); /* never goes back; for deadlines and measured times */
 /* RFC 3339 UTC with milliseconds.  Returns `text`. */
 char *clock_format(int64_t us, char text[TIME_TEXT]);
-/* Reads RFC 3339 with any offset and up to nanoseconds; false when it is not that. */
+/* Reads RFC 3339 with any offset and up to nanoseconds; false when it is not that, or not in the
+ * years 1 to 9999 of UTC. */
 bool clock_parse(const char *text, int64_t *ret_us);

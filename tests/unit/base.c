@@ -31,6 +31,8 @@ START_TEST(clock__formats_and_reads_back) {
         {"2026-11-24 21:53:28Z", -1},
         {"2026-11-24T21:53:28", -1},
         {"2026-11-24T24:00:00Z", -1},
+        {"9999-12-31T23:59:59-01:00", -1},
+        {"0001-01-01T00:00:00+01:00", -1},
     };
     int64_t us;
 
@@ -42,6 +44,8 @@ START_TEST(clock__formats_and_reads_back) {
     }
     ck_assert_str_eq(clock_format(INT64_C(1795557208123456), (char[TIME_TEXT]){0}),
                      "2026-11-24T21:53:28.123Z");
+    ck_assert(clock_parse("0969-01-02T03:04:05Z", &us));
+    ck_assert_str_eq(clock_format(us, (char[TIME_TEXT]){0}), "0969-01-02T03:04:05.000Z");
 }
 END_TEST
 
