@@ -1,44 +1,64 @@
-/* auth/auth.c: the door: header, cache, gate, signature, in this order. */
+/* auth/auth.c: the door: header, cache, gate, signature, rights, in this order. */
 #include "auth/auth.h"
 #include "auth/cache.h"
-#include "auth/gate.h"
+#include "auth/issuers.h"
 #include "auth/signature.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 struct auth {
-    char *secret; /* owned */
-    struct issuer builtin;
+    struct issuers *issuers;
     struct token_cache *cache;
     EVP_MD *sha256; /* fetched once: a fetch per call costs more than the digest */
 };
 
-struct auth *auth_new(const char *jwt_secret) {
+struct auth *auth_new(const struct auth_settings *in, char *reterr, size_t n) {
+    struct issuers *issuers = issuers_new(in, reterr, n);
     struct auth *a;
 
-    if (!jwt_secret || strlen(jwt_secret) < AUTH_SECRET_MIN)
+    if (!issuers)
         return NULL;
     a = xcalloc(1, sizeof *a);
-    a->secret = xstrdup(jwt_secret);
-    a->builtin = (struct issuer){AUTH_ISSUER, AUTH_ISSUER, "HS256",
-                                 (const unsigned char *)a->secret, strlen(a->secret)};
+    a->issuers = issuers;
     a->cache = token_cache_new();
     a->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     if (!a->sha256)
         die("OpenSSL has no SHA-256");
+    jwks_start(issuers->jwks);
     return a;
 }
 
 void auth_free(struct auth *a) {
     if (!a)
         return;
+    issuers_free(a->issuers);
     token_cache_free(a->cache);
     EVP_MD_free(a->sha256);
-    explicit_bzero(a->secret, strlen(a->secret));
-    free(a->secret);
     free(a);
+}
+
+bool auth_check(const struct auth_settings *in, auth_say_fn *say, char *reterr, size_t n) {
+    struct issuers *all = issuers_new(in, reterr, n);
+    bool good = all != NULL;
+
+    for (size_t i = 1; all && i < all->n; i++) {
+        const struct issuer *one = &all->list[i];
+        char line[400] = "";
+        bool got = !one->keys || jwks_load(one->keys, line, sizeof line);
+
+        if (got && one->keys)
+            snprintf(line, sizeof line, "%s, keys: %zu", one->alg, jwks_count(one->keys));
+        else if (got)
+            snprintf(line, sizeof line, "%s", one->alg);
+        say(one->name, got, line);
+        good = good && got;
+    }
+    issuers_free(all);
+    return good;
 }
 
 /* The token of "Bearer TOKEN", or NULL. */
@@ -51,55 +71,94 @@ static const char *token_of(const char *header) {
     return header + strspn(header, " ");
 }
 
-static const char *verify(struct auth *a, const char *token, size_t n, int64_t now_s,
-                          struct arena *arena, struct principal *ret, int64_t *ret_exp_s) {
-    json_auto_t *claims = NULL;
-    const char *why = gate_open(&a->builtin, token, n, &claims);
-
-    if (!why)
-        why = gate_claims(&a->builtin, claims, now_s, arena, ret, ret_exp_s);
-    if (!why && !signature_verify(&a->builtin, token))
-        why = "The token's signature is not valid.";
-    return why;
+static const char *unknown_key(const struct token *t) {
+    return t->kid ? "The token's key is not one of its issuer's; they are being fetched again."
+                  : "The token names no key, and its issuer has several.";
 }
 
-static const char *token_read(struct auth *a, const char *token, struct arena *arena,
-                              const struct principal **ret) {
-    size_t n = strnlen(token, TOKEN_MAX + 1);
-    int64_t now_s = clock_now_us() / US_PER_S, exp_s = 0;
+/* Of a key that a fetch brought, *until_s is moved to where it is too old. */
+static Status signature_check(const struct issuer *by, const struct token *t, int64_t now_s,
+                              int64_t *until_s, const char **why) {
+    struct key_set *set = NULL;
+    EVP_PKEY *key = NULL;
+    int64_t left_s = 0;
+    KeyFound found = KEY_FOUND;
+    bool good;
+
+    if (by->keys)
+        found = jwks_find(by->keys, t->kid, &set, &key, &left_s);
+    if (found == KEY_UNAVAILABLE) {
+        *why = "The keys of the token's issuer are not there, or too old; they are being fetched.";
+        return E_ISSUER_UNAVAILABLE;
+    }
+    if (found == KEY_UNKNOWN) {
+        *why = unknown_key(t);
+        return E_UNAUTHENTICATED;
+    }
+    good = by->keys ? key_verify(key, t) : signature_verify(by, t->text);
+    key_set_unref(set);
+    if (by->keys && left_s < *until_s - now_s)
+        *until_s = now_s + left_s;
+    *why = good ? NULL : "The token's signature is not valid.";
+    return good ? STATUS_OK : E_UNAUTHENTICATED;
+}
+
+static Status verify(struct auth *a, const char *text, size_t n, int64_t now_s, struct arena *arena,
+                     struct principal *ret, int64_t *ret_until_s, const char **why) {
+    _cleanup_(token_done) struct token t = {0};
+    const struct issuer *by = NULL;
+    Status s = STATUS_OK;
+
+    *why = gate_open(text, n, &t);
+    if (!*why)
+        by = issuers_find(a->issuers, json_str(t.claims, "iss", ""), json_str(t.header, "alg", ""),
+                          why);
+    if (by && !(*why = gate_header(by, &t)))
+        *why = gate_claims(by, t.claims, now_s, arena, ret, ret_until_s);
+    if (by && !*why)
+        s = signature_check(by, &t, now_s, ret_until_s, why);
+    if (by && !*why)
+        *why = gate_rights(by, t.claims, arena, ret);
+    return *why && s == STATUS_OK ? E_UNAUTHENTICATED : s;
+}
+
+static Status token_read(struct auth *a, const char *text, struct arena *arena,
+                         const struct principal **ret, const char **why) {
+    uint64_t generation = jwks_generation(a->issuers->jwks); /* before any key is looked at */
+    size_t n = strnlen(text, TOKEN_MAX + 1);
+    int64_t now_s = clock_now_us() / US_PER_S, until_s = 0;
     unsigned char key[EVP_MAX_MD_SIZE];
     struct principal *p;
-    const char *why;
+    Status s;
 
-    if (n > TOKEN_MAX)
-        return "The token is longer than 8 KiB.";
-    if (EVP_Digest(token, n, key, NULL, a->sha256, NULL) != 1)
+    *why = n > TOKEN_MAX ? "The token is longer than 8 KiB." : NULL;
+    if (*why)
+        return E_UNAUTHENTICATED;
+    if (EVP_Digest(text, n, key, NULL, a->sha256, NULL) != 1)
         die("OpenSSL could not digest");
-    *ret = token_cache_get(a->cache, key, now_s, arena);
+    *ret = token_cache_get(a->cache, key, generation, now_s, arena);
     if (*ret)
-        return NULL;
+        return STATUS_OK;
     p = arena_alloc(arena, sizeof *p);
-    why = verify(a, token, n, now_s, arena, p, &exp_s);
-    if (why)
-        return why;
-    token_cache_put(a->cache, key, p, now_s, exp_s);
+    s = verify(a, text, n, now_s, arena, p, &until_s, why);
+    if (s != STATUS_OK)
+        return s;
+    token_cache_put(a->cache, key, generation, p, now_s, until_s);
     *ret = p;
-    return NULL;
+    return STATUS_OK;
 }
 
 Status auth_bearer(struct auth *a, const char *header, struct arena *arena,
                    const struct principal **ret, const char **reterr) {
-    const char *token = header ? token_of(header) : NULL, *why;
+    const char *token = header ? token_of(header) : NULL;
 
     *ret = NULL;
+    *reterr = NULL;
     if (!header)
-        why = "An Authorization header with a bearer token is required.";
+        *reterr = "An Authorization header with a bearer token is required.";
     else if (!token)
-        why = "The Authorization header is not of the form Bearer TOKEN.";
+        *reterr = "The Authorization header is not of the form Bearer TOKEN.";
     else if (!strncmp(token, "slk_", 4))
-        why = "API keys are not accepted by this version of Sluice.";
-    else
-        why = token_read(a, token, arena, ret);
-    *reterr = why;
-    return why ? E_UNAUTHENTICATED : STATUS_OK;
+        *reterr = "API keys are not accepted by this version of Sluice.";
+    return *reterr ? E_UNAUTHENTICATED : token_read(a, token, arena, ret, reterr);
 }

@@ -9,6 +9,7 @@ enum { SHARDS = 16, WAYS = 8, SETS = TOKEN_CACHE_ENTRIES / SHARDS / WAYS };
 struct entry {
     unsigned char key[TOKEN_KEY];
     int64_t until_s;
+    uint64_t generation;
     uint64_t used;   /* the shard's tick when last asked for */
     void *principal; /* owned; as principal_place made it; NULL: free */
 };
@@ -59,14 +60,14 @@ static struct entry *find(struct entry *set, const unsigned char *key) {
 }
 
 const struct principal *token_cache_get(struct token_cache *c, const unsigned char key[TOKEN_KEY],
-                                        int64_t now_s, struct arena *arena) {
+                                        uint64_t generation, int64_t now_s, struct arena *arena) {
     struct shard *s = shard_of(c, key);
     const struct principal *out = NULL;
     struct entry *e;
 
     pthread_mutex_lock(&s->lock);
     e = find(set_of(s, key), key);
-    if (e && e->until_s > now_s) {
+    if (e && e->until_s > now_s && e->generation == generation) {
         e->used = ++s->tick;
         out = principal_place(arena_alloc(arena, principal_size(e->principal)), e->principal);
     }
@@ -91,7 +92,7 @@ static struct entry *victim(struct entry *set, const unsigned char *key, int64_t
     return v;
 }
 
-void token_cache_put(struct token_cache *c, const unsigned char key[TOKEN_KEY],
+void token_cache_put(struct token_cache *c, const unsigned char key[TOKEN_KEY], uint64_t generation,
                      const struct principal *p, int64_t now_s, int64_t until_s) {
     void *copy = xmalloc(principal_size(p)), *old;
     struct shard *s = shard_of(c, key);
@@ -103,6 +104,7 @@ void token_cache_put(struct token_cache *c, const unsigned char key[TOKEN_KEY],
     old = e->principal;
     memcpy(e->key, key, TOKEN_KEY);
     e->until_s = until_s;
+    e->generation = generation;
     e->used = ++s->tick;
     e->principal = copy;
     pthread_mutex_unlock(&s->lock);

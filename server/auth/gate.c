@@ -8,7 +8,7 @@
 #include "base/ids.h"
 #include <string.h>
 
-enum { JSON_DEPTH_MAX = 8, KID_MAX = 64, PARTS = 3, HS256_BYTES = 32 };
+enum { JSON_DEPTH_MAX = 8, PARTS = 3, HS256_BYTES = 32, ES256_BYTES = 64 };
 
 struct part {
     const char *text;
@@ -75,14 +75,11 @@ static bool kid_valid(const json_t *kid) {
     return true;
 }
 
-static const char *header_check(const struct issuer *by, const json_t *header) {
+/* What no header may hold, whoever issued the token. */
+static const char *header_check(const json_t *header) {
     static const char *const refused[] = {"crit", "jku", "jwk", "x5u", "x5c", "zip", "b64"};
-    const json_t *kid = json_object_get(header, "kid"), *typ = json_object_get(header, "typ");
+    const json_t *kid = json_object_get(header, "kid");
 
-    if (strcmp(json_str(header, "alg", ""), by->alg) != 0)
-        return "The token's algorithm is not the issuer's.";
-    if (typ && (!json_is_string(typ) || strcmp(json_string_value(typ), "JWT") != 0))
-        return "The token's type is not JWT.";
     if (kid && !kid_valid(kid))
         return "The token's key id is not valid.";
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
@@ -91,29 +88,66 @@ static const char *header_check(const struct issuer *by, const json_t *header) {
     return NULL;
 }
 
-static bool signature_valid(struct part p) {
-    unsigned char bytes[HS256_BYTES + 2];
+static bool signature_read(struct part p, struct token *ret) {
+    long n = -1;
 
-    return p.n == (HS256_BYTES * 4 + 2) / 3 && base64url_decode(p.text, p.n, bytes) == HS256_BYTES;
+    if (p.n <= (SIGNATURE_MAX * 4 + 2) / 3)
+        n = base64url_decode(p.text, p.n, ret->signature);
+    ret->signature_len = n > 0 ? (size_t)n : 0;
+    return n > 0;
 }
 
-const char *gate_open(const struct issuer *by, const char *token, size_t n, json_t **ret_claims) {
-    json_auto_t *header = NULL;
+const char *gate_open(const char *text, size_t n, struct token *ret) {
     struct part parts[PARTS];
     const char *why;
 
+    *ret = (struct token){.text = text};
     if (n > TOKEN_MAX)
         return "The token is longer than 8 KiB.";
-    if (!split(token, n, parts))
+    if (!split(text, n, parts))
         return "The token is not three parts separated by dots.";
-    header = object_of(parts[0]);
-    if (!header)
+    ret->signed_len = (size_t)(parts[1].text + parts[1].n - text);
+    ret->header = object_of(parts[0]);
+    if (!ret->header)
         return "The token's header is not valid.";
-    why = header_check(by, header);
+    why = header_check(ret->header);
     if (why)
         return why;
-    if (!signature_valid(parts[2]))
+    ret->kid = json_str(ret->header, "kid", NULL);
+    if (!signature_read(parts[2], ret))
         return "The token's signature is not valid.";
-    *ret_claims = object_of(parts[1]);
-    return *ret_claims ? NULL : "The token's claims are not valid.";
+    ret->claims = object_of(parts[1]);
+    return ret->claims ? NULL : "The token's claims are not valid.";
+}
+
+void token_done(struct token *t) {
+    if (!t)
+        return;
+    json_decref(t->header);
+    json_decref(t->claims);
+    t->header = t->claims = NULL;
+}
+
+static bool type_fits(const struct issuer *by, const json_t *typ) {
+    const char *text = json_string_value(typ);
+
+    if (by->access_tokens)
+        return text && (!strcmp(text, "at+jwt") || !strcmp(text, "application/at+jwt"));
+    return !typ || (text && !strcmp(text, "JWT"));
+}
+
+/* RS256's is as long as its key: OpenSSL compares. */
+static bool length_fits(const struct issuer *by, size_t n) {
+    return !strcmp(by->alg, "HS256")   ? n == HS256_BYTES
+           : !strcmp(by->alg, "ES256") ? n == ES256_BYTES
+                                       : true;
+}
+
+const char *gate_header(const struct issuer *by, const struct token *t) {
+    if (strcmp(json_str(t->header, "alg", ""), by->alg) != 0)
+        return "The token's algorithm is not the issuer's.";
+    if (!type_fits(by, json_object_get(t->header, "typ")))
+        return by->access_tokens ? "The token's type is not at+jwt."
+                                 : "The token's type is not JWT.";
+    return length_fits(by, t->signature_len) ? NULL : "The token's signature is not valid.";
 }

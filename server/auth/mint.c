@@ -59,15 +59,15 @@ static json_t *claims_of(const struct token_request *in) {
 }
 
 char *auth_mint(const char *jwt_secret, const struct token_request *in, const char **reterr) {
-    struct issuer builtin = {AUTH_ISSUER, AUTH_ISSUER, "HS256", (const unsigned char *)jwt_secret,
-                             0};
+    struct issuer builtin = {
+        .name = AUTH_ISSUER, .alg = "HS256", .secret = (const unsigned char *)jwt_secret};
     json_auto_t *claims = NULL;
     char *token;
 
     *reterr = request_check(jwt_secret, in);
     if (*reterr)
         return NULL;
-    builtin.key_len = strlen(jwt_secret);
+    builtin.secret_len = strlen(jwt_secret);
     claims = claims_of(in);
     token = claims ? signature_make(&builtin, claims) : NULL;
     if (!token)

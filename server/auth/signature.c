@@ -8,13 +8,13 @@ DEFINE_CLEANUP(jwt_free, jwt_t *);
 
 /* libjwt accepts everything when it gets no key. */
 static bool key_usable(const struct issuer *by) {
-    return by->key && by->key_len > 0 && by->key_len <= INT_MAX;
+    return by->secret && by->secret_len > 0 && by->secret_len <= INT_MAX;
 }
 
 bool signature_verify(const struct issuer *by, const char *token) {
     _cleanup_(jwt_free) jwt_t *jwt = NULL;
 
-    if (!key_usable(by) || jwt_decode(&jwt, token, by->key, (int)by->key_len) != 0)
+    if (!key_usable(by) || jwt_decode(&jwt, token, by->secret, (int)by->secret_len) != 0)
         return false;
     return jwt_get_alg(jwt) != JWT_ALG_NONE && jwt_get_alg(jwt) == jwt_str_alg(by->alg);
 }
@@ -25,7 +25,7 @@ char *signature_make(const struct issuer *by, const json_t *claims) {
     char *theirs, *token;
 
     if (!key_usable(by) || jwt_new(&jwt) != 0 ||
-        jwt_set_alg(jwt, jwt_str_alg(by->alg), by->key, (int)by->key_len) != 0 ||
+        jwt_set_alg(jwt, jwt_str_alg(by->alg), by->secret, (int)by->secret_len) != 0 ||
         jwt_add_grants_json(jwt, text) != 0)
         die("auth: libjwt refused a token of our own");
     theirs = jwt_encode_str(jwt);

@@ -151,12 +151,12 @@ static Turn phase_authenticate(struct exchange *x) {
         return TURN_NEXT;
     s = auth_bearer(x->server->in.auth, request_header(&x->q, "Authorization"), &x->arena,
                     &x->q.principal, &why);
-    if (s == E_UNAUTHENTICATED) {
+    if (s == STATUS_OK) {
+        s = limit_principal(x);
+    } else {
         x->r.detail = why;
         limit_failure(x);
     }
-    if (s == STATUS_OK)
-        s = limit_principal(x);
     return s == STATUS_OK ? TURN_NEXT : answer(x, s);
 }
 

@@ -30,6 +30,20 @@ static bool check_outbound(const struct config *c) {
     return say("SLUICE_OUTBOUND_ALLOW", NULL, false, line);
 }
 
+static void say_issuer(const char *issuer, bool good, const char *line) {
+    say("issuer", issuer, good, line);
+}
+
+static bool check_issuers(const struct config *c) {
+    struct net_client *client = net_client_new("sluiced-check");
+    struct auth_settings in = server_auth_settings(c, client);
+    char line[LINE] = "";
+    bool good = auth_check(&in, say_issuer, line, sizeof line);
+
+    net_client_free(client);
+    return *line ? say("issuers", NULL, false, line) : good;
+}
+
 static bool check_cluster(struct kube_clusters *all, const struct cluster_row *row) {
     _cleanup_(kube_cluster_unref) struct kube_cluster *cluster = NULL;
     _cleanup_(kube_result_done) struct kube_result seen = {0};
@@ -85,6 +99,7 @@ int command_check(int argc, char **argv) {
     config_print(&config);
     net_setup();
     good = check_outbound(&config);
+    good = check_issuers(&config) && good;
     if (say("database", NULL, db_schema_check(config.database_url, line, sizeof line) == STATUS_OK,
             line))
         good = check_clusters(&config) && good;

@@ -1,6 +1,5 @@
 /* main/server.c: construction in the order of dependence, destruction in the reverse. */
 #include "main/server.h"
-#include "auth/auth.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "handlers/routes.h"
@@ -46,11 +45,25 @@ static void watch_for(struct server *s, struct worker *worker) {
     pthread_mutex_unlock(&s->lock);
 }
 
+static bool make_auth(struct server *s, const struct config *c, char *reterr, size_t n) {
+    struct auth_settings in;
+
+    s->keys_client = net_client_new("sluiced/" SLUICE_VERSION);
+    in = server_auth_settings(c, s->keys_client);
+    s->auth = auth_new(&in, reterr, n);
+    return s->auth != NULL;
+}
+
+static void end_auth(struct server *s) {
+    net_client_cancel(s->keys_client); /* a fetch under way ends */
+    auth_free(s->auth);
+    net_client_free(s->keys_client);
+}
+
 static void make_parts(struct server *s, const struct config *c) {
     char *kubeconfig_dir = server_kubeconfig_dir(c);
 
     pthread_mutex_init(&s->lock, NULL);
-    s->auth = auth_new(c->jwt_secret);
     s->context.config = c;
     s->context.started_us = clock_now_us();
     s->context.pool = pool_of(c, "sluiced", c->handler_threads, 0);
@@ -108,11 +121,15 @@ static void end_parts(struct server *s, int worker_ms) {
     db_pool_free(s->worker_pool);
     db_pool_free(s->context.reserved_pool);
     db_pool_free(s->context.pool);
-    auth_free(s->auth);
+    end_auth(s);
     pthread_mutex_destroy(&s->lock);
 }
 
 bool server_start(struct server *s, const struct config *config, char *reterr, size_t n) {
+    if (!make_auth(s, config, reterr, n)) {
+        end_auth(s);
+        return false;
+    }
     make_parts(s, config);
     if (listen_on(s, config, reterr, n))
         return true;

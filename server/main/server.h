@@ -1,18 +1,23 @@
 /* main/server.h: the running server as one thing: what is made, in which order, and how it ends. */
 #pragma once
+#include "auth/auth.h"
 #include "config/config.h"
 #include "handlers/context.h"
+#include "net/net.h"
 #include <pthread.h>
 
 struct server {
     struct server_context context; /* what handlers reach */
     struct auth *auth;
+    struct net_client *keys_client; /* auth fetches issuers' keys with it */
     struct db_pool *worker_pool;
     struct db_replica *replica;
     pthread_mutex_t lock;
     struct worker *watched_by; /* under lock: context.worker while it may be told of events */
 };
 
+/* What auth needs; `client` (NULL: none is fetched) is borrowed. */
+struct auth_settings server_auth_settings(const struct config *config, struct net_client *client);
 /* Listens, and starts everything else but the workers; waits for neither database nor clusters.
  * `config` is borrowed until server_stop.  false with one line; nothing is left then. */
 bool server_start(struct server *s, const struct config *config, char *reterr, size_t n);

@@ -1,59 +1,30 @@
 /* tests/unit/auth_gate.c: hostile tokens against the door (facts/security.md §3.1: each row that
- * concerns HMAC). */
+ * concerns HMAC; auth_public.c has those of public keys). */
 #include "auth/auth.h"
 #include "auth/gate.h"
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/ids.h"
 #include "base/strbuf.h"
 #include "tests/support/suite.h"
+#include "tests/support/tokens.h"
 #include <check.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <string.h>
 
 #define SECRET "0123456789abcdef0123456789abcdef"
 #define GOOD   "{\"alg\":\"HS256\",\"typ\":\"JWT\"}"
 
-/* In claims: NOW+n and NOW-n become seconds since 1970. */
-static char *fill_times(const char *claims) {
-    struct strbuf b = STRBUF(16 << 20);
-    const char *at;
-
-    while ((at = strstr(claims, "NOW"))) {
-        char *end;
-        long delta = strtol(at + 3, &end, 10);
-
-        strbuf_add(&b, claims, (size_t)(at - claims));
-        strbuf_addf(&b, "%lld", (long long)(clock_now_us() / US_PER_S + delta));
-        claims = end;
-    }
-    strbuf_adds(&b, claims);
-    return strbuf_take(&b);
-}
-
-static char *sign(const EVP_MD *md, const char *secret, const char *signed_text) {
-    unsigned char mac[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
-
-    HMAC(md, secret, (int)strlen(secret), (const unsigned char *)signed_text, strlen(signed_text),
-         mac, &n);
-    return base64url_encode(mac, n);
-}
-
 static char *token_bytes(const EVP_MD *md, const char *header, size_t header_n, const char *claims,
                          size_t claims_n) {
     _cleanup_free_ char *h = base64url_encode(header, header_n),
                         *c = base64url_encode(claims, claims_n);
-    _cleanup_free_ char *text = xasprintf("%s.%s", h, c), *mac = sign(md, SECRET, text);
+    _cleanup_free_ char *text = xasprintf("%s.%s", h, c), *mac = token_mac_of(md, SECRET, text);
 
     return xasprintf("%s.%s", text, mac);
 }
 
 static char *token(const char *header, const char *claims) {
-    _cleanup_free_ char *filled = fill_times(claims);
-
-    return token_bytes(EVP_sha256(), header, strlen(header), filled, strlen(filled));
+    return token_mac(EVP_sha256(), SECRET, header, claims);
 }
 
 /* Whether the door opens; the principal is in the arena. */
@@ -68,7 +39,7 @@ static bool opens(struct auth *a, const char *text, struct arena *arena,
 }
 
 static bool accepted(const char *text) {
-    struct auth *a = auth_new(SECRET);
+    struct auth *a = auth_new(&(struct auth_settings){.jwt_secret = SECRET}, NULL, 0);
     _cleanup_(arena_done) struct arena arena = {0};
     const struct principal *p;
     const char *why;
@@ -285,7 +256,7 @@ START_TEST(auth_gate__headers_of_another_form_are_refused) {
         {" Bearer %s", false},  {"Bearer %s ", false},    {"Bearer\t%s", false},
         {"Bearer %s,x", false}, {"Bearer \"%s\"", false},
     };
-    struct auth *a = auth_new(SECRET);
+    struct auth *a = auth_new(&(struct auth_settings){.jwt_secret = SECRET}, NULL, 0);
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *at = strstr(cases[i].format, "%s");
@@ -331,7 +302,7 @@ START_TEST(auth_gate__any_changed_character_is_refused) {
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/";
     _cleanup_free_ char *t = token(GOOD, CLAIMS(",\"roles\":[\"admin\"]"));
     _cleanup_(arena_done) struct arena arena = {0};
-    struct auth *a = auth_new(SECRET);
+    struct auth *a = auth_new(&(struct auth_settings){.jwt_secret = SECRET}, NULL, 0);
     const struct principal *p;
     const char *why;
 
@@ -442,7 +413,7 @@ START_TEST(auth_gate__signatures_of_another_key_or_digest_are_refused) {
     _cleanup_free_ char *text = xasprintf("%s.%s", h, c);
 
     for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
-        _cleanup_free_ char *mac = sign(EVP_sha256(), secrets[i], text),
+        _cleanup_free_ char *mac = token_mac_of(EVP_sha256(), secrets[i], text),
                             *t = xasprintf("%s.%s", text, mac);
 
         ck_assert_msg(!accepted(t), "accepted key %s", secrets[i]);
@@ -458,16 +429,22 @@ START_TEST(auth_gate__signatures_of_another_key_or_digest_are_refused) {
 END_TEST
 
 START_TEST(auth_gate__short_secrets_are_refused) {
-    ck_assert_ptr_null(auth_new(NULL));
-    ck_assert_ptr_null(auth_new(""));
-    ck_assert_ptr_null(auth_new("0123456789abcdef0123456789abcde"));
+    static const char *const secrets[] = {NULL, "", "0123456789abcdef0123456789abcde"};
+
+    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
+        char line[100];
+
+        ck_assert_ptr_null(
+            auth_new(&(struct auth_settings){.jwt_secret = secrets[i]}, line, sizeof line));
+        ck_assert_str_eq(line, "JWT_SECRET has fewer than 32 bytes");
+    }
 }
 END_TEST
 
 START_TEST(auth_gate__refusals_never_quote_the_token) {
     _cleanup_free_ char *t = token(GOOD, CLAIMS(",\"roles\":[\"marker-role\"]"));
     _cleanup_(arena_done) struct arena arena = {0};
-    struct auth *a = auth_new(SECRET);
+    struct auth *a = auth_new(&(struct auth_settings){.jwt_secret = SECRET}, NULL, 0);
     const struct principal *p;
     const char *why;
 

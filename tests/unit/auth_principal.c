@@ -82,7 +82,7 @@ static const struct principal *presented(struct auth *a, const struct token_requ
 
 START_TEST(principal__minted_tokens_come_back_as_they_were_asked_for) {
     _cleanup_(arena_done) struct arena arena = {0};
-    struct auth *a = auth_new(SECRET);
+    struct auth *a = auth_new(&(struct auth_settings){.jwt_secret = SECRET}, NULL, 0);
     struct token_request in = {.subject = "élan \"x\"",
                                .roles = LIST("releaser", "approver:qa"),
                                .apps = LIST("inopnc", "other"),
@@ -113,7 +113,7 @@ START_TEST(principal__kind_and_apps_have_defaults) {
                  {"admin", NULL, "user"},
                  {"admin", "service", "service"},
                  {"ci", "bot", "bot"}};
-    struct auth *a = auth_new(SECRET);
+    struct auth *a = auth_new(&(struct auth_settings){.jwt_secret = SECRET}, NULL, 0);
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         _cleanup_(arena_done) struct arena arena = {0};
@@ -185,11 +185,12 @@ START_TEST(token_cache__forgets_at_expiry) {
     unsigned char key[TOKEN_KEY];
 
     key_of(1, key);
-    token_cache_put(c, key, &sample, 100, 200);
-    ck_assert_ptr_nonnull(token_cache_get(c, key, 199, &arena));
-    ck_assert_ptr_null(token_cache_get(c, key, 200, &arena));
-    token_cache_put(c, key, &sample, 200, 300);
-    ck_assert_ptr_nonnull(token_cache_get(c, key, 200, &arena));
+    token_cache_put(c, key, 1, &sample, 100, 200);
+    ck_assert_ptr_nonnull(token_cache_get(c, key, 1, 199, &arena));
+    ck_assert_ptr_null(token_cache_get(c, key, 1, 200, &arena));
+    token_cache_put(c, key, 1, &sample, 200, 300);
+    ck_assert_ptr_nonnull(token_cache_get(c, key, 1, 200, &arena));
+    ck_assert_ptr_null(token_cache_get(c, key, 2, 200, &arena)); /* a key was withdrawn */
     token_cache_free(c);
 }
 END_TEST
@@ -200,19 +201,19 @@ START_TEST(token_cache__is_bounded_and_keeps_what_is_used) {
     unsigned kept = 0;
 
     key_of(0, hot);
-    token_cache_put(c, hot, &sample, 0, 1000);
+    token_cache_put(c, hot, 1, &sample, 0, 1000);
     for (unsigned n = 1; n < 5 * TOKEN_CACHE_ENTRIES; n++) {
         _cleanup_(arena_done) struct arena arena = {0};
 
         key_of(n, key);
-        token_cache_put(c, key, &sample, 0, 1000);
-        ck_assert_ptr_nonnull(token_cache_get(c, hot, 0, &arena));
+        token_cache_put(c, key, 1, &sample, 0, 1000);
+        ck_assert_ptr_nonnull(token_cache_get(c, hot, 1, 0, &arena));
     }
     for (unsigned n = 0; n < 5 * TOKEN_CACHE_ENTRIES; n++) {
         _cleanup_(arena_done) struct arena arena = {0};
 
         key_of(n, key);
-        kept += token_cache_get(c, key, 0, &arena) != NULL;
+        kept += token_cache_get(c, key, 1, 0, &arena) != NULL;
     }
     ck_assert_uint_le(kept, TOKEN_CACHE_ENTRIES);
     ck_assert_uint_ge(kept, 4096);
@@ -246,7 +247,7 @@ static void *present_many(void *ctx) {
 /* Also the figure that the edge relies on: ≥ 200 k cached verifications a second (printed;
  * sanitizers are slower). */
 START_TEST(auth__many_threads_share_one_door) {
-    struct crowd crowd = {.auth = auth_new(SECRET)};
+    struct crowd crowd = {.auth = auth_new(&(struct auth_settings){.jwt_secret = SECRET}, NULL, 0)};
     pthread_t threads[THREADS];
     int64_t began;
 

@@ -156,8 +156,6 @@ START_TEST(config__bad_values_are_one_clear_line) {
          "SLUICE_LEASE_RENEW_MS is more than half of SLUICE_LEASE_MS"},
         {"SLUICE_METRICS_LISTEN=127.0.0.1:9",
          "SLUICE_METRICS_LISTEN is not supported by this version of Sluice"},
-        {"SLUICE_ISSUERS_FILE=/x",
-         "SLUICE_ISSUERS_FILE is not supported by this version of Sluice"},
         {"SLUICE_WROKER_THREADS=1",
          "SLUICE_WROKER_THREADS is no setting of Sluice; did you mean SLUICE_WORKER_THREADS?"},
         {"SLUICE_DATABASE_URL=x",

@@ -90,7 +90,7 @@ static struct http_server *start(int handler_threads, int queue_max, int header_
     char why[256];
     struct http_server *s;
 
-    auth = auth_new(SECRET);
+    auth = auth_new(&(struct auth_settings){.jwt_secret = SECRET}, NULL, 0);
     in.auth = auth;
     s = http_start(&in, why, sizeof why);
     ck_assert_msg(s != NULL, "%s", why);
