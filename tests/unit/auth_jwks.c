@@ -184,6 +184,11 @@ static struct served {
     int64_t good_us; /* when it last answered */
 } served = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
+static void serve_anew(void) {
+    served.held = false;
+    served.calls = served.now = served.most = 0;
+}
+
 static void serve(const char *keys) {
     pthread_mutex_lock(&served.lock);
     free(served.body);
@@ -484,12 +489,12 @@ int main(void) {
     jwk_rsa = token_jwk(rsa, "r1", "");
     jwk_ec = token_jwk(ec, "e1", "");
     jwk_ec_2 = token_jwk(ec_2, "e2", "");
-    return RUN_SUITE("auth_jwks", 60, key_set__only_sound_keys_of_the_algorithm_are_used,
-                     key_set__members_that_forbid_are_obeyed,
-                     key_set__is_bounded_and_a_kid_means_one_key, key_set__other_documents_are_none,
-                     jwks__keys_come_in_the_background,
-                     jwks__an_unknown_key_is_asked_for_and_a_withdrawn_one_is_out,
-                     jwks__unknown_keys_are_asked_for_once_a_while,
-                     jwks__stale_keys_serve_until_they_are_too_old, jwks__nobody_waits_for_a_fetch,
-                     jwks__sets_are_swapped_while_others_verify);
+    return RUN_SUITE_WITH(
+        "auth_jwks", 60, serve_anew, NULL, key_set__only_sound_keys_of_the_algorithm_are_used,
+        key_set__members_that_forbid_are_obeyed, key_set__is_bounded_and_a_kid_means_one_key,
+        key_set__other_documents_are_none, jwks__keys_come_in_the_background,
+        jwks__an_unknown_key_is_asked_for_and_a_withdrawn_one_is_out,
+        jwks__unknown_keys_are_asked_for_once_a_while,
+        jwks__stale_keys_serve_until_they_are_too_old, jwks__nobody_waits_for_a_fetch,
+        jwks__sets_are_swapped_while_others_verify);
 }
