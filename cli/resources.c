@@ -1,4 +1,5 @@
 /* cli/resources.c: apps, clusters, environments and releases: made, listed, shown, deleted. */
+#include "cli/resources.h"
 #include "base/cleanup.h"
 #include "cli/commands.h"
 #include "cli/text.h"
@@ -33,7 +34,7 @@ static ExitCode put(struct session *s, const struct args *a, struct api_call cal
     return EXIT_DONE;
 }
 
-static ExitCode show(struct session *s, const char *path) {
+ExitCode resource_show(struct session *s, const char *path) {
     _cleanup_(api_answer_done) struct api_answer answer = {0};
     ExitCode code = api_do(s, &(struct api_call){.path = path}, &answer);
 
@@ -48,8 +49,7 @@ static ExitCode show(struct session *s, const char *path) {
     return EXIT_DONE;
 }
 
-static ExitCode delete_resource(struct session *s, const char *path, const char *what,
-                                const char *name) {
+ExitCode resource_delete(struct session *s, const char *path, const char *what, const char *name) {
     _cleanup_(api_answer_done) struct api_answer answer = {0};
     ExitCode code = api_do(s, &(struct api_call){.method = "DELETE", .path = path}, &answer);
 
@@ -59,11 +59,6 @@ static ExitCode delete_resource(struct session *s, const char *path, const char 
         printf("%s %s deleted\n", what, name);
     return code;
 }
-
-/* One column of a list: where it is in an item, and its title. */
-struct column {
-    const char *title, *pointer;
-};
 
 static void add_value(struct table *t, const json_t *v) {
     _cleanup_(strbuf_done) struct strbuf b = STRBUF(4096);
@@ -89,7 +84,8 @@ static void add_value(struct table *t, const json_t *v) {
     }
 }
 
-static ExitCode list(struct session *s, const char *path, const struct column *columns, size_t n) {
+ExitCode resource_list(struct session *s, const char *path, const struct column *columns,
+                       size_t n) {
     _cleanup_(table_done) struct table table = {.columns = n};
     json_auto_t *items = NULL;
     const json_t *item;
@@ -116,12 +112,7 @@ static ExitCode list(struct session *s, const char *path, const struct column *c
     return EXIT_DONE;
 }
 
-#define LIST(s, path, ...)                                                                         \
-    list(s, path, (const struct column[]){__VA_ARGS__},                                            \
-         sizeof((const struct column[]){__VA_ARGS__}) / sizeof(struct column))
-
-/* Sets body[key] to the option's value where it is given. */
-static void set_option(json_t *body, const struct args *a, const char *option, const char *key) {
+void set_option(json_t *body, const struct args *a, const char *option, const char *key) {
     if (arg_text(a, option))
         json_set_str(body, key, arg_text(a, option));
 }
@@ -151,13 +142,13 @@ ExitCode run_app_list(struct session *s, const struct args *a) {
 ExitCode run_app_show(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = api_path("/apps/%s", arg_operand(a, 0));
 
-    return show(s, path);
+    return resource_show(s, path);
 }
 
 ExitCode run_app_delete(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = api_path("/apps/%s", arg_operand(a, 0));
 
-    return delete_resource(s, path, "app", arg_operand(a, 0));
+    return resource_delete(s, path, "app", arg_operand(a, 0));
 }
 
 ExitCode run_cluster_create(struct session *s, const struct args *a) {
@@ -186,13 +177,13 @@ ExitCode run_cluster_list(struct session *s, const struct args *a) {
 ExitCode run_cluster_show(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = api_path("/clusters/%s", arg_operand(a, 0));
 
-    return show(s, path);
+    return resource_show(s, path);
 }
 
 ExitCode run_cluster_delete(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = api_path("/clusters/%s", arg_operand(a, 0));
 
-    return delete_resource(s, path, "cluster", arg_operand(a, 0));
+    return resource_delete(s, path, "cluster", arg_operand(a, 0));
 }
 
 static char *environment_path(const struct args *a) {
@@ -234,13 +225,13 @@ ExitCode run_env_list(struct session *s, const struct args *a) {
 ExitCode run_env_show(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = environment_path(a);
 
-    return show(s, path);
+    return resource_show(s, path);
 }
 
 ExitCode run_env_delete(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = environment_path(a), *name = environment_name(a);
 
-    return delete_resource(s, path, "environment", name);
+    return resource_delete(s, path, "environment", name);
 }
 
 ExitCode run_env_manifests(struct session *s, const struct args *a) {
@@ -314,5 +305,5 @@ ExitCode run_release_show(struct session *s, const struct args *a) {
     _cleanup_free_ char *path =
         api_path("/apps/%s/releases/%s", arg_operand(a, 0), arg_operand(a, 1));
 
-    return show(s, path);
+    return resource_show(s, path);
 }

@@ -7,10 +7,15 @@
 #include "kube/kube.h"
 #include "worker/worker.h"
 
+struct apisig_keys;
+struct vault;
+
 struct server_context {
     struct db_pool *pool;
     struct db_pool *reserved_pool; /* few connections, for abort and rollback */
     struct bus *bus;
+    struct apisig_keys *keys; /* who may sign */
+    const struct vault *vault;
     struct worker *worker;
     struct kube_clusters *clusters;
     const struct config *config;

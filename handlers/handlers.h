@@ -26,6 +26,9 @@ handler_fn deployment_abort_verb, deployment_promote_verb, deployment_pause_verb
 handler_fn deployment_cancel_verb, deployment_retry_verb, deployment_resolve_verb,
     deployment_rollback_verb;
 handler_fn environment_rollback, environment_traffic;
+/* key.c */
+extern const struct body_schema key_schema, key_rotate_schema;
+handler_fn key_create, key_list, key_get, key_rotate, key_delete, key_secret_delete;
 /* records.c, audit.c */
 handler_fn records_of_deployment, records_of_environment, records_of_all;
 handler_fn audit_read, audit_chains;

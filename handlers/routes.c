@@ -65,6 +65,13 @@ const struct route routes[] = {
     URGENT("rollbackEnvironment",       POST,   ENV "/rollback",                    "deployment:rollback", JSON(rollback_schema),    NULL,                                      environment_rollback),
     ROUTE("moveTraffic",               POST,   ENV "/traffic",                     "traffic:write",       JSON(traffic_schema),     NULL,                                      environment_traffic),
 
+    ROUTE("listKeys",                  GET,    "/api/v1/keys",                      "key:read",            NO_BODY,                  PAGE,                                      key_list),
+    ROUTE("createKey",                 POST,   "/api/v1/keys",                      "key:write",           JSON(key_schema),         NULL,                                      key_create),
+    ROUTE("getKey",                    GET,    "/api/v1/keys/{key}",                "key:read",            NO_BODY,                  NULL,                                      key_get),
+    ROUTE("deleteKey",                 DELETE, "/api/v1/keys/{key}",                "key:write",           NO_BODY,                  NULL,                                      key_delete),
+    ROUTE("rotateKey",                 POST,   "/api/v1/keys/{key}/rotate",         "key:write",           JSON(key_rotate_schema),  NULL,                                      key_rotate),
+    ROUTE("deleteKeySecret",           DELETE, "/api/v1/keys/{key}/secrets/{slot}", "key:write",           NO_BODY,                  NULL,                                      key_secret_delete),
+
     ROUTE("listDeploymentRecords",     GET,    "/api/v1/deployments/{id}/records",  "deployment:read",     NO_BODY,                  PAGE,                                      records_of_deployment),
     ROUTE("listDeploymentEvents",      GET,    "/api/v1/deployments/{id}/events",   "deployment:read",     NO_BODY,                  PAGE,                                      records_of_deployment),
     ROUTE("listEnvironmentRecords",    GET,    ENV "/records",                      "record:read",         NO_BODY,                  PAGE,                                      records_of_environment),

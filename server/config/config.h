@@ -21,6 +21,7 @@ struct config {
     int64_t port; /* 3000; 0: any free one */
     char *listen; /* SLUICE_LISTEN, else HOSTNAME when it is an IP literal, else "::" */
     char *jwt_secret, *api_signature_secret;
+    char *key_encryption_key; /* base64 of 32 bytes each, separated by commas or newlines */
     int64_t feature_flags_cache_timeout_ms;
     char *slack_webhook_url, *slack_alert_webhook_url, *deployment_email_recipients, *sentry_dsn;
     bool enable_request_logging;

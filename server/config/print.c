@@ -102,6 +102,9 @@ static void add_type(struct strbuf *out, const struct setting *s) {
         for (const char *c = s->words; *c; c++)
             *c == '|' ? strbuf_adds(out, ", ") : strbuf_add(out, c, 1);
         break;
+    case SETTING_KEYS:
+        strbuf_addf(out, "1 to %lld keys of 32 bytes in base64", (long long)s->max);
+        break;
     case SETTING_URL:
         strbuf_adds(out, "http or https URL");
         break;

@@ -1,6 +1,7 @@
 /* config/store.c: from a setting's text to its field, strictly: what is not exactly right is
  * refused. */
 #include "base/cleanup.h"
+#include "base/ids.h"
 #include "config/settings.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -78,6 +79,8 @@ static char *wanted(const struct setting *s) {
         return xasprintf("RATE,BURST, each from 1 to %" PRId64 ", or off", s->max);
     case SETTING_WORD:
         return xasprintf("one of %s", s->words);
+    case SETTING_KEYS:
+        return xasprintf("1 to %" PRId64 " keys, each 32 bytes in base64", s->max);
     case SETTING_URL:
         return xstrdup("an http or https URL");
     case SETTING_ADDRESS:
@@ -90,6 +93,32 @@ static char *wanted(const struct setting *s) {
     if (s->min)
         return xasprintf("a text of %" PRId64 " to %" PRId64 " bytes", s->min, s->max);
     return xasprintf("a text of at most %d bytes without control characters", TEXT_MAX);
+}
+
+/* Base64 of 32 bytes each; empty lines do not count. */
+static bool keys_valid(const char *s, int64_t most) {
+    enum { KEY_BYTES = 32, KEY_TEXT = 44 };
+    int64_t n = 0;
+
+    for (; *s; s += *s != '\0') {
+        size_t length = strcspn(s, ",\n"), bytes = 0;
+        const char *end = s + length;
+
+        s += strspn(s, " \t\r");
+        length = s < end ? strcspn(s, " \t\r,\n") : 0;
+        if (length) {
+            _cleanup_free_ char *text = xstrndup(s, length);
+            _cleanup_free_ unsigned char *key = base64_decode(text, &bytes);
+
+            if (length != KEY_TEXT || !key || bytes != KEY_BYTES || ++n > most ||
+                strspn(s + length, " \t\r") != (size_t)(end - s) - length)
+                return false;
+            explicit_bzero(key, bytes);
+            explicit_bzero(text, length);
+        }
+        s = end;
+    }
+    return n > 0;
 }
 
 static bool valid(const struct setting *s, const char *value) {
@@ -106,6 +135,8 @@ static bool valid(const struct setting *s, const char *value) {
         return rate(value, s->max, &rate_);
     case SETTING_WORD:
         return among(s->words, value) && !strchr(value, '|');
+    case SETTING_KEYS:
+        return keys_valid(value, s->max);
     case SETTING_URL:
         return n <= TEXT_MAX && printable(value) && url_valid(value);
     case SETTING_ADDRESS:

@@ -85,6 +85,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     stream_release(x);
     reply_reset(&x->r);
     json_decref(x->q.json);
+    signed_done(x);
     strbuf_done(&x->body);
     arena_done(&x->arena);
     free(x);
@@ -109,6 +110,7 @@ static void exchange_headers_complete(struct exchange *x, const char *method, co
 static bool exchange_take_body(struct exchange *x, const char *bytes, size_t n) {
     if (!x->body_over && n <= x->body.max - x->body.len) {
         strbuf_add(&x->body, bytes, n);
+        signed_take_body(x, bytes, n);
         return true;
     }
     x->body_over = true;

@@ -12,6 +12,8 @@
 #include "http/uri.h"
 #include <microhttpd.h>
 
+struct apisig;
+struct apisig_body;
 struct conn;
 struct stream;
 
@@ -35,6 +37,8 @@ struct exchange {
     const struct uri_query *query; /* NULL before it is decoded, and without one */
     struct router_match match;
     struct strbuf body;
+    struct apisig *signature;   /* of a signed write, in the arena; else NULL */
+    struct apisig_body *digest; /* owned; of the same, while its body arrives */
     bool body_expected, body_complete, body_over;
     size_t discarded; /* bytes of a body that is too large */
     /* where it is */
@@ -80,6 +84,21 @@ void limit_failure(struct exchange *x);
 /* The items of RateLimit-Policy and RateLimit, in the arena; NULL when nothing was counted. */
 const char *limit_policy_text(struct exchange *x);
 const char *limit_text(struct exchange *x);
+
+/* signed.c: API signatures.  Of a request that has one: */
+bool signed_given(const struct exchange *x);
+/* its principal, by the headers alone.  *reterr: static.  Refuses E_UNAUTHENTICATED,
+ * E_DATABASE_UNAVAILABLE. */
+MUSTCHECK Status signed_authenticate(struct exchange *x, const char **reterr);
+void signed_take_body(struct exchange *x, const void *bytes, size_t n);
+/* Whether the whole body is what was signed.  Refuses E_UNAUTHENTICATED. */
+MUSTCHECK Status signed_check_body(struct exchange *x);
+/* That a write is the first with its nonce, on a handler thread, in a transaction of its own before
+ * the handler's: two equal requests at once are one that acts and one that is refused at once,
+ * instead of one that waits for the other's locks.  Before the body is decoded, so that a write
+ * whose body is refused cannot be sent again either. */
+MUSTCHECK Status signed_take_nonce(struct exchange *x);
+void signed_done(struct exchange *x); /* idempotent */
 
 /* phases.c.  Runs phases until the answer is there (true) or the exchange was given away or waits
  * for input (false: do not touch it unless waiting for input on the I/O thread). */

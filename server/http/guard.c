@@ -13,7 +13,7 @@ static const char token_chars[] =
     "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 struct survey {
-    size_t headers, hosts, lengths, encodings, authorizations, keys, ids;
+    size_t headers, hosts, lengths, encodings, authorizations, keys, signatures[3], ids;
     const char *encoding, *id;
     const char *fault;
 };
@@ -47,6 +47,12 @@ static enum MHD_Result survey_header(void *cls, enum MHD_ValueKind kind, const c
         v->authorizations++;
     else if (!strcasecmp(name, "Idempotency-Key"))
         v->keys++;
+    else if (!strcasecmp(name, "Signature"))
+        v->signatures[0]++;
+    else if (!strcasecmp(name, "Signature-Input"))
+        v->signatures[1]++;
+    else if (!strcasecmp(name, "Content-Digest"))
+        v->signatures[2]++;
     else if (!strcasecmp(name, "Transfer-Encoding")) {
         v->encodings++;
         v->encoding = value ? value : "";
@@ -68,6 +74,9 @@ static const char *survey_fault(const struct survey *v, const char *version) {
         return "There must be exactly one Host header.";
     if (v->lengths > 1 || v->authorizations > 1 || v->keys > 1)
         return "Content-Length, Authorization and Idempotency-Key may be there once.";
+    for (int i = 0; i < 3; i++)
+        if (v->signatures[i] > 1)
+            return "Signature, Signature-Input and Content-Digest may be there once.";
     if (v->encodings &&
         (v->lengths || v->encodings > 1 || !http11 || strcasecmp(v->encoding, "chunked") != 0))
         return "Transfer-Encoding may only be 'chunked', once, in HTTP/1.1 and without "

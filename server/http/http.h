@@ -1,9 +1,9 @@
 /* http/http.h: the edge.  What handlers see of a request, and what they answer; never
  * libmicrohttpd, never a socket.
  *
- * Phases: begin → route → limits → authenticate → authorise → read_body → decode → handle → render
- * → end.  The first ones run on I/O threads; `handle` runs on a handler thread, or on the I/O
- * thread where route.io_thread says so. */
+ * Phases: begin → route → limits → authenticate → authorise → read_body → verify_body → dispatch →
+ * take_nonce → decode → handle → render → end.  Up to `dispatch` they run on I/O threads, from
+ * there on a handler thread, or on the I/O thread where route.io_thread says so. */
 #pragma once
 #include "auth/principal.h"
 #include "base/arena.h"
@@ -186,6 +186,7 @@ struct stream_source {
 Status reply_stream(struct reply *r, const struct stream_source *source, void *ctx); /* takes ctx */
 
 /* ---- the server ---- */
+struct apisig_keys;
 struct auth;
 struct bus;
 struct http_rate {
@@ -201,11 +202,13 @@ struct http_settings {
     int heartbeat_ms;                              /* of event streams; 0: 15000 */
     struct http_rate rate_principal, rate_network; /* more: 429 rate-limited */
     bool log_requests;
-    const struct route *routes; /* ended by a NULL operation */
-    struct auth *auth;          /* borrowed */
-    struct bus *bus;            /* borrowed; NULL: parks and streams only poll */
-    void *context;              /* request->context */
-    struct http_server **self;  /* set before the first request can come; NULL: not wanted */
+    const struct route *routes;     /* ended by a NULL operation */
+    struct auth *auth;              /* borrowed */
+    struct apisig_keys *signatures; /* borrowed; NULL: signatures are refused */
+    const char *authority;          /* what they are made for; borrowed; NULL: the Host header */
+    struct bus *bus;                /* borrowed; NULL: parks and streams only poll */
+    void *context;                  /* request->context */
+    struct http_server **self;      /* set before the first request can come; NULL: not wanted */
 };
 struct http_server;
 /* Checks the table (http_routes_check) and starts.  NULL with a line in reterr when it cannot. */

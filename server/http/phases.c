@@ -149,8 +149,9 @@ static Turn phase_authenticate(struct exchange *x) {
 
     if (!strcmp(x->q.route->scope, SCOPE_PUBLIC))
         return TURN_NEXT;
-    s = auth_bearer(x->server->in.auth, request_header(&x->q, "Authorization"), &x->arena,
-                    &x->q.principal, &why);
+    s = signed_given(x) ? signed_authenticate(x, &why)
+                        : auth_bearer(x->server->in.auth, request_header(&x->q, "Authorization"),
+                                      &x->arena, &x->q.principal, &why);
     if (s == STATUS_OK) {
         s = limit_principal(x);
     } else {
@@ -175,7 +176,7 @@ static Turn phase_authorise(struct exchange *x) {
     return TURN_NEXT;
 }
 
-/* ---- read_body, dispatch ---- */
+/* ---- read_body, verify_body, dispatch, take_nonce ---- */
 
 static Turn phase_read_body(struct exchange *x) {
     if (!x->body_complete) {
@@ -192,6 +193,12 @@ static Turn phase_read_body(struct exchange *x) {
     return answer(x, reply_refuse(&x->r, E_BODY_TOO_LARGE, "At most %zu bytes.", x->body.max));
 }
 
+static Turn phase_verify_body(struct exchange *x) {
+    Status s = signed_check_body(x);
+
+    return s == STATUS_OK ? TURN_NEXT : answer(x, s);
+}
+
 static Turn phase_dispatch(struct exchange *x) {
     if (x->q.route->io_thread)
         return TURN_NEXT;
@@ -204,6 +211,12 @@ static Turn phase_dispatch(struct exchange *x) {
     MHD_suspend_connection(x->connection);
     queue_push(x->server->queue, &x->job, true);
     return TURN_WAIT;
+}
+
+static Turn phase_take_nonce(struct exchange *x) {
+    Status s = signed_take_nonce(x);
+
+    return s == STATUS_OK ? TURN_NEXT : answer(x, s);
 }
 
 /* ---- decode ---- */
@@ -313,10 +326,16 @@ static Turn phase_handle(struct exchange *x) {
 /* ---- the loop ---- */
 
 static const struct phase phases[] = {
-    {"begin", phase_begin},         {"route", phase_route},
-    {"limits", phase_limits},       {"authenticate", phase_authenticate},
-    {"authorise", phase_authorise}, {"read_body", phase_read_body},
-    {"dispatch", phase_dispatch},   {"decode", phase_decode},
+    {"begin", phase_begin},
+    {"route", phase_route},
+    {"limits", phase_limits},
+    {"authenticate", phase_authenticate},
+    {"authorise", phase_authorise},
+    {"read_body", phase_read_body},
+    {"verify_body", phase_verify_body},
+    {"dispatch", phase_dispatch},
+    {"take_nonce", phase_take_nonce},
+    {"decode", phase_decode},
     {"handle", phase_handle},
 };
 enum { PHASES = sizeof phases / sizeof *phases };

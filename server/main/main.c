@@ -14,6 +14,7 @@ static const struct command {
     {"migrate", command_migrate},
     {"check", command_check},
     {"token", command_token},
+    {"keys", command_keys},
     {"dump-settings", command_dump_settings},
     {"dump-routes", command_dump_routes},
     {"dump-steps", command_dump_steps},
@@ -26,6 +27,8 @@ static const char usage[] =
     "       sluiced check                 print the effective settings; try database and clusters\n"
     "       sluiced token --sub SUBJECT --role ROLE… [--kind KIND] [--app APP…] [--ttl 1h]\n"
     "                                     print a bearer token of the built-in issuer\n"
+    "       sluiced keys rewrap           put every stored secret under the first key of\n"
+    "                                     SLUICE_KEY_ENCRYPTION_KEY\n"
     "       sluiced dump-settings         docs/settings.md\n"
     "       sluiced dump-routes | dump-steps | dump-states\n"
     "                                     the tables of this program, as JSON\n"

@@ -1,5 +1,6 @@
 /* main/server.c: construction in the order of dependence, destruction in the reverse. */
 #include "main/server.h"
+#include "auth/apisig_keys.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "handlers/routes.h"
@@ -60,6 +61,26 @@ static void end_auth(struct server *s) {
     net_client_free(s->keys_client);
 }
 
+static char *authority_of(const char *url) {
+    char text[300];
+
+    return url && apisig_authority(url, text, sizeof text) ? xstrdup(text) : NULL;
+}
+
+static void make_keys(struct server *s, const struct config *c) {
+    s->vault = vault_new(c->key_encryption_key);
+    if (!s->vault)
+        die("SLUICE_KEY_ENCRYPTION_KEY was read, but is no key");
+    s->authority = authority_of(c->public_url);
+    s->context.vault = s->vault;
+    s->context.keys =
+        apisig_keys_new(&(struct apisig_settings){.builtin_secret = c->api_signature_secret,
+                                                  .vault = s->vault,
+                                                  .pool = s->context.pool,
+                                                  .reserved_pool = s->context.reserved_pool,
+                                                  .bus = s->context.bus});
+}
+
 static void make_parts(struct server *s, const struct config *c) {
     char *kubeconfig_dir = server_kubeconfig_dir(c);
 
@@ -72,6 +93,7 @@ static void make_parts(struct server *s, const struct config *c) {
     s->worker_pool = pool_of(c, "sluiced-worker", c->worker_threads + WORKER_EXTRA_CONNECTIONS,
                              c->db_idle_in_tx_ms);
     s->context.bus = bus_new(c->database_url);
+    make_keys(s, c);
     s->context.clusters = kube_clusters_new(kubeconfig_dir, object_changed, s);
     s->replica = db_replica_open(c->database_url, NULL, NULL);
     s->context.worker =
@@ -105,6 +127,8 @@ static bool listen_on(struct server *s, const struct config *c, char *reterr, si
                    .log_requests = c->enable_request_logging,
                    .routes = routes,
                    .auth = s->auth,
+                   .signatures = s->context.keys,
+                   .authority = s->authority,
                    .bus = s->context.bus,
                    .context = &s->context,
                    .self = &s->context.http},
@@ -118,6 +142,9 @@ static void end_parts(struct server *s, int worker_ms) {
     db_replica_close(s->replica);
     kube_clusters_free(s->context.clusters);
     bus_free(s->context.bus);
+    apisig_keys_free(s->context.keys);
+    vault_free(s->vault);
+    free(s->authority);
     db_pool_free(s->worker_pool);
     db_pool_free(s->context.reserved_pool);
     db_pool_free(s->context.pool);

@@ -10,6 +10,8 @@ struct server {
     struct server_context context; /* what handlers reach */
     struct auth *auth;
     struct net_client *keys_client; /* auth fetches issuers' keys with it */
+    struct vault *vault;
+    char *authority; /* of SLUICE_PUBLIC_URL; NULL without one */
     struct db_pool *worker_pool;
     struct db_replica *replica;
     pthread_mutex_t lock;

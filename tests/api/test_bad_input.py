@@ -30,7 +30,10 @@ def world(stack):
     made = stack.create("v1.0.0", app)
     assert made.status == 202
     until(lambda: stack.deployment(made["id"])["state"] in ("failed", "stuck"))  # its Service does not exist
-    stack.values = {"app": app, "env": "production", "cluster": "local", "version": "v1.0.0", "id": made["id"],
+    key = stack.api("POST", "/keys", {"name": "other", "kind": "signature",
+                                      "principal": {"kind": "bot", "roles": ["viewer"], "apps": ["other"]}})
+    assert key.status == 201
+    stack.values = {"key": key["id"], "slot": "9", "app": app, "env": "production", "cluster": "local", "version": "v1.0.0", "id": made["id"],
                     "code": "not-found"}
     return stack
 
@@ -61,6 +64,9 @@ def examples_of(operation):
         "yankRelease": {"reason": "x"},
         "createDeployment": {"app": "bad-input", "environment": "production", "version": "v1.0.0", "strategy": "blue-green",
                              "reason": "x", "queue": False, "dry_run": False, "params": {"promote": "auto"}},
+        "createKey": {"name": "x", "kind": "signature", "expires_at": "2099-01-01T00:00:00Z",
+                      "principal": {"kind": "bot", "roles": ["viewer"], "apps": ["bad-input"]}},
+        "rotateKey": {"overlap_s": 60},
         "resolveDeployment": {"as": "failed", "reason": "x"},
         "rollbackEnvironment": {"to": "v1.0.0", "reason": "x"},
         "moveTraffic": {"color": "blue", "reason": "x"},

@@ -60,7 +60,9 @@ def test_real_answers_are_as_described(stack, environment):
     id = stack.deploy(f"v8.0.{int(stack.sql('SELECT count(*) FROM deployment'))}")
     stack.wait(id, "succeeded")
     values = {"app": "inopnc", "env": "production", "cluster": "local", "id": id,
-              "version": stack.deployment(id)["version"], "code": "not-found"}
+              "version": stack.deployment(id)["version"], "code": "not-found",
+              "key": stack.api("POST", "/keys", {"name": "k", "kind": "signature",
+                                                 "principal": {"kind": "bot", "roles": ["viewer"], "apps": ["*"]}})["id"]}
     doc, tried = document(stack), 0
     for route in ROUTES:
         if route["method"] != "GET":

@@ -1,0 +1,130 @@
+#include "db/key.h"
+#include "base/cleanup.h"
+#include "base/ids.h"
+#include <string.h>
+
+struct key_row key_row(const struct db_rows *rows, size_t i) {
+    return (struct key_row){
+        .id = db_text(rows, i, "id"),
+        .name = db_text(rows, i, "name"),
+        .kind = db_text(rows, i, "kind"),
+        .principal_kind = db_text(rows, i, "principal_kind"),
+        .roles = db_text(rows, i, "roles_json"),
+        .apps = db_text(rows, i, "apps_json"),
+        .created_by = db_text(rows, i, "created_by"),
+        .secrets = db_text(rows, i, "secrets"),
+        .created_us = db_time(rows, i, "created_at"),
+        .expires_us = db_time(rows, i, "expires_at"),
+    };
+}
+
+Status db_key_insert(struct db_tx *tx, const struct key_new *k) {
+    return db_query(tx, SQL_KEY_INSERT, NULL,
+                    DB_PARAMS(k->id, k->name, k->kind, k->principal_kind, k->roles, k->apps,
+                              k->created_by, k->expires_us ? DB_TIMESTAMP(k->expires_us) : NULL));
+}
+
+Status db_key_get(struct db_pool *p, const char *id, struct db_rows **ret) {
+    return db_once(p, SQL_KEY_GET, ret, DB_PARAMS(id));
+}
+
+Status db_key_get_in(struct db_tx *tx, const char *id, struct db_rows **ret) {
+    return db_query(tx, SQL_KEY_GET, ret, DB_PARAMS(id));
+}
+
+Status db_key_list(struct db_pool *p, const char *after, const char *apps, int64_t limit,
+                   struct db_rows **ret) {
+    return db_once(p, SQL_KEY_LIST, ret, DB_PARAMS(after, apps, DB_INT(limit)));
+}
+
+Status db_key_lock(struct db_tx *tx, const char *id) {
+    return db_query(tx, SQL_KEY_LOCK, NULL, DB_PARAMS(id));
+}
+
+Status db_key_delete(struct db_tx *tx, const char *id) {
+    return db_query(tx, SQL_KEY_DELETE, NULL, DB_PARAMS(id));
+}
+
+/* ---- secrets ---- */
+
+/* bytea in PostgreSQL's hex form: "\x" and two digits each. */
+static char *bytea(const struct key_secret_row *s, char text[2 * KEY_SEALED_MAX + 3]) {
+    memcpy(text, "\\x", 2);
+    hex_encode(s->sealed, s->sealed_n, text + 2);
+    return text;
+}
+
+static int digit(char c) {
+    return c <= '9' ? c - '0' : c - 'a' + 10;
+}
+
+static void read_sealed(const struct db_rows *rows, size_t i, struct key_secret_row *ret) {
+    const char *hex = db_text(rows, i, "sealed") + 2;
+
+    for (; hex[0] && ret->sealed_n < KEY_SEALED_MAX; hex += 2)
+        ret->sealed[ret->sealed_n++] = (unsigned char)(digit(hex[0]) << 4 | digit(hex[1]));
+}
+
+Status db_key_secret_insert(struct db_tx *tx, const struct key_secret_row *s) {
+    char text[2 * KEY_SEALED_MAX + 3];
+
+    return db_query(tx, SQL_KEY_SECRET_INSERT, NULL,
+                    DB_PARAMS(s->key_id, DB_INT(s->slot), s->kek, bytea(s, text)));
+}
+
+Status db_key_secret_purge(struct db_tx *tx, const char *id) {
+    return db_query(tx, SQL_KEY_SECRET_PURGE, NULL, DB_PARAMS(id));
+}
+
+Status db_key_secret_end(struct db_tx *tx, const char *id, int64_t slot, int64_t overlap_s) {
+    return db_query(tx, SQL_KEY_SECRET_END, NULL, DB_PARAMS(id, DB_INT(slot), DB_INT(overlap_s)));
+}
+
+Status db_key_secret_delete(struct db_tx *tx, const char *id, int64_t slot) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    Status s = db_query(tx, SQL_KEY_SECRET_DELETE, &rows, DB_PARAMS(id, DB_INT(slot)));
+
+    return s == STATUS_OK && db_rows_count(rows) == 0 ? E_NOT_FOUND : s;
+}
+
+Status db_key_snapshot(struct db_pool *p, struct db_rows **ret) {
+    return db_once(p, SQL_KEY_SNAPSHOT, ret, DB_NO_PARAMS);
+}
+
+struct key_snapshot_row key_snapshot_row(const struct db_rows *rows, size_t i) {
+    struct key_snapshot_row row = {
+        .name = db_text(rows, i, "name"),
+        .principal_kind = db_text(rows, i, "principal_kind"),
+        .roles = db_text(rows, i, "roles_json"),
+        .apps = db_text(rows, i, "apps_json"),
+        .expires_us = db_time(rows, i, "expires_at"),
+        .secret = {.key_id = db_text(rows, i, "id"),
+                   .kek = db_text(rows, i, "kek"),
+                   .slot = db_int(rows, i, "slot")},
+    };
+
+    read_sealed(rows, i, &row.secret);
+    return row;
+}
+
+struct key_secret_row key_secret_row(const struct db_rows *rows, size_t i) {
+    struct key_secret_row row = {.key_id = db_text(rows, i, "key_id"),
+                                 .kek = db_text(rows, i, "kek"),
+                                 .slot = db_int(rows, i, "slot")};
+
+    read_sealed(rows, i, &row);
+    return row;
+}
+
+Status db_key_sealed_otherwise(struct db_tx *tx, const char *kek, const char *after_key,
+                               int64_t after_slot, int64_t limit, struct db_rows **ret) {
+    return db_query(tx, SQL_KEY_SEALED_OTHERWISE, ret,
+                    DB_PARAMS(kek, after_key, DB_INT(after_slot), DB_INT(limit)));
+}
+
+Status db_key_seal_again(struct db_tx *tx, const struct key_secret_row *s) {
+    char text[2 * KEY_SEALED_MAX + 3];
+
+    return db_query(tx, SQL_KEY_SEAL_AGAIN, NULL,
+                    DB_PARAMS(s->key_id, DB_INT(s->slot), s->kek, bytea(s, text)));
+}

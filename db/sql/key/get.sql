@@ -1,0 +1,21 @@
+-- A key, with the secrets that count, oldest first, but for what is secret.
+-- param:  id uuid
+-- column: id uuid
+-- column: name text
+-- column: kind text
+-- column: principal_kind text
+-- column: roles_json json
+-- column: apps_json json
+-- column: created_by jsonb
+-- column: created_at timestamptz
+-- column: expires_at timestamptz
+-- column: secrets jsonb
+SELECT id, name, kind, principal_kind, to_json(roles) AS roles_json, to_json(apps) AS apps_json, created_by,
+       created_at, expires_at,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                   'slot', slot, 'created_us', (extract(epoch FROM s.created_at) * 1000000)::bigint,
+                   'expires_us', (extract(epoch FROM s.expires_at) * 1000000)::bigint) ORDER BY slot), '[]')
+        FROM key_secret s
+        WHERE s.key_id = key.id AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())) AS secrets
+FROM key
+WHERE id = $1;
