@@ -18,7 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.support.stack import Stack, call, until  # noqa: E402
 
 VALUES = {"app": "inopnc", "env": "production", "cluster": "local", "version": "v1.2.2", "code": "not-found",
-          "id": "01990000-0000-7000-8000-000000000000"}
+          "id": "01990000-0000-7000-8000-000000000000", "key": "01990000-0000-7000-8000-000000000000", "slot": "1"}
 WRONG = {"string": 1, "name": 1, "enum": 1, "time": 1, "integer": "1", "int": "1", "boolean": "yes", "bool": "yes",
          "strings": "x", "object": [], "objects": {}, "map": []}
 
