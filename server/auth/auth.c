@@ -72,7 +72,8 @@ static const char *token_of(const char *header) {
 }
 
 static const char *unknown_key(const struct token *t) {
-    return t->kid ? "The token's key is not one of its issuer's; they are being fetched again."
+    return t->kid ? "The token's key is not one of its issuer's, which are asked for again, at "
+                    "most once a minute."
                   : "The token names no key, and its issuer has several.";
 }
 

@@ -77,6 +77,12 @@ class KeyServer:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 owner.asked.append(self.path)
+                if self.path == "/moved":
+                    self.send_response(302)
+                    self.send_header("Location", owner.url + "/.well-known/jwks")
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 body = json.dumps({"keys": owner.sets.get(self.path, [])}).encode()
                 self.send_response(200 if self.path in owner.sets else 404)
                 self.send_header("Content-Type", "application/json")
@@ -229,7 +235,7 @@ def test_github_actions_denials(world):
             ({"iss": "https://token.actions.githubusercontent.com/octo"}, "The token's issuer is not accepted."),
             ({"iss": "sluice"}, "The token's algorithm is not the issuer's."),
             ({"key": "stranger"}, "The token's signature is not valid."),
-            ({"key": "gitlab", "kid": "gitlab-1"}, "The token's key is not one of its issuer's; they are being fetched again."),
+            ({"key": "gitlab", "kid": "gitlab-1"}, "The token's key is not one of its issuer's, which are asked for again, at most once a minute."),
             ({"header": {"typ": "at+jwt"}}, "The token's type is not JWT."),
             ({"header": {"jku": world.server.url + "/evil"}}, "The token's header carries a parameter that is not accepted."),
             ({"header": {"crit": ["exp"]}}, "The token's header carries a parameter that is not accepted.")):
@@ -325,13 +331,25 @@ def test_check_names_the_issuers(world):
                               "JWT_SECRET": world.stack.env["JWT_SECRET"], "PORT": "0", "SLUICE_LISTEN": "127.0.0.1",
                               "SLUICE_ISSUERS_FILE": str(world.folder / "broken.json")})
     assert (run.returncode, run.stderr.strip()) == (1, "sluiced: " + wanted)
-    # an authority that did not sign the server's certificate
-    other = json.loads(file.read_text())
-    other["issuers"] = [{**issuer, "key": {"jwks_url": issuer["key"]["jwks_url"]}} for issuer in other["issuers"]
-                        if issuer["issuer"] == "https://gitlab.com"]
-    (world.folder / "untrusted.json").write_text(json.dumps(other))
-    code, said = check(world, SLUICE_ISSUERS_FILE=str(world.folder / "untrusted.json"))
-    assert code == 1 and "issuer https://gitlab.com: failed: " in said, said
+
+
+def test_check_says_why_keys_cannot_be_had(world):
+    """An authority that did not sign, no such page, a redirect, a body without end, nothing usable."""
+    url, keys = world.server.url, world.keys
+    world.server.sets.update({"/large": [jwk("a", keys["github"]), {"pad": "x" * (256 << 10)}], "/useless": [jwk("a", keys["supabase"])],
+                              "/fine": [jwk("a", keys["github"]), {"pad": "x" * (240 << 10)}]})
+    issuer = json.loads((EXAMPLES / "github-actions.json").read_text())["issuers"][0]
+    wanted = {"/missing": f"failed: {url}/missing: answered with status 404", "/moved": f"failed: {url}/moved: answered with status 302",
+              "/large": f"failed: {url}/large: ", "/useless": f"failed: {url}/useless: it holds no usable key for the issuer's algorithm",
+              "/fine": "ok: RS256, keys: 1"}
+    issuers = [{**issuer, "issuer": path, "key": {"jwks_url": url + path, "ca_file": "ca.pem"}} for path in wanted]
+    issuers.append({**issuer, "issuer": "untrusted", "key": {"jwks_url": url + "/fine"}})
+    (world.folder / "odd.json").write_text(json.dumps({"issuers": issuers}))
+    code, said = check(world, SLUICE_ISSUERS_FILE=str(world.folder / "odd.json"))
+    assert code == 1
+    for path, line in wanted.items():
+        assert f"\nissuer {path}: {line}" in said, said
+    assert "\nissuer untrusted: failed: " in said, said
 
 
 def test_rotated_keys_are_fetched_and_the_old_ones_serve_while_the_issuer_is_down(world):
@@ -339,7 +357,7 @@ def test_rotated_keys_are_fetched_and_the_old_ones_serve_while_the_issuer_is_dow
     gitlab_asked = world.server.asked.count("/oauth/discovery/keys")
     world.server.sets["/oauth/discovery/keys"] = [jwk("gitlab-1", world.keys["gitlab"]), jwk("gitlab-3", world.keys["next"])]
     rotated = gitlab(world, key="next", kid="gitlab-3")
-    world.refuses(rotated, "The token's key is not one of its issuer's; they are being fetched again.")
+    world.refuses(rotated, "The token's key is not one of its issuer's, which are asked for again, at most once a minute.")
     until(lambda: world.me(rotated).status == 200, what="the new key is fetched")
     for n in range(20):
         world.refuses(gitlab(world, kid=f"unknown-{n}"))

@@ -15,17 +15,18 @@ static struct auth *made; /* by the test under way */
 static char line[512];
 
 /* Made once, before the tests fork. */
-static EVP_PKEY *rsa_1024, *rsa_pss, *p384, *ec;
+static EVP_PKEY *rsa_512, *rsa_1024, *rsa_pss, *p384, *ec;
 static char *private_pem;
 
 static void set_up(void) {
     _cleanup_free_ char *weak = token_pem(rsa_1024), *wide = token_pem(p384), *fine = token_pem(ec),
-                        *pss = token_pem(rsa_pss);
+                        *pss = token_pem(rsa_pss), *tiny = token_pem(rsa_512);
 
     folder = folder_make();
     folder_put(&folder, "secret", OTHER "\n");
     folder_put(&folder, "short", "0123456789abcdef0123456789abcde\n");
     folder_put(&folder, "weak.pem", weak);
+    folder_put(&folder, "tiny.pem", tiny);
     folder_put(&folder, "wide.pem", wide);
     folder_put(&folder, "fine.pem", fine);
     folder_put(&folder, "pss.pem", pss);
@@ -139,6 +140,7 @@ START_TEST(issuers__mistakes_are_one_line_that_names_the_field) {
          "key/ca_file: it is for jwks_url only"},
         {PUBLIC("RS256", "\"secret_file\":\"secret\""), "key: secret_file is for HS256 only"},
         {PUBLIC("RS256", "\"pem_file\":\"weak.pem\""), "weak.pem: its RSA key has fewer than 2048"},
+        {PUBLIC("RS256", "\"pem_file\":\"tiny.pem\""), "tiny.pem: its RSA key has fewer than 2048"},
         {PUBLIC("RS256", "\"pem_file\":\"fine.pem\""), "fine.pem: it is no RSA key"},
         {PUBLIC("RS256", "\"pem_file\":\"pss.pem\""), "pss.pem: it is no RSA key"},
         {PUBLIC("RS256", "\"pem_file\":\"secret\""), "secret: it holds no public key in PEM"},
@@ -355,6 +357,7 @@ static EVP_PKEY *pss_made(void) {
 }
 
 int main(void) {
+    rsa_512 = token_rsa(512);
     rsa_1024 = token_rsa(1024);
     rsa_pss = pss_made();
     p384 = token_ec("P-384");

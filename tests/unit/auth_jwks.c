@@ -15,7 +15,7 @@
 #define SECRET "0123456789abcdef0123456789abcdef"
 
 /* Made once, before the tests fork. */
-static EVP_PKEY *rsa, *rsa_1024, *ec, *ec_2, *p384;
+static EVP_PKEY *rsa, *rsa_512, *rsa_1024, *ec, *ec_2, *p384;
 static char *jwk_rsa, *jwk_ec, *jwk_ec_2;
 
 /* ---- what of a key set is used ---- */
@@ -41,7 +41,8 @@ static char *replaced(const char *text, const char *from, const char *to) {
 }
 
 START_TEST(key_set__only_sound_keys_of_the_algorithm_are_used) {
-    _cleanup_free_ char *weak = token_jwk(rsa_1024, "a", ""), *wide = token_jwk(p384, "a", "");
+    _cleanup_free_ char *weak = token_jwk(rsa_1024, "a", ""), *tiny = token_jwk(rsa_512, "a", ""),
+                        *wide = token_jwk(p384, "a", "");
     _cleanup_free_ char *on_wide = replaced(wide, "P-384", "P-256");
     _cleanup_free_ char *named_wide = replaced(jwk_ec, "P-256", "P-384");
     _cleanup_free_ char *e_1 = replaced(jwk_rsa, "AQAB", "AQ"),
@@ -69,6 +70,7 @@ START_TEST(key_set__only_sound_keys_of_the_algorithm_are_used) {
             {"RS256", jwk_ec, 0},
             {"ES256", jwk_rsa, 0},
             {"RS256", weak, 0},
+            {"RS256", tiny, 0},
             {"ES256", wide, 0},
             {"ES256", on_wide, 0},
             {"ES256", named_wide, 0},
@@ -312,8 +314,8 @@ START_TEST(jwks__an_unknown_key_is_asked_for_and_a_withdrawn_one_is_out) {
     ck_assert_int_eq(present(a, lied, &why), E_UNAUTHENTICATED);
     ck_assert_str_eq(why, "The token's signature is not valid.");
     ck_assert_int_eq(present(a, new, &why), E_UNAUTHENTICATED);
-    ck_assert_str_eq(why,
-                     "The token's key is not one of its issuer's; they are being fetched again.");
+    ck_assert_str_eq(why, "The token's key is not one of its issuer's, which are asked for again, "
+                          "at most once a minute.");
     serve(both);
     becomes(a, new, STATUS_OK);
     ck_assert_int_eq(present(a, old, &why), STATUS_OK);
@@ -482,6 +484,7 @@ END_TEST
 int main(void) {
     log_setup(LOG_ERROR, LOG_KEY_VALUE);
     rsa = token_rsa(2048);
+    rsa_512 = token_rsa(512);
     rsa_1024 = token_rsa(1024);
     ec = token_ec("P-256");
     ec_2 = token_ec("P-256");
