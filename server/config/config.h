@@ -27,6 +27,7 @@ struct config {
     bool enable_request_logging;
     char *kubeconfig;
     /* SLUICE_… */
+    char *kubeconfig_exec; /* deny | allow */
     char *outbound_allow, *kubeconfig_dir, *public_url, *metrics_listen, *issuers_file;
     char *log_level, *log_format; /* debug | info | warning | error; text | json */
     int64_t io_threads, handler_threads, worker_threads;

@@ -40,6 +40,8 @@ const struct setting settings[] = {
      .about = "A kubeconfig file; its folder stands in where SLUICE_KUBECONFIG_DIR is unset. Clusters registered with `in_cluster` use the pod's service account."},
     {"SLUICE_KUBECONFIG_DIR", SETTING_TEXT, AT(kubeconfig_dir),
      .about = "The only folder that a cluster's `kubeconfig_file` may name."},
+    {"SLUICE_KUBECONFIG_EXEC", SETTING_WORD, AT(kubeconfig_exec), .otherwise = "deny", .words = "deny|allow",
+     .about = "Whether a kubeconfig's exec plugin is run for a credential. Whoever may write these files then runs programs as this server."},
     {"SLUICE_OUTBOUND_ALLOW", SETTING_TEXT, AT(outbound_allow),
      .about = "CIDRs that checks and webhooks may reach beside public addresses, comma-separated."},
     {"SLUICE_PUBLIC_URL", SETTING_URL, AT(public_url),

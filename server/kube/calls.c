@@ -22,6 +22,19 @@ struct call {
     size_t max_bytes;
 };
 
+/* There is nothing to authenticate with: nothing was sent. */
+static void call_unsent(struct kube_result *ret, const char *why) {
+    *ret = (struct kube_result){.outcome = KUBE_UNREACHED, .retry_after_s = -1};
+    snprintf(ret->message, sizeof(ret->message), "%s", why);
+}
+
+/* Milliseconds until then, one at least. */
+static int left_ms(int64_t deadline_us) {
+    int64_t left = (deadline_us - clock_monotonic_us()) / US_PER_MS;
+
+    return left > 1 ? (int)left : 1;
+}
+
 /* Makes the call; after a 401 once more if there is another token: a 401 was not carried out. */
 static void call_run(struct kube_cluster *c, const struct call *in, struct kube_result *ret) {
     _cleanup_free_ char *url = xasprintf("%s%s", c->config.server, in->path);
@@ -31,10 +44,14 @@ static void call_run(struct kube_cluster *c, const struct call *in, struct kube_
 
     while (again) {
         _cleanup_(kube_headers_done) struct kube_headers headers = {0};
-        int64_t left = (deadline - clock_monotonic_us()) / US_PER_MS;
         struct net_response response;
+        char why[KUBE_EXEC_TEXT];
 
-        kube_headers_set(&headers, c, in->content_type);
+        if (kube_headers_set(&headers, c, in->content_type, left_ms(deadline), why, sizeof(why)) !=
+            LOGIN_READY) {
+            call_unsent(ret, why);
+            return;
+        }
         net_call(c->set->client,
                  &(struct net_request){
                      .method = in->method,
@@ -42,14 +59,14 @@ static void call_run(struct kube_cluster *c, const struct call *in, struct kube_
                      .headers = headers.lines,
                      .body = body,
                      .body_len = body ? strlen(body) : 0,
-                     .timeout_ms = left > 1 ? (int)left : 1,
+                     .timeout_ms = left_ms(deadline),
                      .max_bytes = in->max_bytes,
-                     .tls = &c->tls,
+                     .tls = headers.tls,
                  },
                  &response);
         kube_result_read(&response, ret);
         net_response_done(&response);
-        again = again && ret->code == 401 && kube_token_renewed(c, headers.authorization);
+        again = again && ret->code == 401 && kube_token_renewed(c, &headers, left_ms(deadline));
         if (again)
             kube_result_done(ret);
     }

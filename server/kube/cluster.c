@@ -16,6 +16,7 @@ const struct kube_timing kube_timing_default = {
     .watch_s = 300,
     .page = 250,
     .token_us = 60 * US_PER_S,
+    .exec = {.run_ms = 30000, .retry_ms = 1000, .retry_most_ms = 60000, .renew_ms = 10000},
 };
 
 struct kube_clusters *kube_clusters_new(const char *kubeconfig_dir, kube_change_fn *on_change,
@@ -34,6 +35,10 @@ struct kube_clusters *kube_clusters_new(const char *kubeconfig_dir, kube_change_
 
 void kube_clusters_set_timing(struct kube_clusters *s, const struct kube_timing *timing) {
     s->timing = *timing;
+}
+
+void kube_clusters_allow_exec(struct kube_clusters *s) {
+    s->exec_allowed = true;
 }
 
 struct net_loop *kube_clusters_loop(struct kube_clusters *s) {
@@ -60,8 +65,12 @@ void kube_clusters_free(struct kube_clusters *s) {
 
 void kube_clusters_cancel(struct kube_clusters *s) {
     net_client_cancel(s->client);
+    pthread_mutex_lock(&s->lock);
+    for (struct kube_cluster *c = s->first; c; c = c->next)
+        if (c->plugin)
+            kube_plugin_cancel(c->plugin);
+    pthread_mutex_unlock(&s->lock);
 }
-
 struct kube_cluster *kube_cluster_ref(struct kube_cluster *c) {
     atomic_fetch_add(&c->references, 1);
     return c;
@@ -71,6 +80,7 @@ void kube_cluster_unref(struct kube_cluster *c) {
     if (atomic_fetch_sub(&c->references, 1) > 1)
         return;
     kube_spaces_free(c->spaces);
+    kube_plugin_free(c->plugin);
     pthread_mutex_destroy(&c->lock);
     pthread_mutex_destroy(&c->token_lock);
     kube_config_done(&c->config);
@@ -88,6 +98,7 @@ static Status load(const struct kube_clusters *s, const json_t *spec, struct kub
                    char *reterr, size_t n) {
     const char *file = json_str(spec, "kubeconfig_file", NULL);
     _cleanup_free_ char *path = NULL;
+    Status status;
 
     if (json_bool(spec, "in_cluster", false))
         return kube_config_in_cluster(ret, reterr, n);
@@ -100,9 +111,15 @@ static Status load(const struct kube_clusters *s, const json_t *spec, struct kub
         return E_NOT_SUPPORTED;
     }
     path = xasprintf("%s/%s", s->folder, file);
-    return kube_config_load(path, json_str(spec, "context", NULL), ret, reterr, n);
+    status = kube_config_load(path, json_str(spec, "context", NULL), ret, reterr, n);
+    if (status == STATUS_OK && ret->exec && !s->exec_allowed) {
+        snprintf(reterr, n, "exec plugins run only with SLUICE_KUBECONFIG_EXEC=allow: %s names %s",
+                 file, ret->exec->command);
+        kube_config_done(ret);
+        status = E_NOT_SUPPORTED;
+    }
+    return status;
 }
-
 static struct kube_cluster *cluster_new(struct kube_clusters *s, const char *name,
                                         const json_t *spec, int64_t revision,
                                         struct kube_config *config) {
@@ -124,9 +141,10 @@ static struct kube_cluster *cluster_new(struct kube_clusters *s, const char *nam
     c->token_read_us = clock_monotonic_us();
     pthread_mutex_init(&c->token_lock, NULL);
     pthread_mutex_init(&c->lock, NULL);
+    if (config->exec)
+        c->plugin = kube_plugin_new(c->config.exec, &c->tls, c->name, &s->timing.exec);
     return c;
 }
-
 /* Where the cluster of that name hangs, or the end of the list. */
 static struct kube_cluster **find(struct kube_clusters *s, const char *name) {
     struct kube_cluster **at = &s->first;
@@ -179,7 +197,9 @@ static void token_read(struct kube_cluster *c) {
     c->config.token = token;
 }
 
-char *kube_authorization(struct kube_cluster *c) {
+/* "Authorization: Bearer …", yours; NULL when the cluster has no token.  Reads an old token file
+ * again. */
+static char *authorization(struct kube_cluster *c) {
     char *line = NULL;
 
     pthread_mutex_lock(&c->token_lock);
@@ -191,32 +211,47 @@ char *kube_authorization(struct kube_cluster *c) {
     return line;
 }
 
-bool kube_token_renewed(struct kube_cluster *c, const char *authorization) {
+bool kube_token_renewed(struct kube_cluster *c, const struct kube_headers *refused, int wait_ms) {
     _cleanup_free_ char *now = NULL;
 
+    if (c->plugin)
+        return kube_plugin_refused(c->plugin, refused->login, wait_ms);
     if (!c->config.token_file)
         return false;
     pthread_mutex_lock(&c->token_lock);
     token_read(c);
     pthread_mutex_unlock(&c->token_lock);
-    now = kube_authorization(c);
-    return now && (!authorization || strcmp(now, authorization) != 0);
+    now = authorization(c);
+    return now && (!refused->authorization || strcmp(now, refused->authorization) != 0);
 }
 
-void kube_headers_set(struct kube_headers *h, struct kube_cluster *c, const char *more) {
+KubeLogin kube_headers_set(struct kube_headers *h, struct kube_cluster *c, const char *more,
+                           int wait_ms, char *reterr, size_t nerr) {
+    KubeLogin found = LOGIN_READY;
     size_t n = 0;
 
-    *h = (struct kube_headers){.authorization = kube_authorization(c)};
+    *h = (struct kube_headers){.tls = &c->tls};
+    if (c->plugin) {
+        found = kube_plugin_login(c->plugin, wait_ms, &h->login, reterr, nerr);
+        if (found != LOGIN_READY)
+            return found;
+        h->authorization = h->login->authorization;
+        h->tls = &h->login->tls;
+    } else {
+        h->authorization = h->line = authorization(c);
+    }
     h->lines[n++] = "Accept: application/json";
     if (h->authorization)
         h->lines[n++] = h->authorization;
     if (more)
         h->lines[n++] = more;
+    return found;
 }
 
 void kube_headers_done(struct kube_headers *h) {
-    if (h->authorization)
-        explicit_bzero(h->authorization, strlen(h->authorization));
-    free(h->authorization);
-    h->authorization = NULL;
+    if (h->line)
+        explicit_bzero(h->line, strlen(h->line));
+    free(h->line);
+    kube_login_unref(h->login);
+    *h = (struct kube_headers){0};
 }

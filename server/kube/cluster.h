@@ -1,6 +1,7 @@
 /* kube/cluster.h: the clusters of this process and what their calls and watches share.  Private to
  * kube/ and its tests. */
 #pragma once
+#include "kube/exec.h"
 #include "kube/kube.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,11 +16,13 @@ struct kube_timing {
     int watch_s;       /* how long the server is asked to keep a watch, less up to a fifth */
     int page;          /* objects per page of a list */
     int64_t token_us;  /* age at which a token file is read again */
+    struct kube_plugin_timing exec;
 };
 extern const struct kube_timing kube_timing_default;
 
 struct kube_clusters {
     char *folder; /* of kubeconfig files; NULL: none may be named */
+    bool exec_allowed;
     kube_change_fn *on_change;
     void *ctx;
     struct kube_timing timing;
@@ -38,6 +41,7 @@ struct kube_cluster {
     json_t *spec;
     struct kube_config config; /* constant, but for the token */
     struct net_tls tls;
+    struct kube_plugin *plugin; /* NULL: without one */
 
     pthread_mutex_t token_lock;
     int64_t token_read_us; /* under token_lock, as is config.token */
@@ -49,20 +53,21 @@ struct kube_cluster {
 
 /* For tests: before the first cluster. */
 void kube_clusters_set_timing(struct kube_clusters *s, const struct kube_timing *timing);
-/* "Authorization: Bearer …", yours; NULL when the cluster has no token.  Reads an old token file
- * again. */
-char *kube_authorization(struct kube_cluster *c);
-/* After a 401: reads the token file.  False when there is no other token than in `authorization`.
- */
-bool kube_token_renewed(struct kube_cluster *c, const char *authorization);
-
-/* The headers of one call: fill with kube_headers_set(). */
+/* What one call authenticates with, and its headers: fill with kube_headers_set(). */
 struct kube_headers {
     const char *lines[8];
-    char *authorization;
+    const char *authorization; /* or NULL */
+    const struct net_tls *tls; /* lives as long as this, or as `login` */
+    char *line;                /* owned: the authorization of a cluster without plugin */
+    struct kube_login *login;  /* a reference; NULL without plugin */
 };
-/* `more`: a header line or NULL, borrowed. */
-void kube_headers_set(struct kube_headers *h, struct kube_cluster *c, const char *more);
+/* `more`: a header line or NULL, borrowed.  With a plugin waits for its credential at most wait_ms;
+ * anything but LOGIN_READY comes with a sentence. */
+MUSTCHECK KubeLogin kube_headers_set(struct kube_headers *h, struct kube_cluster *c,
+                                     const char *more, int wait_ms, char *reterr, size_t n);
+/* After a 401: reads the token file, or has the plugin run and waits for it at most wait_ms.  False
+ * when there is nothing but what was refused. */
+bool kube_token_renewed(struct kube_cluster *c, const struct kube_headers *refused, int wait_ms);
 void kube_headers_done(struct kube_headers *h);
 static inline void kube_headers_done_cleanup(struct kube_headers *h) {
     kube_headers_done(h);

@@ -1,11 +1,13 @@
 /* kube/config.c: kubeconfig files and the service account as one record.
  *
- * What would act as somebody else, or not at all, if it were left out (exec plugins, impersonation,
- * a proxy) is refused instead of ignored. */
+ * What would act as somebody else, or not at all, if it were left out (impersonation, a proxy) is
+ * refused instead of ignored. */
 #include "kube/config.h"
 #include "base/cleanup.h"
 #include "base/ids.h"
+#include "kube/exec.h"
 #include "kube/yaml.h"
+#include <openssl/evp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,6 +43,7 @@ void kube_config_done(struct kube_config *c) {
         return;
     secret_free(&c->key_pem);
     secret_free(&c->token);
+    kube_exec_free(c->exec);
     free(c->server);
     free(c->ca_pem);
     free(c->cert_pem);
@@ -180,9 +183,8 @@ static Status refuse_user(const struct loading *l, const json_t *user, const cha
     static const struct {
         const char *key, *what;
     } refused[] = {
-        {"exec", "exec plugins are not supported: use a client certificate, token or tokenFile"},
-        {"auth-provider", "auth-provider is not supported: use a client certificate, token or "
-                          "tokenFile"},
+        {"auth-provider", "auth-provider is not supported: use exec, a client certificate, token "
+                          "or tokenFile"},
         {"username", "username and password are not supported"},
         {"password", "username and password are not supported"},
         {"as", "impersonation is not supported"},
@@ -233,6 +235,52 @@ static Status load_user(const struct loading *l, const json_t *user, const char 
     return STATUS_OK;
 }
 
+static char *base64(const char *text) {
+    size_t n = strlen(text);
+    unsigned char *out = xmalloc(n / 3 * 4 + 5);
+
+    EVP_EncodeBlock(out, (const unsigned char *)text, (int)n); /* at most KUBE_FILE_BYTES */
+    return (char *)out;
+}
+
+/* The cluster as a plugin is told of it; yours. */
+static json_t *cluster_told(const json_t *cluster, const struct kube_config *c) {
+    json_t *told = json_pack("{s:s}", "server", c->server);
+    _cleanup_free_ char *ca = c->ca_pem ? base64(c->ca_pem) : NULL;
+    const json_t *extension;
+    size_t i;
+
+    if (c->tls_server_name)
+        json_set_str(told, "tls-server-name", c->tls_server_name);
+    if (c->insecure)
+        json_object_set_new(told, "insecure-skip-tls-verify", json_true());
+    if (ca)
+        json_set_str(told, "certificate-authority-data", ca);
+    json_array_foreach(json_object_get(cluster, "extensions"), i, extension) {
+        if (!strcmp(json_str(extension, "name", ""), "client.authentication.k8s.io/exec"))
+            json_object_set(told, "config", json_object_get(extension, "extension"));
+    }
+    return told;
+}
+
+static Status load_exec(const struct loading *l, const json_t *user, const char *name,
+                        const json_t *cluster, struct kube_config *ret) {
+    const json_t *exec = json_object_get(user, "exec");
+    json_auto_t *told = NULL;
+    char why[256];
+
+    if (!exec || json_is_null(exec))
+        return STATUS_OK;
+    if (ret->token || ret->cert_pem)
+        return no(
+            l, E_INVALID_BODY,
+            "user \"%s\": exec stands beside a token or client certificate: which one is meant?",
+            name);
+    told = cluster_told(cluster, ret);
+    ret->exec = kube_exec_read(exec, l->file, told, why, sizeof(why));
+    return ret->exec ? STATUS_OK : no(l, E_INVALID_BODY, "user \"%s\": %s", name, why);
+}
+
 /* `config` is a whole kubeconfig. */
 static Status load_context(const struct loading *l, const json_t *config, const char *context,
                            struct kube_config *ret) {
@@ -260,6 +308,8 @@ static Status load_context(const struct loading *l, const json_t *config, const 
         s = load_cluster(l, cluster, cluster_name, ret);
     if (s == STATUS_OK)
         s = load_user(l, user, user_name, ret);
+    if (s == STATUS_OK)
+        s = load_exec(l, user, user_name, cluster, ret);
     return s;
 }
 

@@ -31,17 +31,19 @@ const char *kube_kind_name(KubeKind k); /* "Deployment" */
 bool kube_kind_find(const char *api_version, const char *kind, KubeKind *ret);
 
 /* ---- where a cluster is and how to authenticate ---- */
+struct kube_exec; /* kube/exec.h */
 struct kube_config {
     char *server;                      /* https://host:port */
     char *ca_pem, *cert_pem, *key_pem; /* NULL when absent */
     char *token, *token_file;          /* token_file is re-read every minute and on 401 */
+    struct kube_exec *exec;            /* NULL: no plugin; else neither token nor certificate */
     char *tls_server_name;
     char *namespace_default;
     bool insecure;
 };
 /* A context of a kubeconfig file (NULL: its current one).  Certificates inline or from files
- * (relative to it).  An exec plugin, auth-provider or proxy-url is refused.  E_NOT_SUPPORTED or
- * E_INVALID_BODY with one line in reterr. */
+ * (relative to it).  An auth-provider or proxy-url is refused; an exec plugin is read, and not run.
+ * E_NOT_SUPPORTED or E_INVALID_BODY with one line in reterr. */
 MUSTCHECK Status kube_config_load(const char *file, const char *context, struct kube_config *ret,
                                   char *reterr, size_t n);
 /* The service account of the pod that we run in. */
@@ -59,6 +61,9 @@ typedef void kube_change_fn(void *ctx, const char *cluster, KubeKind kind, const
 /* kubeconfig_dir NULL: no kubeconfig_file may be named.  on_change may be NULL. */
 struct kube_clusters *kube_clusters_new(const char *kubeconfig_dir, kube_change_fn *on_change,
                                         void *ctx);
+/* Exec plugins of kubeconfig files may be run (SLUICE_KUBECONFIG_EXEC=allow): before the first
+ * cluster. Otherwise such a cluster is refused. */
+void kube_clusters_allow_exec(struct kube_clusters *s);
 /* Ends watches.  Every other reference to a cluster must be gone by then. */
 void kube_clusters_free(struct kube_clusters *s);
 /* For the program's end: calls that wait end within about a second, and none begins any more.  Any

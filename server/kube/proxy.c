@@ -2,19 +2,21 @@
 #include "base/cleanup.h"
 #include "kube/cluster.h"
 #include "kube/kind.h"
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 struct proxied {
     struct kube_cluster *cluster; /* owned: a reference */
+    struct kube_headers with;
     net_done_fn *done;
     void *ctx;
+    char why[KUBE_EXEC_TEXT]; /* nothing was sent */
 };
-
 static void proxied_done(void *ctx, struct net_response *response) {
     struct proxied *p = ctx;
-
     p->done(p->ctx, response);
+    kube_headers_done(&p->with);
     kube_cluster_unref(p->cluster);
     free(p);
 }
@@ -44,13 +46,19 @@ static bool climbs(const char *path) {
 }
 
 static void refused(void *ctx, bool canceled) {
-    struct net_response response = {
-        .outcome = NET_NOT_SENT, .retry_after_s = -1, .error = "not a path within a Service"};
+    struct net_response response = {.outcome = NET_NOT_SENT, .retry_after_s = -1};
+    struct proxied *p = ctx;
 
     (void)canceled;
-    proxied_done(ctx, &response);
+    snprintf(response.error, sizeof(response.error), "%.150s", p->why);
+    proxied_done(p, &response);
 }
 
+static uint64_t refuse(struct proxied *p, const char *why) {
+    if (why != p->why)
+        snprintf(p->why, sizeof(p->why), "%s", why);
+    return net_loop_after(p->cluster->set->loop, 0, refused, p);
+}
 /* Theirs and our Authorization, which ends at the API server; the list is yours. */
 static const char **with_authorization(const char *const *theirs, const char *authorization) {
     const char **lines;
@@ -70,27 +78,23 @@ static const char **with_authorization(const char *const *theirs, const char *au
 
 uint64_t kube_service_call(struct kube_cluster *c, const char *namespace_, const char *service,
                            int port, const struct net_request *in, net_done_fn *done, void *ctx) {
-    _cleanup_free_ char *path = NULL, *url = NULL, *name = NULL, *authorization = NULL;
+    _cleanup_free_ char *path = NULL, *url = NULL, *name = NULL;
     _cleanup_free_ const char **lines = NULL;
     struct proxied *p = xcalloc(1, sizeof(*p));
     struct net_request request = *in;
-    uint64_t id;
-
     *p = (struct proxied){.cluster = kube_cluster_ref(c), .done = done, .ctx = ctx};
     if (in->url[0] != '/' || climbs(in->url))
-        return net_loop_after(c->set->loop, 0, refused, p);
-    authorization = kube_authorization(c);
-    lines = with_authorization(in->headers, authorization);
+        return refuse(p, "not a path within a Service");
+    if (kube_headers_set(&p->with, c, NULL, 0, p->why, sizeof(p->why)) != LOGIN_READY)
+        return refuse(p, p->why);
+    lines = with_authorization(in->headers, p->with.authorization);
     name = kube_escape(service);
     path = kube_kind_path(KUBE_SERVICE, namespace_, NULL);
     url = xasprintf("%s%s/http:%s:%d/proxy%s", c->config.server, path, name, port, in->url);
     request.method = in->method ? in->method : "GET";
     request.url = url;
     request.headers = lines;
-    request.tls = &c->tls;
+    request.tls = p->with.tls;
     request.policy = NULL;
-    id = net_loop_start(c->set->loop, &request, NULL, proxied_done, p);
-    if (authorization)
-        explicit_bzero(authorization, strlen(authorization));
-    return id;
+    return net_loop_start(c->set->loop, &request, NULL, proxied_done, p);
 }

@@ -17,7 +17,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PAGE_BYTES = 64 << 20, REFUSAL_BYTES = 64 << 10, RETRY_AFTER_MOST_MS = 60000 };
+enum {
+    LOGIN_MS = 100,
+    PAGE_BYTES = 64 << 20,
+    REFUSAL_BYTES = 64 << 10,
+    RETRY_AFTER_MOST_MS = 60000
+};
 
 static void list_begin(struct kube_watching *w);
 static void watch_begin(struct kube_watching *w);
@@ -29,7 +34,31 @@ void kube_watching_done(struct kube_watching *w) {
     strbuf_done(&w->refusal);
     free(w->next_page);
     free(w->version);
-    free(w->authorization);
+    kube_headers_done(&w->with);
+}
+static void failed(struct kube_watching *w, const struct kube_result *r);
+static void on_time(void *ctx, bool canceled);
+
+/* There is no credential to begin with.  While a plugin is at work that is no failure. */
+static void wait_for_login(struct kube_watching *w, KubeLogin found, const char *why) {
+    struct kube_cluster *c = w->cluster;
+    struct kube_result r = {.retry_after_s = -1};
+    bool over;
+
+    snprintf(r.message, sizeof(r.message), "%s", why);
+    if (found == LOGIN_FAILED) {
+        failed(w, &r);
+        return;
+    }
+    pthread_mutex_lock(&c->lock);
+    over = c->ended;
+    if (!over) {
+        snprintf(w->error, sizeof(w->error), "%.190s", why);
+        w->call = net_loop_after(c->set->loop, LOGIN_MS, on_time, w);
+    }
+    pthread_mutex_unlock(&c->lock);
+    if (over)
+        kube_cluster_unref(c);
 }
 
 /* Starts what comes next, unless the cluster's watches have ended: then it is over, and `w` may be
@@ -38,14 +67,18 @@ static void call_begin(struct kube_watching *w, const char *query, bool stream,
                        net_data_fn *on_data, net_done_fn *on_done) {
     struct kube_cluster *c = w->cluster;
     const struct kube_timing *timing = &c->set->timing;
-    _cleanup_(kube_headers_done) struct kube_headers headers = {0};
     _cleanup_free_ char *path = kube_kind_path(w->kind, w->namespace_, NULL);
     _cleanup_free_ char *url = xasprintf("%s%s?%s", c->config.server, path, query);
+    char why[KUBE_EXEC_TEXT];
+    KubeLogin found;
     bool over;
 
-    kube_headers_set(&headers, c, NULL);
-    free(w->authorization);
-    w->authorization = xstrdup(headers.authorization);
+    kube_headers_done(&w->with); /* the call before is over */
+    found = kube_headers_set(&w->with, c, NULL, 0, why, sizeof(why));
+    if (found != LOGIN_READY) {
+        wait_for_login(w, found, why);
+        return;
+    }
     w->began_us = w->heard_us = clock_monotonic_us();
     pthread_mutex_lock(&c->lock);
     over = c->ended;
@@ -54,11 +87,11 @@ static void call_begin(struct kube_watching *w, const char *query, bool stream,
                                  &(struct net_request){
                                      .method = "GET",
                                      .url = url,
-                                     .headers = headers.lines,
+                                     .headers = w->with.lines,
                                      .timeout_ms = stream ? 0 : timing->list_ms,
                                      .idle_ms = stream ? timing->idle_ms : 0,
                                      .max_bytes = PAGE_BYTES,
-                                     .tls = &c->tls,
+                                     .tls = w->with.tls,
                                  },
                                  on_data, on_done, w);
     pthread_mutex_unlock(&c->lock);
@@ -111,7 +144,7 @@ static void failed(struct kube_watching *w, const struct kube_result *r) {
     else
         snprintf(why, sizeof(why), "%.190s", r->message);
     if (r->code == 401)
-        kube_token_renewed(c, w->authorization);
+        kube_token_renewed(c, &w->with, 0);
     pthread_mutex_lock(&c->lock);
     over = c->ended;
     if (!over) {

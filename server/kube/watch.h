@@ -24,8 +24,8 @@ struct kube_watching {
     char *next_page;           /* owned or NULL */
     char *version;             /* owned: where the watch goes on */
     struct kube_lines lines;
-    struct strbuf refusal; /* the body of an answer that is no watch */
-    char *authorization;   /* owned: what the call under way was made with */
+    struct strbuf refusal;    /* the body of an answer that is no watch */
+    struct kube_headers with; /* what the call under way, or the last one, was made with */
     int64_t began_us, heard_us, listed_us;
     unsigned failures; /* without a sign of life between them */
     bool resumed;      /* goes on after a cut and has heard nothing yet */

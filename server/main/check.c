@@ -75,6 +75,8 @@ static bool check_clusters(const struct config *c) {
     if (good) {
         struct kube_clusters *all = kube_clusters_new(kubeconfig_dir, NULL, NULL);
 
+        if (!strcmp(c->kubeconfig_exec, "allow"))
+            kube_clusters_allow_exec(all);
         for (size_t i = 0; i < db_rows_count(rows); i++) {
             struct cluster_row row = cluster_row(rows, i);
 

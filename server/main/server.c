@@ -6,6 +6,7 @@
 #include "handlers/routes.h"
 #include <libgen.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { RESERVED_CONNECTIONS = 2, WORKER_EXTRA_CONNECTIONS = 2, LAST_MS = 1000 };
 
@@ -95,6 +96,8 @@ static void make_parts(struct server *s, const struct config *c) {
     s->context.bus = bus_new(c->database_url);
     make_keys(s, c);
     s->context.clusters = kube_clusters_new(kubeconfig_dir, object_changed, s);
+    if (!strcmp(c->kubeconfig_exec, "allow"))
+        kube_clusters_allow_exec(s->context.clusters);
     s->replica = db_replica_open(c->database_url, NULL, NULL);
     s->context.worker =
         worker_new(&(struct worker_settings){.pool = s->worker_pool,

@@ -81,8 +81,8 @@ START_TEST(kube_config__refusals_say_why) {
         Status status;
         const char *why; /* part of the line */
     } cases[] = {
-        {CONTEXTS CLUSTER USER("{exec: {command: aws}}"), NULL, E_NOT_SUPPORTED,
-         "user \"u\": exec plugins are not supported"},
+        {CONTEXTS CLUSTER USER("{exec: {command: aws}}"), NULL, E_INVALID_BODY,
+         "user \"u\": exec: apiVersion"},
         {CONTEXTS CLUSTER USER("{auth-provider: {name: gcp}}"), NULL, E_NOT_SUPPORTED,
          "user \"u\": auth-provider is not supported"},
         {CONTEXTS CLUSTER USER("{username: x}"), NULL, E_NOT_SUPPORTED,
