@@ -38,20 +38,20 @@ COMMENT ON TABLE nonce IS 'Signed requests that changed something, so that none 
 COMMENT ON COLUMN nonce.created IS 'The signature''s own time, seconds since 1970: a replay carries it unchanged, so that it lands in the same partition.';
 
 CREATE FUNCTION nonce_partitions() RETURNS void LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = public, pg_temp SET lock_timeout = '200ms' AS $$
+SET lock_timeout = '200ms' AS $$
 DECLARE
     v_hour bigint := floor(extract(epoch FROM clock_timestamp()) / 3600);
     v_old  regclass;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('nonce_partitions'));
     FOR h IN v_hour - 1 .. v_hour + 6 LOOP
-        CONTINUE WHEN to_regclass(format('public.nonce_%s', h)) IS NOT NULL;
+        CONTINUE WHEN to_regclass(format('nonce_%s', h)) IS NOT NULL;
         -- attached, not made in place: that would wait for everybody who reads or writes nonces
-        EXECUTE format('CREATE TABLE public.nonce_%s (LIKE public.nonce INCLUDING ALL)', h);
-        EXECUTE format('ALTER TABLE public.nonce ATTACH PARTITION public.nonce_%s FOR VALUES FROM (%s) TO (%s)',
+        EXECUTE format('CREATE TABLE nonce_%s (LIKE nonce INCLUDING ALL)', h);
+        EXECUTE format('ALTER TABLE nonce ATTACH PARTITION nonce_%s FOR VALUES FROM (%s) TO (%s)',
                        h, h * 3600, (h + 1) * 3600);
     END LOOP;
-    FOR v_old IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'public.nonce'::regclass LOOP
+    FOR v_old IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'nonce'::regclass LOOP
         CONTINUE WHEN substring(v_old::text FROM '[0-9]+$')::bigint >= v_hour - 1;
         BEGIN
             EXECUTE format('DROP TABLE %s', v_old);
@@ -61,5 +61,9 @@ BEGIN
     END LOOP;
 END $$;
 COMMENT ON FUNCTION nonce_partitions IS 'Makes the partitions of the hours to come and drops those whose nonces no window reaches any more. Any number of servers may call it at once; runs as the owner.';
+DO $$ BEGIN
+    -- objects of the caller's own never stand in for ours
+    EXECUTE format('ALTER FUNCTION nonce_partitions SET search_path = %I, pg_temp', current_schema());
+END $$;
 
 SELECT nonce_partitions();
