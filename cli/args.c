@@ -196,12 +196,14 @@ static bool parse_option(struct args *a, int argc, char **argv, int *i, char *re
     return true;
 }
 
-/* How many operands the text of a command allows: "A B [C]" is 2 to 3. */
+/* How many operands the text of a command allows: "A B [C]" is 2 to 3, "A…" any number from 1. */
 static void operand_range(const char *text, size_t *ret_least, size_t *ret_most) {
     *ret_least = *ret_most = 0;
     while (*(text += strspn(text, " "))) {
         ++*ret_most;
         *ret_least += *text != '[';
+        if (memmem(text, strcspn(text, " "), "…", strlen("…")))
+            *ret_most = SIZE_MAX - 1;
         text += strcspn(text, " ");
     }
 }

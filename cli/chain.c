@@ -1,6 +1,7 @@
 #include "cli/chain.h"
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "cli/checkpoint.h"
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,13 +18,15 @@ struct links {
     size_t n, cap;
 };
 
-static void bad(struct chain_report *r, size_t line, const char *kind, const char *format, ...)
-    PRINTF(4, 5);
-static void bad(struct chain_report *r, size_t line, const char *kind, const char *format, ...) {
+static void bad(struct chain_report *r, size_t line, int64_t seq, const char *kind,
+                const char *format, ...) PRINTF(5, 6);
+static void bad(struct chain_report *r, size_t line, int64_t seq, const char *kind,
+                const char *format, ...) {
     va_list args;
 
     r->good = false;
     r->line = line;
+    r->seq = seq;
     r->kind = kind;
     va_start(args, format);
     vsnprintf(r->text, sizeof(r->text), format, args);
@@ -50,7 +53,8 @@ static bool read_link(const char *line, size_t n, size_t number, struct link *re
         snprintf(r->chain, sizeof(r->chain), "%s", chain);
     if (strcmp(r->chain, chain) == 0)
         return true;
-    bad(r, number, "other-chain", "it belongs to chain %.80s, the file to %.80s", chain, r->chain);
+    bad(r, number, ret->seq, "other-chain", "it belongs to chain %.80s, the file to %.80s", chain,
+        r->chain);
     return false;
 }
 
@@ -83,9 +87,9 @@ static const struct link *find_seq(const struct links *l, size_t from, size_t to
 /* The first link that is no record. */
 static void judge_broken(const struct links *l, size_t i, struct chain_report *r) {
     if (i + 1 == l->n)
-        bad(r, i + 1, "cut", "the last line is no whole record: the file was cut off inside it");
+        bad(r, i + 1, 0, "cut", "the last line is no whole record: the file was cut off inside it");
     else
-        bad(r, i + 1, "not-a-record", "it is no record (JSON with seq, prev and chain)");
+        bad(r, i + 1, 0, "not-a-record", "it is no record (JSON with seq, prev and chain)");
 }
 
 /* seq is higher than the one that follows the line before. */
@@ -93,12 +97,13 @@ static void judge_gap(const struct links *l, size_t i, int64_t expected, struct 
     int64_t seq = l->at[i].seq;
 
     if (find_seq(l, i + 1, l->n, expected))
-        bad(r, i + 1, "re-ordered", "record %lld stands where %lld belongs, which comes later",
+        bad(r, i + 1, seq, "re-ordered", "record %lld stands where %lld belongs, which comes later",
             (long long)seq, (long long)expected);
     else if (seq - 1 == expected)
-        bad(r, i + 1, "removed", "record %lld was removed before this line", (long long)expected);
+        bad(r, i + 1, expected, "removed", "record %lld was removed before this line",
+            (long long)expected);
     else
-        bad(r, i + 1, "removed", "records %lld to %lld were removed before this line",
+        bad(r, i + 1, expected, "removed", "records %lld to %lld were removed before this line",
             (long long)expected, (long long)seq - 1);
 }
 
@@ -108,14 +113,14 @@ static void judge_repeat(const struct links *l, size_t i, struct chain_report *r
     long long seq = (long long)l->at[i].seq;
 
     if (same && strcmp(same->hash, l->at[i].hash) == 0)
-        bad(r, i + 1, "inserted", "record %lld is here a second time", seq);
+        bad(r, i + 1, seq, "inserted", "record %lld is here a second time", seq);
     else if (same == &l->at[i - 1] && i >= 2 && strcmp(l->at[i].prev, l->at[i - 2].hash) == 0 &&
              i + 1 < l->n && strcmp(l->at[i + 1].prev, l->at[i].hash) == 0)
-        bad(r, i, "inserted", "it was inserted: the true record %lld follows it", seq);
+        bad(r, i, seq, "inserted", "it was inserted: the true record %lld follows it", seq);
     else if (same)
-        bad(r, i + 1, "inserted", "it was inserted: record %lld was here already", seq);
+        bad(r, i + 1, seq, "inserted", "it was inserted: record %lld was here already", seq);
     else
-        bad(r, i + 1, "re-ordered", "record %lld comes after record %lld", seq,
+        bad(r, i + 1, seq, "re-ordered", "record %lld comes after record %lld", seq,
             (long long)l->at[i - 1].seq);
 }
 
@@ -125,17 +130,18 @@ static void judge_change(const struct links *l, size_t i, struct chain_report *r
     bool confirmed = i + 1 < l->n && strcmp(l->at[i + 1].prev, l->at[i].hash) == 0;
 
     if (confirmed || i + 1 == l->n)
-        bad(r, i, "changed", "record %lld was changed: line %zu was written after another text",
+        bad(r, i, l->at[i - 1].seq, "changed",
+            "record %lld was changed: line %zu was written after another text",
             (long long)l->at[i - 1].seq, i + 1);
     else
-        bad(r, i + 1, "changed",
+        bad(r, i + 1, l->at[i].seq, "changed",
             "record %lld was changed: it agrees neither with the line before nor the one after",
             (long long)l->at[i].seq);
 }
 
 static bool judge_first(const struct link *first, struct chain_report *r) {
     if (first->seq == 1 && strspn(first->prev, "0") != SHA256_HEX - 1) {
-        bad(r, 1, "changed",
+        bad(r, 1, 1, "changed",
             "record 1 was changed: before it there is nothing, yet it names a hash");
         return false;
     }
@@ -165,27 +171,69 @@ static bool judge_links(const struct links *l, struct chain_report *r) {
 }
 
 static void judge_head(const struct links *l, const char *head, struct chain_report *r) {
+    const struct link *last = &l->at[l->n - 1];
+
+    r->against_head = true;
     for (size_t i = l->n; i-- > 0;) {
         if (strcasecmp(l->at[i].hash, head) == 0) {
-            r->past_head = (int64_t)(l->n - 1 - i);
+            r->newer = (int64_t)(l->n - 1 - i);
             return;
         }
     }
-    bad(r, 0, "cut",
+    bad(r, 0, last->seq + 1, "cut",
         "no line has the head that was given: the records after line %zu (record %lld) were cut "
-        "off, "
-        "or the last line was changed",
-        l->n, (long long)l->at[l->n - 1].seq);
+        "off, or the chain was written anew",
+        l->n, (long long)last->seq);
 }
 
-void chain_verify(FILE *from, const char *head, struct chain_report *ret) {
+/* A chain without a fault in itself, against what was signed of it. */
+static void judge_marks(const struct links *l, const struct checkpoints *checkpoints,
+                        struct chain_report *r) {
+    const struct marked_chain *chain = checkpoints_chain(checkpoints, r->chain);
+    int64_t first = l->at[0].seq, last = l->at[l->n - 1].seq, agreed = first - 1;
+
+    for (size_t i = 0; chain && i < chain->n; i++) {
+        const struct mark *mark = &chain->marks[i];
+        const char *hash;
+
+        if (mark->length < first - 1)
+            continue; /* before what the file holds */
+        r->mark = mark;
+        if (mark->length > last) {
+            bad(r, 0, last + 1, "cut",
+                "the records after %lld were cut off: checkpoint %lld of %s names record %lld",
+                (long long)last, (long long)mark->number, mark->at, (long long)mark->length);
+            return;
+        }
+        hash = mark->length < first ? l->at[0].prev : l->at[mark->length - first].hash;
+        if (strcmp(hash, mark->head) != 0) {
+            bad(r, mark->length < first ? 1 : (size_t)(mark->length - first) + 1, mark->length,
+                "rewritten",
+                "the chain was written anew, from one of the records %lld to %lld on: record %lld "
+                "is not the one that checkpoint %lld of %s names",
+                (long long)agreed + 1, (long long)mark->length, (long long)mark->length,
+                (long long)mark->number, mark->at);
+            return;
+        }
+        agreed = mark->length;
+    }
+    r->newer = last - agreed;
+    if (!r->mark)
+        bad(r, 0, 0, "no-checkpoint",
+            "no checkpoint names a record of it: nothing says that it is what was written");
+}
+
+void chain_verify(FILE *from, const char *head, const struct checkpoints *checkpoints,
+                  struct chain_report *ret) {
     struct links links = {0};
 
     *ret = (struct chain_report){.good = true};
     if (read_links(from, &links, ret)) {
         if (links.n == 0)
-            bad(ret, 0, "cut", "the file holds no record");
-        else if (judge_links(&links, ret) && head)
+            bad(ret, 0, 0, "cut", "the file holds no record");
+        else if (judge_links(&links, ret) && checkpoints)
+            judge_marks(&links, checkpoints, ret);
+        if (ret->good && head)
             judge_head(&links, head, ret);
     }
     if (links.n) {

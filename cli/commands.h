@@ -50,4 +50,5 @@ ExitCode run_keys_rotate(struct session *s, const struct args *a);
 ExitCode run_keys_revoke(struct session *s, const struct args *a);
 ExitCode run_audit_verify(struct session *s, const struct args *a);
 ExitCode run_audit_export(struct session *s, const struct args *a);
+ExitCode run_audit_checkpoints(struct session *s, const struct args *a);
 ExitCode run_audit_chains(struct session *s, const struct args *a);

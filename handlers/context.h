@@ -5,6 +5,7 @@
 #include "db/db.h"
 #include "http/http.h"
 #include "kube/kube.h"
+#include "notify/notify.h"
 #include "worker/worker.h"
 
 struct apisig_keys;
@@ -17,6 +18,7 @@ struct server_context {
     struct apisig_keys *keys; /* who may sign */
     const struct vault *vault;
     struct worker *worker;
+    struct notify *notify;
     struct kube_clusters *clusters;
     const struct config *config;
     struct http_server *http;

@@ -31,7 +31,7 @@ extern const struct body_schema key_schema, key_rotate_schema;
 handler_fn key_create, key_list, key_get, key_rotate, key_delete, key_secret_delete;
 /* records.c, audit.c */
 handler_fn records_of_deployment, records_of_environment, records_of_all;
-handler_fn audit_read, audit_chains;
+handler_fn audit_read, audit_chains, audit_checkpoints;
 /* me.c, health.c, metrics.c, documents.c */
 handler_fn me_get;
 handler_fn health_live, health_ready, health_detailed;

@@ -1,6 +1,7 @@
 /* handlers/health.c: whether this process lives, whether it can do its work, and how it is. */
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "db/checkpoint.h"
 #include "db/cluster.h"
 #include "handlers/answer.h"
 #include "handlers/cluster_status.h"
@@ -67,6 +68,28 @@ Status health_ready(struct request *q, const void *in, struct reply *r) {
     return answer(r, ready ? 200 : 503, out);
 }
 
+/* What is under signed checkpoints, and whether they get out: of the database where it answers, and
+ * of this server's own tasks. */
+static json_t *checkpoints_json(struct server_context *context, Status database) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    json_t *out = notify_stats(context->notify), *sent;
+
+    if (database != STATUS_OK || db_checkpoint_state(context->pool, &rows) != STATUS_OK ||
+        db_rows_count(rows) == 0)
+        return out;
+    json_object_set_new(out, "last_number", json_integer(db_int(rows, 0, "number")));
+    json_set_time(out, "last_at", db_time(rows, 0, "made_at"));
+    json_object_set_new(out, "records_since", json_integer(db_int(rows, 0, "records_since")));
+    sent = json_object_get(out, "send");
+    if (json_is_object(sent)) { /* whichever server tried last */
+        json_object_set_new(sent, "ok", json_boolean(db_null(rows, 0, "error")));
+        json_set_str(sent, "error", db_text(rows, 0, "error"));
+        json_object_set_new(sent, "number", json_integer(db_int(rows, 0, "sent")));
+        json_object_set_new(sent, "tries", json_integer(db_int(rows, 0, "tries")));
+    }
+    return out;
+}
+
 Status health_detailed(struct request *q, const void *in, struct reply *r) {
     struct server_context *context = context_of(q);
     Status database = db_pool_ready(context->pool);
@@ -82,5 +105,6 @@ Status health_detailed(struct request *q, const void *in, struct reply *r) {
     json_object_set_new(out, "checks", checks_json(context, database));
     json_object_set_new(out, "http", http_stats(context->http));
     json_object_set_new(out, "worker", worker_stats(context->worker));
+    json_object_set_new(out, "checkpoints", checkpoints_json(context, database));
     return answer(r, 200, out);
 }

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/strbuf.h"
+#include "db/checkpoint.h"
 #include "db/deployment.h"
 #include "handlers/context.h"
 #include "handlers/handlers.h"
@@ -63,6 +64,37 @@ static void put_deployments(struct strbuf *out, struct db_pool *pool) {
                     (long long)db_int(rows, i, "count"));
 }
 
+/* Age and number of what is signed: nothing without a checkpoint. */
+static void put_checkpoints(struct strbuf *out, struct db_pool *pool) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+
+    if (db_checkpoint_state(pool, &rows) != STATUS_OK || db_rows_count(rows) == 0 ||
+        db_int(rows, 0, "number") == 0)
+        return;
+    head(out, "sluice_checkpoint_number", "gauge", "Number of the last checkpoint of the record.");
+    strbuf_addf(out, "sluice_checkpoint_number %lld\n", (long long)db_int(rows, 0, "number"));
+    head(out, "sluice_checkpoint_age_seconds", "gauge", "Age of the last checkpoint.");
+    strbuf_addf(out, "sluice_checkpoint_age_seconds %.3f\n",
+                strtod(db_text(rows, 0, "age_s"), NULL));
+    head(out, "sluice_checkpoint_records_since", "gauge", "Records newer than it.");
+    strbuf_addf(out, "sluice_checkpoint_records_since %lld\n",
+                (long long)db_int(rows, 0, "records_since"));
+}
+
+static void put_checkpoint_tasks(struct strbuf *out, struct notify *notify) {
+    json_auto_t *stats = notify_stats(notify);
+    const char *task;
+    json_t *v;
+
+    head(out, "sluice_checkpoint_failing", "gauge",
+         "Whether making (make), writing (keep) or sending (send) fails on this server.");
+    json_object_foreach(stats, task, v) {
+        if (json_is_object(v))
+            strbuf_addf(out, "sluice_checkpoint_failing{task=\"%s\"} %d\n", task,
+                        !json_bool(v, "ok", false));
+    }
+}
+
 Status metrics_get(struct request *q, const void *in, struct reply *r) {
     struct server_context *context = context_of(q);
     _cleanup_(strbuf_done) struct strbuf out = STRBUF(METRICS_BYTES);
@@ -80,8 +112,11 @@ Status metrics_get(struct request *q, const void *in, struct reply *r) {
     strbuf_addf(&out, "sluice_database_ready %d\n", ready);
     put_metrics(&out, http_metrics, sizeof http_metrics / sizeof *http_metrics, http);
     put_metrics(&out, worker_metrics, sizeof worker_metrics / sizeof *worker_metrics, worker);
-    if (ready)
+    put_checkpoint_tasks(&out, context->notify);
+    if (ready) {
         put_deployments(&out, context->pool);
+        put_checkpoints(&out, context->pool);
+    }
     r->raw_len = out.len;
     r->raw = strbuf_take(&out);
     r->content_type = "text/plain; version=0.0.4; charset=utf-8";

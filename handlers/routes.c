@@ -81,6 +81,7 @@ const struct route routes[] = {
 
     ROUTE("readAudit",                 GET,    "/api/v1/audit",                     "audit:read",          NO_BODY,                  "chain|from_seq|to_seq",                   audit_read),
     ROUTE("listAuditChains",           GET,    "/api/v1/audit/chains",              "audit:read",          NO_BODY,                  PAGE,                                      audit_chains),
+    ROUTE("listCheckpoints",           GET,    "/api/v1/audit/checkpoints",         "audit:read",          NO_BODY,                  PAGE "|from",                              audit_checkpoints),
 
     HEALTH("getHealth",                GET,    "/api/health",                       SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      health_live, true),
     HEALTH("getReadiness",             GET,    "/api/health/ready",                 SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      health_ready, false),

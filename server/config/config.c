@@ -1,6 +1,7 @@
 /* config/config.c: the environment, read once. */
 #include "config/config.h"
 #include "base/cleanup.h"
+#include "base/note.h"
 #include "config/settings.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -134,6 +135,39 @@ static bool names_check(char *reterr, size_t n) {
     return true;
 }
 
+/* The key's name where no setting gives it: the host of the public URL. */
+static void checkpoint_name_default(struct config *c) {
+    const char *host = c->public_url ? strstr(c->public_url, "://") + 3 : NULL, *end;
+
+    if (c->checkpoint_name)
+        return;
+    if (!host) {
+        c->checkpoint_name = xstrdup("sluice");
+        return;
+    }
+    host = host[strcspn(host, "@/?#")] == '@' ? strchr(host, '@') + 1 : host;
+    end = *host == '[' ? strchrnul(host, ']') : host;
+    c->checkpoint_name = xstrndup(host, (size_t)(end - host) + strcspn(end, ":/?#"));
+}
+
+static bool checkpoint_check(const struct config *c, char *reterr, size_t n) {
+    struct note_signer *signer;
+
+    if (!note_name_valid(c->checkpoint_name))
+        return refuse(reterr, n,
+                      "SLUICE_CHECKPOINT_NAME: \"%.60s\" is no name of a key (ASCII without "
+                      "spaces and +)",
+                      c->checkpoint_name);
+    if (!c->checkpoint_key)
+        return true;
+    signer = note_signer_new(c->checkpoint_key, c->checkpoint_name);
+    note_signer_free(signer);
+    return signer ? true
+                  : refuse(reterr, n,
+                           "SLUICE_CHECKPOINT_KEY: the value is no Ed25519 private key as PEM "
+                           "(openssl genpkey -algorithm ed25519)");
+}
+
 static bool whole_check(const struct config *c, unsigned needs, char *reterr, size_t n) {
     if ((needs & CONFIG_NEEDS_DATABASE) && !c->database_url)
         return refuse(reterr, n, "DATABASE_URL is required: a PostgreSQL URL");
@@ -154,7 +188,10 @@ bool config_load_for(struct config *ret, unsigned needs, char *reterr, size_t n)
     *ret = (struct config){0};
     for (const struct setting *s = settings; s->name && ok; s++)
         ok = load_one(s, ret, reterr, n);
-    ok = ok && names_check(reterr, n) && whole_check(ret, needs, reterr, n);
+    if (ok)
+        checkpoint_name_default(ret);
+    ok = ok && names_check(reterr, n) && checkpoint_check(ret, reterr, n) &&
+         whole_check(ret, needs, reterr, n);
     if (!ok)
         config_done(ret);
     return ok;

@@ -35,6 +35,9 @@ struct config {
     int64_t max_connections, queue_max, header_timeout_ms, idle_timeout_s, drain_timeout_s;
     int64_t db_statement_ms, db_wait_ms, db_idle_in_tx_ms;
     int64_t lease_ms, lease_renew_ms, scan_ms; /* 10000, 3000, 500 */
+    char *checkpoint_key, *checkpoint_name;    /* PEM; its name, which is never NULL */
+    char *checkpoint_dir, *checkpoint_url;
+    int64_t checkpoint_s, checkpoint_records; /* 60, 1000 */
     char *crash_point; /* SLUICE_CRASH_POINT: where a test build kills itself; refused by other
                           builds */
 

@@ -105,6 +105,9 @@ static void add_type(struct strbuf *out, const struct setting *s) {
     case SETTING_KEYS:
         strbuf_addf(out, "1 to %lld keys of 32 bytes in base64", (long long)s->max);
         break;
+    case SETTING_PEM:
+        strbuf_adds(out, "PEM");
+        break;
     case SETTING_URL:
         strbuf_adds(out, "http or https URL");
         break;

@@ -7,6 +7,7 @@ typedef enum SettingType {
     SETTING_DATABASE, /* char *; a libpq URL or keyword string: its passwords are masked */
     SETTING_KEYS,     /* char *; base64 of 32 bytes each, separated by commas or newlines; max: how
                          many */
+    SETTING_PEM,      /* char *; may hold newlines */
     SETTING_URL,      /* char *; http or https */
     SETTING_ADDRESS,  /* char *; an IP literal */
     SETTING_HOSTNAME, /* char *; counts only when an IP literal, and when SLUICE_LISTEN is unset */

@@ -81,6 +81,8 @@ static char *wanted(const struct setting *s) {
         return xasprintf("one of %s", s->words);
     case SETTING_KEYS:
         return xasprintf("1 to %" PRId64 " keys, each 32 bytes in base64", s->max);
+    case SETTING_PEM:
+        return xstrdup("PEM");
     case SETTING_URL:
         return xstrdup("an http or https URL");
     case SETTING_ADDRESS:
@@ -137,6 +139,8 @@ static bool valid(const struct setting *s, const char *value) {
         return among(s->words, value) && !strchr(value, '|');
     case SETTING_KEYS:
         return keys_valid(value, s->max);
+    case SETTING_PEM:
+        return n <= TEXT_MAX && !strncmp(value, "-----BEGIN ", 11);
     case SETTING_URL:
         return n <= TEXT_MAX && printable(value) && url_valid(value);
     case SETTING_ADDRESS:

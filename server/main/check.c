@@ -9,8 +9,10 @@
 #include "main/commands.h"
 #include "main/server.h"
 #include "net/net.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LINE = 512, CLUSTERS_MAX = 1000, CALL_MS = 5000 };
 
@@ -42,6 +44,17 @@ static bool check_issuers(const struct config *c) {
 
     net_client_free(client);
     return *line ? say("issuers", NULL, false, line) : good;
+}
+
+static bool check_checkpoints(const struct config *c) {
+    _cleanup_free_ char *line = checkpoints_line(c), *why = NULL;
+
+    if (c->checkpoint_dir && access(c->checkpoint_dir, W_OK | X_OK) != 0) {
+        why = xasprintf("%s: %s", c->checkpoint_dir, strerror(errno));
+        return say("SLUICE_CHECKPOINT_DIR", NULL, false, why);
+    }
+    printf("checkpoints: %s\n", line);
+    return true;
 }
 
 static bool check_cluster(struct kube_clusters *all, const struct cluster_row *row) {
@@ -102,6 +115,7 @@ int command_check(int argc, char **argv) {
     net_setup();
     good = check_outbound(&config);
     good = check_issuers(&config) && good;
+    good = check_checkpoints(&config) && good;
     if (say("database", NULL, db_schema_check(config.database_url, line, sizeof line) == STATUS_OK,
             line))
         good = check_clusters(&config) && good;

@@ -15,6 +15,7 @@ static const struct command {
     {"check", command_check},
     {"token", command_token},
     {"keys", command_keys},
+    {"checkpoint-key", command_checkpoint_key},
     {"dump-settings", command_dump_settings},
     {"dump-routes", command_dump_routes},
     {"dump-steps", command_dump_steps},
@@ -29,6 +30,9 @@ static const char usage[] =
     "                                     print a bearer token of the built-in issuer\n"
     "       sluiced keys rewrap           put every stored secret under the first key of\n"
     "                                     SLUICE_KEY_ENCRYPTION_KEY\n"
+    "       sluiced checkpoint-key [--new FILE]\n"
+    "                                     print the public key of the checkpoints; --new: make a "
+    "key first\n"
     "       sluiced dump-settings         docs/settings.md\n"
     "       sluiced dump-routes | dump-steps | dump-states\n"
     "                                     the tables of this program, as JSON\n"

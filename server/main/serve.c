@@ -153,6 +153,12 @@ static LogLevel log_level(const char *name) {
     return LOG_INFO;
 }
 
+static void checkpoints_log(const struct config *config) {
+    _cleanup_free_ char *line = checkpoints_line(config);
+
+    log_event(LOG_INFO, "checkpoints", "detail", line, NULL);
+}
+
 static int run(const struct config *config, bool migrate) {
     struct server server = {0};
     struct schema schema = {.config = config, .server = &server, .migrate = migrate};
@@ -165,6 +171,7 @@ static int run(const struct config *config, bool migrate) {
         return failure("%s", line);
     log_event(LOG_INFO, "listening", "version", SLUICE_VERSION, "address", config->listen, "port",
               log_int(http_port(server.context.http), (char[24]){0}), NULL);
+    checkpoints_log(config);
     schema_watch(&schema);
     number = signals_wait();
     log_event(LOG_INFO, "stopping", "why",

@@ -82,6 +82,18 @@ static void make_keys(struct server *s, const struct config *c) {
                                                   .bus = s->context.bus});
 }
 
+static struct notify *notify_of(const struct config *c, struct db_pool *pool) {
+    return notify_new(&(struct notify_settings){.pool = pool,
+                                                .key_pem = c->checkpoint_key,
+                                                .name = c->checkpoint_name,
+                                                .every_s = c->checkpoint_s,
+                                                .every_records = c->checkpoint_records,
+                                                .dir = c->checkpoint_dir,
+                                                .url = c->checkpoint_url,
+                                                .outbound_allow = c->outbound_allow,
+                                                .poll_ms = c->scan_ms});
+}
+
 static void make_parts(struct server *s, const struct config *c) {
     char *kubeconfig_dir = server_kubeconfig_dir(c);
 
@@ -111,6 +123,8 @@ static void make_parts(struct server *s, const struct config *c) {
                                              .scan_ms = c->scan_ms,
                                              .outbound_allow = c->outbound_allow});
     watch_for(s, s->context.worker);
+    s->notify_pool = pool_of(c, "sluiced-notify", 1, c->db_idle_in_tx_ms);
+    s->context.notify = notify_of(c, s->notify_pool);
     free(kubeconfig_dir);
 }
 
@@ -141,6 +155,7 @@ static bool listen_on(struct server *s, const struct config *c, char *reterr, si
 /* Workers last: a request that waits for one (an abort's confirmation) may still get its answer. */
 static void end_parts(struct server *s, int worker_ms) {
     watch_for(s, NULL);
+    notify_free(s->context.notify);
     worker_free(s->context.worker, worker_ms);
     db_replica_close(s->replica);
     kube_clusters_free(s->context.clusters);
@@ -148,6 +163,7 @@ static void end_parts(struct server *s, int worker_ms) {
     apisig_keys_free(s->context.keys);
     vault_free(s->vault);
     free(s->authority);
+    db_pool_free(s->notify_pool);
     db_pool_free(s->worker_pool);
     db_pool_free(s->context.reserved_pool);
     db_pool_free(s->context.pool);
@@ -171,6 +187,7 @@ void server_work(struct server *s) {
     if (db_pool_fill(s->context.reserved_pool) != STATUS_OK)
         log_event(LOG_WARNING, "reserved connections not made", "detail", db_fault_text(), NULL);
     worker_begin(s->context.worker);
+    notify_begin(s->context.notify);
 }
 
 void server_stop(struct server *s) {

@@ -12,7 +12,7 @@ struct server {
     struct net_client *keys_client; /* auth fetches issuers' keys with it */
     struct vault *vault;
     char *authority; /* of SLUICE_PUBLIC_URL; NULL without one */
-    struct db_pool *worker_pool;
+    struct db_pool *worker_pool, *notify_pool;
     struct db_replica *replica;
     pthread_mutex_t lock;
     struct worker *watched_by; /* under lock: context.worker while it may be told of events */
@@ -23,7 +23,8 @@ struct auth_settings server_auth_settings(const struct config *config, struct ne
 /* Listens, and starts everything else but the workers; waits for neither database nor clusters.
  * `config` is borrowed until server_stop.  false with one line; nothing is left then. */
 bool server_start(struct server *s, const struct config *config, char *reterr, size_t n);
-/* Starts the workers, once: a schema that is not known to be ours is not worked on. */
+/* Starts the workers and what leaves by itself, once: a schema that is not known to be ours is not
+ * worked on. */
 void server_work(struct server *s);
 /* Not ready any more, requests under way finish, streams end, leases are given back (all within the
  * drain timeout); frees. */

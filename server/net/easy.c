@@ -41,7 +41,8 @@ static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose, struct curl
     struct easy_call *c = ctx;
 
     (void)purpose;
-    if (c->policy && !policy_allows(c->policy->allow, &to->addr)) {
+    if (c->policy && (!policy_allows(c->policy->allow, &to->addr) ||
+                      (c->policy->listed_only && !policy_lists(c->policy->allow, &to->addr)))) {
         policy_address_text(&to->addr, c->refused);
         return CURL_SOCKET_BAD;
     }

@@ -28,6 +28,7 @@ struct net_tls {
 struct net_policy {
     const char
         *allow; /* CIDRs allowed beside public addresses, comma-separated (SLUICE_OUTBOUND_ALLOW) */
+    bool listed_only; /* public addresses neither: for what goes unencrypted */
 };
 /* NULL when `allow` is a valid list of CIDRs, else the element that is not. */
 const char *net_policy_bad(const char *allow);

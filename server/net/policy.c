@@ -127,6 +127,12 @@ static const unsigned char *address_bytes(const struct sockaddr *address) {
     return NULL;
 }
 
+bool policy_lists(const char *allow, const struct sockaddr *address) {
+    const unsigned char *bytes = address_bytes(address);
+
+    return bytes && listed(allow, address->sa_family, bytes);
+}
+
 bool policy_allows(const char *allow, const struct sockaddr *address) {
     const unsigned char *bytes = address_bytes(address);
     struct cidr cidr;

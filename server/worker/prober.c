@@ -170,7 +170,7 @@ struct prober *prober_new(const struct prober_settings *in, const struct plan *p
     p->environment_id = xstrdup(in->environment_id);
     p->namespace_ = xstrdup(plan->namespace_);
     p->service = xstrdup(service_of(plan, set));
-    p->policy = (struct net_policy){in->outbound_allow};
+    p->policy = (struct net_policy){.allow = in->outbound_allow};
     p->set = set;
     p->since_us = clock_now_us();
     p->refs = 1;

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
         file = fmemopen((void *)(uintptr_t)bytes, n, "r");
         if (!file)
             die("no file in memory");
-        chain_verify(file, with_head ? head : NULL, &report);
+        chain_verify(file, with_head ? head : NULL, NULL, &report);
         fclose(file);
         FUZZ_HOLDS(report.good || (report.kind && *report.text));
         FUZZ_HOLDS(memchr(report.text, '\0', sizeof report.text));
