@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { P256_BYTES = 32, P256_POINT = 1 + 2 * P256_BYTES };
+enum { JWKS_LOOKED_AT = 64, P256_BYTES = 32, P256_POINT = 1 + 2 * P256_BYTES };
 
 DEFINE_CLEANUP(EVP_PKEY_CTX_free, EVP_PKEY_CTX *);
 DEFINE_CLEANUP(EVP_MD_CTX_free, EVP_MD_CTX *);
@@ -165,7 +165,10 @@ struct key_set *key_set_jwks(const char *text, size_t n, const char *alg, const 
     if (*reterr)
         return NULL;
     s = set_new();
-    json_array_foreach(keys, i, jwk) add_jwk(s, jwk, alg);
+    json_array_foreach(keys, i, jwk) {
+        if (i < JWKS_LOOKED_AT)
+            add_jwk(s, jwk, alg);
+    }
     if (s->n > 0)
         return s;
     *reterr = "it holds no usable key for the issuer's algorithm";

@@ -18,7 +18,8 @@ struct key_set {
 };
 
 /* Reads a JSON Web Key Set.  Keys that are not for verifying signatures of `alg` (RS256, ES256),
- * are too weak, lie off their curve, or follow the tenth, are left out, as is the second of a kid.
+ * are too weak, lie off their curve, or follow the tenth, are left out, as is the second of a kid;
+ * after the 64th nothing is looked at.
  * NULL with a sentence in *reterr (static) when none is left. */
 struct key_set *key_set_jwks(const char *text, size_t n, const char *alg, const char **reterr);
 /* Reads a public key in PEM, of the strength and kind that `alg` asks for. */

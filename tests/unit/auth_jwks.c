@@ -146,6 +146,17 @@ START_TEST(key_set__is_bounded_and_a_kid_means_one_key) {
         many = longer;
     }
     ck_assert_uint_eq(usable("ES256", many), KEYS_MAX);
+    for (int before = 63; before <= 64; before++) { /* the 64th is the last that is looked at */
+        _cleanup_free_ char *late = xstrdup(jwk_ec);
+
+        for (int i = 0; i < before; i++) {
+            char *longer = xasprintf("{},%s", late);
+
+            free(late);
+            late = longer;
+        }
+        ck_assert_uint_eq(usable("ES256", late), before == 63);
+    }
     s = key_set_jwks(text, strlen(text), "ES256", &why);
     ck_assert_uint_eq(s->n, 1);
     ck_assert_int_eq(EVP_PKEY_eq(key_set_find(s, "e1"), ec), 1);

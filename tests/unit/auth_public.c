@@ -270,7 +270,6 @@ START_TEST(auth_public__texts_are_not_malleable) {
             ck_assert_msg(refusal(a, t) != NULL, "accepted a change at %zu", i);
             t[i] = was;
         }
-        /* (r, n - s) verifies as well as (r, s): hence a text is never an identity */
         ck_assert_ptr_null(refusal(a, t));
         for (size_t n = strlen(t); n-- > 0;) {
             t[n] = '\0';
