@@ -248,22 +248,30 @@ static char *fetch(void *ctx, const char *url, const char *ca_pem, size_t *ret_n
     return body;
 }
 
-static struct auth *auth_made(struct auth_settings in) {
-    struct folder f = folder_make();
-    _cleanup_free_ char *path = folder_file(&f, "issuers.json");
+/* `key`: where the keys are; files lie in the folder. */
+static struct auth *auth_in(const struct folder *f, const char *key, struct auth_settings in) {
+    _cleanup_free_ char *path = folder_file(f, "issuers.json"), *file = NULL;
     char line[512] = "";
+    struct auth *a;
 
-    folder_put(
-        &f, "issuers.json",
-        "{\"issuers\":[{\"issuer\":\"I\",\"audience\":\"us\",\"algorithm\":\"ES256\",\"key\":"
-        "{\"jwks_url\":\"https://issuer.example/keys\"},\"rules\":[{\"match\":{\"a\":1},"
-        "\"roles\":[\"viewer\"],\"kind\":\"user\",\"apps\":[\"*\"]}]}]}");
+    file = xasprintf("{\"issuers\":[{\"issuer\":\"I\",\"audience\":\"us\",\"algorithm\":\"ES256\","
+                     "\"key\":{%s},\"rules\":[{\"match\":{\"a\":1},\"roles\":[\"viewer\"],"
+                     "\"kind\":\"user\",\"apps\":[\"*\"]}]}]}",
+                     key);
+    folder_put(f, "issuers.json", file);
     in.jwt_secret = SECRET;
     in.issuers_file = path;
     in.fetch = fetch;
     in.fetch_ctx = &served;
-    struct auth *a = auth_new(&in, line, sizeof line);
+    a = auth_new(&in, line, sizeof line);
     ck_assert_msg(a != NULL, "%s", line);
+    return a;
+}
+
+static struct auth *auth_made(struct auth_settings in) {
+    struct folder f = folder_make();
+    struct auth *a = auth_in(&f, "\"jwks_url\":\"https://issuer.example/keys\"", in);
+
     folder_remove(&f);
     return a;
 }
@@ -399,6 +407,29 @@ START_TEST(jwks__stale_keys_serve_until_they_are_too_old) {
 }
 END_TEST
 
+START_TEST(jwks__a_file_is_read_again_too) {
+    _cleanup_free_ char *old = token_of(ec, "e1"), *new = token_of(ec_2, "e2");
+    _cleanup_free_ char *first = xasprintf("{\"keys\":[%s]}", jwk_ec),
+                        *second = xasprintf("{\"keys\":[%s]}", jwk_ec_2);
+    struct folder f = folder_make();
+    const char *why;
+    struct auth *a;
+
+    folder_put(&f, "keys.jwks", first);
+    a = auth_in(&f, "\"jwks_file\":\"keys.jwks\"",
+                (struct auth_settings){.refresh_ms = 5, .again_ms = 5});
+    ck_assert_int_eq(present(a, old, &why), STATUS_OK); /* at once: it was read at the start */
+    folder_put(&f, "keys.jwks", "cut o");
+    ck_assert_int_eq(present(a, old, &why), STATUS_OK);
+    folder_put(&f, "keys.jwks", second);
+    becomes(a, new, STATUS_OK);
+    ck_assert_int_eq(present(a, old, &why), E_UNAUTHENTICATED);
+    auth_free(a);
+    folder_remove(&f);
+    ck_assert_int_eq(calls(), 0);
+}
+END_TEST
+
 enum { THREADS = 4 };
 struct crowd {
     struct auth *auth;
@@ -510,5 +541,5 @@ int main(void) {
         jwks__an_unknown_key_is_asked_for_and_a_withdrawn_one_is_out,
         jwks__unknown_keys_are_asked_for_once_a_while,
         jwks__stale_keys_serve_until_they_are_too_old, jwks__nobody_waits_for_a_fetch,
-        jwks__sets_are_swapped_while_others_verify);
+        jwks__a_file_is_read_again_too, jwks__sets_are_swapped_while_others_verify);
 }
