@@ -17,12 +17,17 @@ import time
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GATE = ROOT / "build/tests/token_gate"
 SECRET = "a secret of the built-in issuer, 32 bytes at least"
 OTHER_SECRET = "another secret, which signs for somebody else entirely"
 LEEWAY = 60
+RSA, EC = "https://rsa.example", "https://ec.example"
+POOL = 200  # signatures are dear: so many tokens of each public key are signed, and the rest made of them
+P256 = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551  # the order of the curve
 
 # Our sentence → why we refuse what PyJWT accepts.
 STRICTER = {
@@ -65,11 +70,43 @@ def token_of(header, claims, secret=SECRET, digest=hashlib.sha256):
     return signing_input + b"." + b64(sign(signing_input, secret, digest))
 
 
+class Keys:
+    """Key pairs of two issuers beside the built-in one; every run has others."""
+
+    def __init__(self):
+        self.rsa, self.ec = rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1())
+        self.pem = {name: key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+                    for name, key in ((RSA, self.rsa), (EC, self.ec))}
+        # as our issuers are configured: issuer → algorithm and key
+        self.of = {"sluice": ("HS256", SECRET), RSA: ("RS256", self.rsa.public_key()), EC: ("ES256", self.ec.public_key())}
+
+    def issuers_file(self, folder):
+        issuers = []
+        for number, issuer in enumerate((RSA, EC)):
+            (folder / f"{number}.pem").write_bytes(self.pem[issuer])
+            issuers.append({"issuer": issuer, "audience": "sluice", "algorithm": self.of[issuer][0], "key": {"pem_file": f"{number}.pem"},
+                            "rules": [{"match": {"team": "release"}, "kind": "service", "roles": ["viewer"], "apps": ["*"]}]})
+        path = folder / "issuers.json"
+        path.write_text(json.dumps({"issuers": issuers}))
+        return path
+
+    def raw_rs(self, signing_input):
+        return self.rsa.sign(signing_input, padding.PKCS1v15(), hashes.SHA256())
+
+    def der_es(self, signing_input):
+        return self.ec.sign(signing_input, ec.ECDSA(hashes.SHA256()))
+
+    def raw_es(self, signing_input):
+        return b"".join(number.to_bytes(32, "big") for number in utils.decode_dss_signature(self.der_es(signing_input)))
+
+
 class Generator:
     """One seed, one list of (class, token)."""
 
-    def __init__(self, seed, now):
-        self.random, self.now = random.Random(seed), now
+    def __init__(self, seed, now, keys):
+        self.random, self.now, self.keys = random.Random(seed), now, keys
+        self.rs = [self.public("RS256", RSA, keys.raw_rs) for _ in range(POOL)]
+        self.es = [self.public("ES256", EC, keys.raw_es) for _ in range(POOL)]
         self.classes = [name[2:] for name in sorted(dir(self)) if name.startswith("a_")]
 
     def make(self, n):
@@ -93,7 +130,76 @@ class Generator:
         claims.update(changes)
         return {key: value for key, value in claims.items() if value is not Ellipsis}
 
+    def public(self, alg, issuer, sign_with, **changes):
+        """A token of an issuer with a key pair."""
+        signing_input = b64(text(self.header(alg=alg))) + b"." + b64(text(self.claims(iss=issuer, team="release", **changes)))
+        return signing_input + b"." + b64(sign_with(signing_input))
+
+    def changed(self, token):
+        """The same with a few bytes another way."""
+        parts = token.split(b".")
+        part = self.random.randrange(3)
+        at = self.random.randrange(len(parts[part]))
+        other = self.random.choice([b"=", b"!", b" ", b"A", b"_", b"", b"AA"])
+        parts[part] = parts[part][:at] + other + parts[part][at + self.random.randrange(2):]
+        return b".".join(parts)
+
     # ---- each a class of tokens ----
+    def a_rs_valid(self):
+        return self.random.choice(self.rs)
+
+    def a_es_valid(self):
+        return self.random.choice(self.es)
+
+    def a_rs_changed(self):
+        return self.changed(self.random.choice(self.rs))
+
+    def a_es_changed(self):
+        return self.changed(self.random.choice(self.es))
+
+    def a_public_key_as_secret(self):
+        """The classic: the public key, which everybody knows, as the secret of an HMAC."""
+        issuer = self.random.choice([RSA, EC])
+        pem = self.keys.pem[issuer]
+        alg, digest = self.random.choice([("HS256", hashlib.sha256), ("HS512", hashlib.sha512)])
+        secret = self.random.choice([pem, pem.strip(), pem.replace(b"\n", b"\r\n")]).decode()
+        return token_of(self.header(alg=alg), self.claims(iss=issuer, team="release"), secret=secret, digest=digest)
+
+    def a_issuers_swapped(self):
+        """Signed by one issuer, said to be another's."""
+        issuer, alg = self.random.choice([RSA, EC, "sluice"]), self.random.choice(["HS256", "RS256", "ES256"])
+        signing_input = b64(text(self.header(alg=alg))) + b"." + b64(text(self.claims(iss=issuer, team="release")))
+        signature = self.random.choice([token.split(b".")[2] for token in (self.rs[0], self.es[0])] + [b64(sign(signing_input))])
+        if self.keys.of.get(issuer, ("",))[0] == alg == "HS256":
+            signature = self.es[0].split(b".")[2]
+        return signing_input + b"." + signature
+
+    def a_es_forged(self):
+        """Signatures that verify where zero, DER or a longer number are not refused."""
+        signing_input, _, signature = self.random.choice(self.es).rpartition(b".")
+        raw = base64.urlsafe_b64decode(signature + b"==")
+        r, s = raw[:32], raw[32:]
+        order = P256.to_bytes(32, "big")
+        odd = self.random.choice([bytes(64), order * 2, order + s, r + order, bytes(32) + s, r + bytes(32), raw + b"\0", raw[:-1], b"\0" + raw,
+                                  utils.encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big")), raw[32:] + raw[:32]])
+        return signing_input + b"." + b64(odd)
+
+    def a_es_other_half(self):
+        """(r, n - s) is a valid signature too: a token's text is no identity."""
+        signing_input, _, signature = self.random.choice(self.es).rpartition(b".")
+        raw = base64.urlsafe_b64decode(signature + b"==")
+        return signing_input + b"." + b64(raw[:32] + (P256 - int.from_bytes(raw[32:], "big")).to_bytes(32, "big"))
+
+    def a_rs_forged(self):
+        """Signatures of another length, and numbers as large as the modulus."""
+        signing_input, _, signature = self.random.choice(self.rs).rpartition(b".")
+        raw = base64.urlsafe_b64decode(signature + b"==")
+        modulus = self.keys.rsa.public_key().public_numbers().n
+        large = int.from_bytes(raw, "big") + modulus
+        odd = self.random.choice([bytes(256), raw[:-1], raw + b"\0", b"\0" + raw, bytes(255) + b"\1", b"\xff" * 256, large.to_bytes(257, "big"),
+                                  raw[::-1]])
+        return signing_input + b"." + b64(odd)
+
     def a_valid(self):
         return token_of(self.header(), self.claims())
 
@@ -214,17 +320,20 @@ class Generator:
         return bytes(self.random.choice(b"abcXYZ019-_.=+/ {}\"") for _ in range(self.random.randint(0, 200)))
 
 
-def gate_says(tokens):
+def gate_says(tokens, issuers_file):
     lines = b"".join(base64.b64encode(line) + b"\n" for line in [SECRET.encode(), *tokens])
-    out = subprocess.run([GATE], input=lines, capture_output=True, check=True, timeout=60).stdout.decode().splitlines()
+    out = subprocess.run([GATE, issuers_file], input=lines, capture_output=True, check=True, timeout=60).stdout.decode().splitlines()
     assert len(out) == len(tokens)
     return [line.split(" ", 1) for line in out]
 
 
-def pyjwt_accepts(token):
+def pyjwt_accepts(token, issuers):
+    """With the algorithm and key of the issuer that the token names, as it is configured."""
     token = token.lstrip(b" ")  # any number of spaces may stand between "Bearer" and the token
     try:
-        jwt.decode(token, SECRET, algorithms=["HS256"], audience="sluice", issuer="sluice", leeway=LEEWAY,
+        issuer = jwt.decode(token, options={"verify_signature": False}).get("iss")
+        alg, key = issuers.get(issuer if isinstance(issuer, str) else "", issuers["sluice"])
+        jwt.decode(token, key, algorithms=[alg], audience="sluice", issuer=issuer if issuer in issuers else "sluice", leeway=LEEWAY,
                    options={"require": ["exp", "aud", "iss"]})
         return True
     except jwt.InvalidTokenError:
@@ -233,17 +342,18 @@ def pyjwt_accepts(token):
         return False  # it fell over: no acceptance
 
 
-def test_what_we_accept_pyjwt_accepts():
+def test_what_we_accept_pyjwt_accepts(tmp_path):
     if not GATE.exists():
         pytest.fail("build/tests/token_gate is not built: ./scripts/build release")
     seed = os.environ.get("DIFFERENTIAL_SEED", "1")
     seed = random.randrange(2 ** 32) if seed == "random" else int(seed)
     n = int(os.environ.get("DIFFERENTIAL_TOKENS", "10000"))
-    made = Generator(seed, int(time.time())).make(n)
-    ours = gate_says([token for _, token in made])
+    keys = Keys()
+    made = Generator(seed, int(time.time()), keys).make(n)
+    ours = gate_says([token for _, token in made], keys.issuers_file(tmp_path))
     counts, wrong = collections.defaultdict(collections.Counter), []
     for (name, token), (verdict, detail) in zip(made, ours):
-        accepted, theirs = verdict == "accept", pyjwt_accepts(token)
+        accepted, theirs = verdict == "accept", pyjwt_accepts(token, keys.of)
         outcome = {(True, True): "both accept", (False, False): "both refuse", (False, True): "stricter",
                    (True, False): "LAXER"}[accepted, theirs]
         counts[name][outcome] += 1
@@ -255,7 +365,8 @@ def test_what_we_accept_pyjwt_accepts():
     for name in sorted(counts):
         print(f"{name:20}", ", ".join(f"{outcome}: {count}" for outcome, count in sorted(counts[name].items())))
     assert not wrong, (seed, wrong[:5])
-    assert set(counts) == set(Generator(0, 0).classes)
-    assert all(set(counts[name]) == {"both accept"} for name in ("valid", "valid_without_typ", "valid_with_kid", "within_leeway"))
-    for name in ("expired", "not_yet", "alg_none", "other_alg", "other_secret", "noise", "spliced"):
+    assert {"a_" + name for name in counts} == {name for name in dir(Generator) if name.startswith("a_")}
+    assert all(set(counts[name]) == {"both accept"} for name in ("valid", "valid_without_typ", "valid_with_kid", "within_leeway", "rs_valid", "es_valid"))
+    for name in ("expired", "not_yet", "alg_none", "other_alg", "other_secret", "noise", "spliced", "public_key_as_secret", "issuers_swapped",
+                 "es_forged", "rs_forged"):
         assert not counts[name]["both accept"], (seed, name, counts[name])

@@ -4,6 +4,17 @@
 #include "auth/vault.h"
 #include "base/cleanup.h"
 #include "tests/fuzz/fuzz.h"
+#include <openssl/evp.h>
+
+static bool is_bytes(const char *text, const char *before,
+                     const unsigned char bytes[APISIG_BYTES]) {
+    unsigned char base64[2 * APISIG_BYTES];
+    _cleanup_free_ char *canonical = NULL;
+
+    EVP_EncodeBlock(base64, bytes, APISIG_BYTES);
+    canonical = xasprintf("%s:%s:", before, (const char *)base64);
+    return !strcmp(text, canonical);
+}
 
 static void one_text(const struct apisig *a, const struct apisig_message *m, const char *input) {
     _cleanup_free_ char *text =
@@ -51,6 +62,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     if (!method || apisig_parse(input, signature, &m, &a))
         return 0;
     one_text(&a, &m, input);
+    FUZZ_HOLDS(is_bytes(signature, "sig1=", a.mac));
+    FUZZ_HOLDS(!a.digested || is_bytes(digest, "sha-256=", a.digest));
     FUZZ_HOLDS(!apisig_verify(&a, &m, "0123456789abcdef0123456789abcdef", 32));
     return 0;
 }
