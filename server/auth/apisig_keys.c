@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { POLL_MS = 5000, PARTITIONS_S = 600, ABOUT_MAX = 64 };
+enum { POLL_MS = 5000, FIRST_MS = 250, PARTITIONS_S = 600, ABOUT_MAX = 64 };
 
 struct entry { /* one secret; those of a key stand together */
     char keyid[APISIG_KEYID_MAX + 1];
@@ -116,15 +116,15 @@ static void say_unopened(struct apisig_keys *k, size_t unopened) {
     k->unopened = unopened;
 }
 
-void apisig_keys_reload(struct apisig_keys *k) {
+static Status reload(struct apisig_keys *k) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     struct snapshot *fresh, *old;
     size_t unopened;
+    Status s;
 
-    if (!k->in.pool)
-        return;
     pthread_mutex_lock(&k->loading);
-    if (db_key_snapshot(k->in.pool, &rows) == STATUS_OK) {
+    s = db_key_snapshot(k->in.pool, &rows);
+    if (s == STATUS_OK) {
         fresh = snapshot_read(k->in.vault, rows, &unopened);
         say_unopened(k, unopened);
         pthread_rwlock_wrlock(&k->lock);
@@ -134,6 +134,12 @@ void apisig_keys_reload(struct apisig_keys *k) {
         snapshot_free(old);
     }
     pthread_mutex_unlock(&k->loading);
+    return s;
+}
+
+void apisig_keys_reload(struct apisig_keys *k) {
+    if (k->in.pool)
+        (void)reload(k); /* else the thread tries again */
 }
 
 /* ---- the thread ---- */
@@ -150,8 +156,8 @@ static void on_publication(void *ctx, const char *topic) {
 }
 
 /* false: the thread is to end. */
-static bool await_news(struct apisig_keys *k) {
-    int64_t us = clock_monotonic_us() + POLL_MS * US_PER_MS;
+static bool await_news(struct apisig_keys *k, int64_t ms) {
+    int64_t us = clock_monotonic_us() + ms * US_PER_MS;
     struct timespec until = {.tv_sec = us / US_PER_S, .tv_nsec = us % US_PER_S * 1000};
     bool go_on;
 
@@ -167,14 +173,15 @@ static bool await_news(struct apisig_keys *k) {
 static void *keys_thread(void *arg) {
     struct apisig_keys *k = arg;
     int64_t partitions_us = 0;
+    bool read = false;
 
     do {
         int64_t now_us = clock_monotonic_us();
 
-        apisig_keys_reload(k);
-        if (now_us >= partitions_us && db_nonce_partitions(k->in.pool) == STATUS_OK)
+        read = reload(k) == STATUS_OK || read;
+        if (read && now_us >= partitions_us && db_nonce_partitions(k->in.pool) == STATUS_OK)
             partitions_us = now_us + PARTITIONS_S * US_PER_S;
-    } while (await_news(k));
+    } while (await_news(k, read ? POLL_MS : FIRST_MS));
     return NULL;
 }
 

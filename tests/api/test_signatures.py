@@ -145,7 +145,7 @@ def test_behind_a_public_url_and_with_rates():
         forged.key = "x" * 64
         assert {forged.sign().send().status for _ in range(40)} == {401}
         assert request.send().status == 200
-        assert 429 in [forged.sign().send().status for _ in range(40)]
+        assert any(forged.sign().send().status == 429 for _ in range(400))
 
 
 # ---- what is refused ----
@@ -403,8 +403,8 @@ def test_a_key_expires(stack):
     refused(stack.api("POST", "/keys", {"name": "x", "kind": "signature", "expires_at": "2020-01-01T00:00:00Z",
                                         "principal": {"kind": "bot", "roles": ["viewer"], "apps": ["*"]}}),
             400, "invalid-body", "/expires_at")
-    key = credentials(make_key(stack, expires_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 2))))
-    until(lambda: Signed(stack, "GET", "/me", key=key).sign().send().status == 401, 5)
+    key = credentials(make_key(stack, expires_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 4))))
+    until(lambda: Signed(stack, "GET", "/me", key=key).sign().send().status == 401, 10)
 
 
 @pytest.mark.parametrize("kind, roles, field", [
@@ -487,7 +487,7 @@ def test_keys_reach_other_servers_and_survive_new_key_encryption_keys():
         serve(old)
         key = credentials(make_key(stack))
         stack.sql("INSERT INTO key_secret SELECT key_id, n, kek, sealed FROM key_secret, generate_series(2, 250) n")
-        until(lambda: works(1) == 200, 3, what="the other server knows the key")
+        until(lambda: works(1) == 200, 10, what="the other server knows the key")
         assert works(0) == 200
         serve(f"{new}\n{old}")
         assert until(lambda: works(0) == 200 and works(1) == 200)
@@ -509,7 +509,7 @@ def test_keys_reach_other_servers_and_survive_new_key_encryption_keys():
         serve(new)
         until(lambda: works() == 200)
         assert stack.api("DELETE", f"/keys/{key[0]}").status == 204 and works(0) == 401
-        until(lambda: works(1) == 401, 3, what="the other server refuses the key")
+        until(lambda: works(1) == 401, 10, what="the other server refuses the key")
 
 
 # ---- the examples ----
@@ -527,7 +527,8 @@ def test_signers(stack, app, tmp_path, words):
     command = [program, *words[1:-1], SIGNERS / words[-1]]
     if words[0] == "go":
         command = [tmp_path / "sign"]
-        subprocess.run([program, "build", "-o", command[0], SIGNERS / "sign.go"], check=True)
+        subprocess.run([program, "build", "-o", command[0], SIGNERS / "sign.go"], check=True,
+                       env={**os.environ, "CGO_ENABLED": "0"})
     id, secret = credentials(make_key(stack, apps=[app]))
 
     def run(*request, key=secret):
