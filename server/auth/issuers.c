@@ -18,19 +18,19 @@ enum {
 };
 
 bool issuer_bad(const struct issuer_reader *r, const char *field, const char *format, ...) {
-    char what[256], where[64] = "";
+    const char *name = r->number ? r->all->list[r->number].name : NULL;
+    char what[256], where[TEXT_MAX + 32] = "";
     va_list args;
 
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    if (r->number)
+    if (name)
+        snprintf(where, sizeof where, ": issuer %zu (%s)", r->number, name);
+    else if (r->number)
         snprintf(where, sizeof where, ": issuer %zu", r->number);
-    snprintf(r->reterr, r->n, "SLUICE_ISSUERS_FILE: %s%s%s%s%s%s%s: %s", r->path, where,
-             r->number && r->all->list[r->number].name ? " (" : "",
-             r->number && r->all->list[r->number].name ? r->all->list[r->number].name : "",
-             r->number && r->all->list[r->number].name ? ")" : "", field ? ": " : "",
-             field ? field : "", what);
+    snprintf(r->reterr, r->n, "SLUICE_ISSUERS_FILE: %s%s%s%s: %s", r->path, where,
+             field ? ": " : "", field ? field : "", what);
     return false;
 }
 
