@@ -506,6 +506,13 @@ def test_keys_reach_other_servers_and_survive_new_key_encryption_keys():
         assert make_key(stack)["key"]
         assert rewrap(stack, wrong).returncode == 1
         assert rewrap(stack, "x").returncode == 1
+        stack.stop_servers()
+        stack.up(SLUICE_KEY_ENCRYPTION_KEY_FILE="")
+        until(lambda: works() == 401)
+        refusal = refused(stack.api("POST", "/keys", {"name": "x", "kind": "signature", "principal": {
+            "kind": "bot", "roles": ["viewer"], "apps": ["*"]}}), 400, "not-supported")
+        assert "SLUICE_KEY_ENCRYPTION_KEY" in refusal["detail"]
+        refused(stack.api("POST", f"/keys/{key[0]}/rotate"), 400, "not-supported")
         serve(new)
         until(lambda: works() == 200)
         assert stack.api("DELETE", f"/keys/{key[0]}").status == 204 and works(0) == 401

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define KEK      "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define SECRET   "0123456789abcdef0123456789abcdef"
 #define REQUIRED "DATABASE_URL=postgres://sluice:hidden@db/sluice", "JWT_SECRET=" SECRET
 
@@ -71,6 +72,9 @@ START_TEST(config__good_values) {
         "SENTRY_DSN=https://key@sentry.example.org/1",
         "SLACK_WEBHOOK_URL=https://hooks.slack.com/services/T/B/x",
         "API_SIGNATURE_SECRET=" SECRET,
+        "SLUICE_KEY_ENCRYPTION_KEY=" KEK,
+        "SLUICE_KEY_ENCRYPTION_KEY=" KEK "," KEK,
+        "SLUICE_KEY_ENCRYPTION_KEY=\n" KEK "\r\n\n " KEK " \n",
         "FEATURE_FLAGS_CACHE_TIMEOUT=0",
         "SLUICE_OUTBOUND_ALLOW=127.0.0.0/8",
         "DEPLOYMENT_EMAIL_RECIPIENTS=a@example.org,b@example.org",
@@ -141,6 +145,14 @@ START_TEST(config__bad_values_are_one_clear_line) {
          "JWT_SECRET: the value is not a text of 32 to 4096 bytes"},
         {"API_SIGNATURE_SECRET=x",
          "API_SIGNATURE_SECRET: the value is not a text of 32 to 4096 bytes"},
+        {"SLUICE_KEY_ENCRYPTION_KEY=hidden",
+         "SLUICE_KEY_ENCRYPTION_KEY: the value is not 1 to 8 keys, each 32 bytes in base64"},
+        {"SLUICE_KEY_ENCRYPTION_KEY=" KEK "," KEK " hidden",
+         "SLUICE_KEY_ENCRYPTION_KEY: the value is not 1 to 8 keys, each 32 bytes in base64"},
+        {"SLUICE_KEY_ENCRYPTION_KEY=,\n",
+         "SLUICE_KEY_ENCRYPTION_KEY: the value is not 1 to 8 keys, each 32 bytes in base64"},
+        {"SLUICE_KEY_ENCRYPTION_KEY=AAAA",
+         "SLUICE_KEY_ENCRYPTION_KEY: the value is not 1 to 8 keys, each 32 bytes in base64"},
         {"DATABASE_URL=", "DATABASE_URL is required: a PostgreSQL URL"},
         {"DATABASE_URL=a\nb",
          "DATABASE_URL: the value is not a text of at most 4096 bytes without control characters"},
