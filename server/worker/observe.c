@@ -193,14 +193,34 @@ static bool pods_follow(const struct journal *j, const struct seen *s, const jso
     return true;
 }
 
+/* Puts the workloads as they are now in place of those of the cache: a watch may still be about to
+ * tell what somebody did to them. */
+static bool workloads_now(struct kube_cluster *c, const json_t *spec, struct objects *o,
+                          struct seen *ret) {
+    const char *ns = json_str(spec, "namespace", "");
+
+    seen_done(ret);
+    *ret = (struct seen){.now_us = clock_now_us()};
+    for (Color color = COLOR_BLUE; color < COLORS; color++) {
+        json_decref(o->workload[color]);
+        o->workload[color] = NULL;
+        if (!read_one(c, KUBE_DEPLOYMENT, ns, workload_name(spec, color), &o->workload[color], ret))
+            return false;
+    }
+    objects_read(o, spec, ret);
+    ret->reachable = true;
+    return true;
+}
+
 /* Reads from where the rule allows, and compares with what our writes left. */
 static void observe_job(struct kube_cluster *c, const struct plan *p, const struct journal *j,
-                        bool cache_may, bool pods_must, struct seen *ret) {
+                        bool cache_may, bool pods_must, bool cutover, struct seen *ret) {
     _cleanup_(objects_done) struct objects o = {0};
     bool known = cache_may && fetch_cached(c, p->spec, &o, ret);
 
     if (!known || !o.autoscalers || !cache_follows(j, ret, p->spec) ||
-        (pods_must && !pods_follow(j, ret, p->spec))) {
+        (pods_must && !pods_follow(j, ret, p->spec)) ||
+        (cutover && !workloads_now(c, p->spec, &o, ret))) {
         seen_done(ret);
         objects_done(&o);
         known = fetch(c, p->spec, &o, ret);
@@ -213,12 +233,17 @@ static void observe_job(struct kube_cluster *c, const struct plan *p, const stru
 
 void observe_after_writes(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                           struct seen *ret) {
-    observe_job(c, p, j, true, false, ret);
+    observe_job(c, p, j, true, false, false, ret);
 }
 
 void observe_fresh(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                    struct seen *ret) {
-    observe_job(c, p, j, j->count > 0, true, ret);
+    observe_job(c, p, j, j->count > 0, true, false, ret);
+}
+
+void observe_cutover(struct kube_cluster *c, const struct plan *p, const struct journal *j,
+                     struct seen *ret) {
+    observe_job(c, p, j, j->count > 0, true, true, ret);
 }
 
 bool observe_autoscaler(struct kube_cluster *c, const char *namespace_, const char *workload) {

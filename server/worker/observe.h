@@ -20,7 +20,11 @@ void observe_after_writes(struct kube_cluster *c, const struct plan *p, const st
  * watch event newer than the seizure counts"), else observe_now(). */
 void observe_fresh(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                    struct seen *ret);
-/* Both say what somebody else changed since (rollout/left.h). */
+/* The same, with both workloads read from the API server for this very decision: what the cut-over
+ * relies on may have been changed or deleted a moment ago. */
+void observe_cutover(struct kube_cluster *c, const struct plan *p, const struct journal *j,
+                     struct seen *ret);
+/* All three say what somebody else changed since (rollout/left.h). */
 /* Whether an autoscaler scales that Deployment. */
 bool observe_autoscaler(struct kube_cluster *c, const char *namespace_, const char *workload);
 /* The `status` of an environment but `deployment`: {active, previous, drift, observed_at, error?}

@@ -8,6 +8,7 @@
 Nothing here sleeps to wait for a guess: until() polls for a fact and fails at its deadline.
 """
 
+import http.client
 import json
 import os
 import pathlib
@@ -45,6 +46,24 @@ class Answer:
         return self.json[key]
 
 
+class EarlyAnswer(http.client.HTTPConnection):
+    """Reads an answer that comes, with the end of the connection, before the whole body was sent."""
+
+    def send(self, data):
+        try:
+            super().send(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+
+
+class EarlyAnswers(urllib.request.HTTPHandler):
+    def http_open(self, request):
+        return self.do_open(EarlyAnswer, request)
+
+
+OPENER = urllib.request.build_opener(EarlyAnswers)
+
+
 def call(method, url, body=None, token=None, headers=None, timeout=30):
     request = urllib.request.Request(url, method=method)
     if isinstance(body, (dict, list)):
@@ -58,7 +77,7 @@ def call(method, url, body=None, token=None, headers=None, timeout=30):
         request.remove_header(name)
         request.add_header(name, value)
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
+        with OPENER.open(request, timeout=timeout) as answer:
             return Answer(answer.status, answer.headers, answer.read())
     except urllib.error.HTTPError as refusal:
         return Answer(refusal.code, refusal.headers, refusal.read())
