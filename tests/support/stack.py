@@ -21,6 +21,8 @@ import time
 import urllib.error
 import urllib.request
 
+from tests.support.traffic import Traffic
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples" / "inopnc"
 IMAGE = "ghcr.io/your-org/inopnc-wm"
@@ -286,28 +288,8 @@ class Stack:
         return answer.json if answer.status == 200 else None
 
     def load(self, rate=200):
-        return Load(self, rate)
-
-
-class Load:
-    """Steady traffic at the production Service while the block runs; then .report: sluice-load's JSON."""
-
-    def __init__(self, stack, rate):
-        self.url = f"http://{stack.traffic()['address']}/"  # without privileges kubesim cannot listen on port 80
-        self.program, self.rate, self.report = stack.program("sluice-load"), rate, None
-
-    def __enter__(self):
-        self.running = subprocess.Popen([self.program, self.url, "--rate", str(self.rate), "--until-stdin-closes"],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        return self
-
-    def __exit__(self, *_):
-        out, _ = self.running.communicate(input="", timeout=30)
-        self.report = json.loads(out.splitlines()[-1])
-
-    def count(self, version=None, status=None):
-        return sum(row["count"] for row in self.report["by"]
-                   if version in (None, row["version"]) and status in (None, row["status"]))
+        """Steady traffic at the production Service: without privileges kubesim cannot listen on port 80."""
+        return Traffic(f"http://{self.traffic()['address']}/", rate, program=self.program("sluice-load"))
 
 
 def together(n, action):
