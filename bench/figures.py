@@ -109,8 +109,10 @@ def switch(runs=40):
 class Crowd:
     """Many environments of one app, so that aborts need not wait for the 30 s for which an aborted version keeps its pods."""
 
+    replicas = 3
+
     def __init__(self, stack, count):
-        self.stack, self.names = stack, [f"crowd-{i:02}" for i in range(count)]
+        self.stack, self.names = stack, [f"crowd-{i:04}" for i in range(count)]
         stack.inopnc("crowd")  # for the app; its environment is not used
         for name in self.names:
             self.register(name)
@@ -129,10 +131,10 @@ class Crowd:
         self.put(name, spec)
         labels = "{app: NAME, environment: '${COLOR}'}".replace("NAME", name)
         answer = stack.api("PUT", f"/apps/crowd/environments/{name}/manifests", (
-            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: 'NAME-${COLOR}'}\nspec:\n  replicas: 3\n"
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: 'NAME-${COLOR}'}\nspec:\n  replicas: COUNT\n"
             "  selector: {matchLabels: LABELS}\n  template:\n    metadata: {labels: LABELS}\n    spec:\n      containers:\n"
             "        - {name: app, image: '${IMAGE}', ports: [{containerPort: 3000}]}\n"
-        ).replace("NAME", name).replace("LABELS", labels), headers={"Content-Type": "application/yaml"})
+        ).replace("NAME", name).replace("LABELS", labels).replace("COUNT", str(self.replicas)), headers={"Content-Type": "application/yaml"})
         assert answer.status == 201, answer
 
     def put(self, name, spec):
@@ -200,6 +202,51 @@ def abort(count=20, crashing=5, healthy=2):
     figure("abort → answer, every new pod crash-looping", [row[1] for row in bad], "ms")
     figure("abort → selector patched, healthy cluster", [row[0] for row in good], "ms", 15)
     figure("abort → answer, healthy cluster", [row[1] for row in good], "ms")
+
+
+# ---- fleet: a thousand deployments in flight ----
+
+class Fleet(Crowd):
+    """Many environments whose blue version serves already with two pods, as kubectl made them."""
+
+    replicas = 2
+
+    def register(self, name):
+        super().register(name)
+        labels = {"app": name, "environment": "blue"}
+        answer = self.stack.kube("POST", "/apis/apps/v1/namespaces/production/deployments", {
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": f"{name}-blue"},
+            "spec": {"replicas": 2, "selector": {"matchLabels": labels}, "template": {
+                "metadata": {"labels": labels}, "spec": {"containers": [
+                    {"name": "app", "image": f"{IMAGE}:v0.9.0", "ports": [{"containerPort": 3000}]}]}}}})
+        assert answer.status == 201, answer
+
+
+def fleet(count=1250):
+    """Every environment deploys at once and waits for pods that are not ready yet; then they become ready."""
+    with Stack(env={"SLUICE_RATE_PRINCIPAL": "off", "SLUICE_RATE_NETWORK": "off"}) as stack:
+        crowd = Fleet(stack, count)
+        until(lambda: stack.sql("SELECT 1") and len(ready(stack)) >= 2 * count, 120, 0.5, "every blue pod is ready")
+        stack.image("v2.0.0", never_ready=True)
+        began = time.time()
+        ids = crowd.deploy("v2.0.0")
+        made = time.time() - began
+        waiting = """SELECT count(*) FROM deployment d JOIN step s ON s.deployment_id = d.id
+                     WHERE d.state = 'running' AND s.name = 'await-available' AND s.state = 'waiting'"""
+        until(lambda: int(stack.sql(waiting)) == count, 600, 1, "every deployment waits for its pods")
+        figure(f"memory of the server with {count} deployments in flight, 4 workers", [resident(stack.pids[0])], "MB", 100)
+        figure(f"memory of kubesim with {2 * count} Deployments and {4 * count} pods",
+               [resident(int(stack.env["KUBESIM_PID"]))], "MB", 512)
+        began = time.time()
+        stack.image("v2.0.0")
+        until(lambda: stack.sql("SELECT count(*) FROM deployment WHERE state = 'succeeded'") == str(count), 900, 1, "all succeed")
+        figure(f"{count} deployments: created one by one", [made], "s")
+        figure(f"{count} deployments: pods become ready → all succeeded", [time.time() - began], "s")
+        assert len(ids) == count
+
+
+def ready(stack):
+    return [p for p in stack.control("GET", "/pods/production")["items"] if p["ready_at"]]
 
 
 # ---- creates: one of many wins ----
@@ -338,7 +385,7 @@ def machine():
             "fdatasync_ms": round(fsync_ms(), 3), "load": [round(n, 2) for n in os.getloadavg()]}
 
 
-PARTS = {"traffic": traffic, "switch": switch, "abort": abort, "creates": creates, "takeover": takeover, "start": start}
+PARTS = {"traffic": traffic, "switch": switch, "abort": abort, "fleet": fleet, "creates": creates, "takeover": takeover, "start": start}
 
 
 def main(names):

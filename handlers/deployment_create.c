@@ -128,7 +128,7 @@ static Status observe(struct create *c, const json_t *spec, struct seen *ret) {
     if (s != STATUS_OK)
         return s;
     kube_watch(cluster, json_str(spec, "namespace", ""));
-    observe_now(cluster, spec, ret);
+    observe_start(cluster, spec, ret);
     if (ret->reachable)
         return STATUS_OK;
     c->r->retry_after_s = 5;

@@ -60,6 +60,9 @@ BEGIN
         VALUES (p_environment, p_deployment, c->'cleanup'->>'color', c->'cleanup'->>'workload', c->'cleanup'->>'uid',
                 c->'cleanup'->>'template_hash', clock_timestamp() + (c->'cleanup'->>'after_s')::bigint * interval '1 second');
     END IF;
+    IF c ? 'epoch' THEN -- of an object that a lost history left ahead: later holders begin above it
+        UPDATE environment_lease SET epoch = greatest(epoch, (c->>'epoch')::bigint) WHERE environment_id = p_environment;
+    END IF;
     IF c ? 'end' OR c ? 'release' THEN
         UPDATE environment_lease SET holder = NULL, until = NULL WHERE environment_id = p_environment;
     END IF;

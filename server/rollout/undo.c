@@ -62,12 +62,20 @@ static void prepare_decide(const struct step_ask *a, struct decision *d) {
     }
 }
 
+/* Law 5: a person's abort is confirmed by our own write, also where no write of ours has begun. */
+static bool asked_for(const struct plan *p) {
+    return strcmp(json_str(json_object_get(p->json, "failure"), "code", ""), "aborted") == 0;
+}
+
 static void traffic_decide(const struct step_ask *a, struct decision *d) {
     const struct plan *p = a->plan;
 
-    if (!journal_touched(a->journal, "deploy", "Service", p->service))
-        decide_skip(d, "traffic was never touched");
-    else if (journal_done(a->journal, "undo", "restore-service"))
+    if (!journal_touched(a->journal, "deploy", "Service", p->service)) {
+        if (!asked_for(p) || journal_done(a->journal, "undo", "fence-service"))
+            decide_skip(d, "traffic was never touched");
+        else
+            decide_write(d, "fence-service", "Service", p->service, WRITE_MERGE, json_object());
+    } else if (journal_done(a->journal, "undo", "restore-service"))
         decide_done(d, "Service %s selects %s", p->service, json_str(p->resolved, "color", ""));
     else
         blue_green_select(p, json_str(p->resolved, "color", ""), "restore-service", d);

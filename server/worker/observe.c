@@ -76,16 +76,25 @@ static bool read_autoscalers(struct kube_cluster *c, const char *namespace_, jso
     return *ret != NULL;
 }
 
-static bool fetch(struct kube_cluster *c, const json_t *spec, struct objects *o, struct seen *ret) {
+/* The Service and both workloads. */
+static bool read_named(struct kube_cluster *c, const json_t *spec, struct objects *o,
+                       struct seen *ret) {
     const char *ns = json_str(spec, "namespace", "");
     const char *service = json_str(json_object_get(spec, "blue_green"), "service", "");
 
+    if (!read_one(c, KUBE_SERVICE, ns, service, &o->service, ret))
+        return false;
+    for (Color color = COLOR_BLUE; color < COLORS; color++)
+        if (!read_one(c, KUBE_DEPLOYMENT, ns, workload_name(spec, color), &o->workload[color], ret))
+            return false;
+    return true;
+}
+
+static bool fetch(struct kube_cluster *c, const json_t *spec, struct objects *o, struct seen *ret) {
+    const char *ns = json_str(spec, "namespace", "");
+
     *ret = (struct seen){.now_us = clock_now_us(), .fresh = true};
-    if (!read_one(c, KUBE_SERVICE, ns, service, &o->service, ret) ||
-        !read_one(c, KUBE_DEPLOYMENT, ns, workload_name(spec, COLOR_BLUE), &o->workload[COLOR_BLUE],
-                  ret) ||
-        !read_one(c, KUBE_DEPLOYMENT, ns, workload_name(spec, COLOR_GREEN),
-                  &o->workload[COLOR_GREEN], ret) ||
+    if (!read_named(c, spec, o, ret) ||
         !read_list(c, KUBE_REPLICA_SET, ns, &o->replica_sets, ret) ||
         !read_list(c, KUBE_POD, ns, &o->pods, ret) ||
         !read_list(c, KUBE_ENDPOINT_SLICE, ns, &o->slices, ret) ||
@@ -130,6 +139,28 @@ static json_t *cached_autoscalers(struct kube_cluster *c, const char *namespace_
     return strncmp(why, "HTTP 40", 7) == 0 ? json_array() : NULL; /* we may not, or it cannot */
 }
 
+/* What the workloads control: of a namespace with thousands of pods only their own are looked at.
+ */
+static void cached_pods(struct kube_cluster *c, const char *namespace_, struct objects *o) {
+    json_t *rs;
+    size_t i;
+
+    o->replica_sets = json_array();
+    o->pods = json_array();
+    for (Color color = COLOR_BLUE; color < COLORS; color++) {
+        json_auto_t *sets = o->workload[color] ? kube_cached_list(c, KUBE_REPLICA_SET, namespace_,
+                                                                  kube_uid(o->workload[color]))
+                                               : NULL;
+
+        json_array_foreach(sets, i, rs) {
+            json_auto_t *pods = kube_cached_list(c, KUBE_POD, namespace_, kube_uid(rs));
+
+            json_array_extend(o->pods, pods);
+        }
+        json_array_extend(o->replica_sets, sets);
+    }
+}
+
 static bool fetch_cached(struct kube_cluster *c, const json_t *spec, struct objects *o,
                          struct seen *ret) {
     const char *ns = json_str(spec, "namespace", "");
@@ -141,8 +172,7 @@ static bool fetch_cached(struct kube_cluster *c, const json_t *spec, struct obje
     o->service = kube_cached(c, KUBE_SERVICE, ns, service);
     for (Color color = COLOR_BLUE; color < COLORS; color++)
         o->workload[color] = kube_cached(c, KUBE_DEPLOYMENT, ns, workload_name(spec, color));
-    o->replica_sets = kube_cached_list(c, KUBE_REPLICA_SET, ns, NULL);
-    o->pods = kube_cached_list(c, KUBE_POD, ns, NULL);
+    cached_pods(c, ns, o);
     o->slices = kube_cached_list(c, KUBE_ENDPOINT_SLICE, ns, NULL);
     o->autoscalers = cached_autoscalers(c, ns);
     objects_read(o, spec, ret);
@@ -193,14 +223,42 @@ static bool pods_follow(const struct journal *j, const struct seen *s, const jso
     return true;
 }
 
+/* Puts Service and workloads as they are now in place of those of the cache: a watch may still be
+ * about to tell what somebody did to them. */
+static bool named_now(struct kube_cluster *c, const json_t *spec, struct objects *o,
+                      struct seen *ret) {
+    json_decref(o->service);
+    json_decref(o->workload[COLOR_BLUE]);
+    json_decref(o->workload[COLOR_GREEN]);
+    o->service = o->workload[COLOR_BLUE] = o->workload[COLOR_GREEN] = NULL;
+    seen_done(ret);
+    *ret = (struct seen){.now_us = clock_now_us()};
+    if (!read_named(c, spec, o, ret))
+        return false;
+    objects_read(o, spec, ret);
+    ret->reachable = true;
+    return true;
+}
+
+void observe_start(struct kube_cluster *c, const json_t *spec, struct seen *ret) {
+    _cleanup_(objects_done) struct objects o = {0};
+
+    if (fetch_cached(c, spec, &o, ret) && named_now(c, spec, &o, ret) && ret->service.color_known &&
+        ret->workload[ret->service.color].pods_ready > 0)
+        return;
+    seen_done(ret);
+    observe_now(c, spec, ret);
+}
+
 /* Reads from where the rule allows, and compares with what our writes left. */
 static void observe_job(struct kube_cluster *c, const struct plan *p, const struct journal *j,
-                        bool cache_may, bool pods_must, struct seen *ret) {
+                        bool cache_may, bool pods_must, bool cutover, struct seen *ret) {
     _cleanup_(objects_done) struct objects o = {0};
     bool known = cache_may && fetch_cached(c, p->spec, &o, ret);
 
     if (!known || !o.autoscalers || !cache_follows(j, ret, p->spec) ||
-        (pods_must && !pods_follow(j, ret, p->spec))) {
+        (pods_must && !pods_follow(j, ret, p->spec)) ||
+        (cutover && !named_now(c, p->spec, &o, ret))) {
         seen_done(ret);
         objects_done(&o);
         known = fetch(c, p->spec, &o, ret);
@@ -213,12 +271,17 @@ static void observe_job(struct kube_cluster *c, const struct plan *p, const stru
 
 void observe_after_writes(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                           struct seen *ret) {
-    observe_job(c, p, j, true, false, ret);
+    observe_job(c, p, j, true, false, false, ret);
 }
 
 void observe_fresh(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                    struct seen *ret) {
-    observe_job(c, p, j, j->count > 0, true, ret);
+    observe_job(c, p, j, j->count > 0, true, false, ret);
+}
+
+void observe_cutover(struct kube_cluster *c, const struct plan *p, const struct journal *j,
+                     struct seen *ret) {
+    observe_job(c, p, j, j->count > 0, true, true, ret);
 }
 
 bool observe_autoscaler(struct kube_cluster *c, const char *namespace_, const char *workload) {

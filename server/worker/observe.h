@@ -9,6 +9,9 @@
 /* Reads everything from the API server now (waits; at most 3 s a read).  seen->reachable tells
  * whether it worked. */
 void observe_now(struct kube_cluster *c, const json_t *spec, struct seen *ret);
+/* For a plan: Service and workloads as they are now, their pods from the watch cache where that is
+ * live and shows that something serves; else observe_now(). */
+void observe_start(struct kube_cluster *c, const json_t *spec, struct seen *ret);
 /* From the watch cache; not reachable while a watch was not live for 30 s. */
 void observe_cached(struct kube_cluster *c, const json_t *spec, struct seen *ret);
 /* What every step sees: the watch cache where it shows every object at least as our own last write
@@ -20,7 +23,11 @@ void observe_after_writes(struct kube_cluster *c, const struct plan *p, const st
  * watch event newer than the seizure counts"), else observe_now(). */
 void observe_fresh(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                    struct seen *ret);
-/* Both say what somebody else changed since (rollout/left.h). */
+/* The same, with Service and workloads read from the API server for this very decision: what the
+ * cut-over relies on may have been changed or deleted a moment ago. */
+void observe_cutover(struct kube_cluster *c, const struct plan *p, const struct journal *j,
+                     struct seen *ret);
+/* All three say what somebody else changed since (rollout/left.h). */
 /* Whether an autoscaler scales that Deployment. */
 bool observe_autoscaler(struct kube_cluster *c, const char *namespace_, const char *workload);
 /* The `status` of an environment but `deployment`: {active, previous, drift, observed_at, error?}

@@ -240,7 +240,7 @@ static bool asks_the_same(const struct rollback_ask *in, const struct last *l) {
 
     if (in->of)
         return strcmp(in->of, l->id) == 0 || strcmp(in->of, of) == 0;
-    return !in->version || (l->active && serves(l, in->version));
+    return !in->version || serves(l, in->version);
 }
 
 Status deployment_rollback(struct db_tx *tx, const struct rollback_ask *in,

@@ -43,6 +43,7 @@ static RunEnd commit(const struct run_settings *in, struct job *j) {
         return RUN_FAULT;
     if (!db_bool(rows, 0, "held"))
         return RUN_DROPPED;
+    j->epoch = json_int(j->changes, "epoch", j->epoch);
     json_decref(j->changes);
     j->changes = NULL;
     in->changed(in->ctx, j->environment_id);

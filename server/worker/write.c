@@ -138,7 +138,7 @@ static bool vetoed(struct job *j, const struct intent *intent, struct write_outc
 
     if (!row->may_send || strcmp(intent->purpose, row->cutover) != 0)
         return false;
-    observe_fresh(j->cluster, &j->plan, &j->journal, &seen);
+    observe_cutover(j->cluster, &j->plan, &j->journal, &seen);
     if (row->may_send(&ask, &ret->decision))
         return false;
     ret->end = WRITE_VETO;
@@ -182,9 +182,14 @@ void write_send(struct job *j, const struct intent *intent, const json_t *object
 /* before: what it was sent against; NULL: that is not known any more. */
 static void written(struct job *j, const struct intent *intent, const json_t *before,
                     const json_t *object, struct write_outcome *ret) {
+    const char *epoch = kube_annotation(object, "sluice.dev/epoch");
+    int64_t ahead = epoch ? strtoll(epoch, NULL, 10) : 0;
+
     ret->end = WRITE_DONE;
     snprintf(ret->resource_version, sizeof ret->resource_version, "%s",
              kube_resource_version(object));
+    if (ahead > j->epoch) /* of a lost history: the lease follows */
+        change_set(j, "epoch", json_integer(ahead));
     hands_note(j, intent, before, object, ret);
 }
 
@@ -196,6 +201,8 @@ static bool absent(struct job *j, const struct intent *intent, struct write_outc
         ret->end = WRITE_DONE; /* a workload that is gone needs no undoing */
     else if (strcmp(intent->purpose, "seize-from") == 0)
         ret->end = WRITE_DONE; /* nobody returns to it, and the new version is the way out */
+    else if (strcmp(intent->purpose, "fence-service") == 0)
+        ret->end = WRITE_DONE; /* of a deployment that never touched it: nothing is left to fence */
     else
         no(ret, "third-party-change",
            job_backward(j) ? "Somebody deleted it: create it again, then retry."

@@ -1,14 +1,11 @@
 """sluice-load counts what it should: everything else that measures traffic relies on it."""
 import http.server
-import pathlib
-import sys
 import threading
 import time
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from traffic import Traffic  # noqa: E402
+from tests.support.traffic import Traffic
 
 
 class Pod(http.server.BaseHTTPRequestHandler):

@@ -207,13 +207,13 @@ CHANGES = {
 WHENS = ("apply", "available", "promote", "validate")
 
 
-def reach(p, when):
+def reach(p, when, version):
     """Deploys up to the point where the change is made."""
     if when == "promote":
         p.deploy(params={"promote": "manual"})
         p.stack.wait(p.id, "paused")
     else:
-        p.deploy(SLOW if when == "available" else GOOD)
+        p.deploy(version)
         p.step({"apply": "apply", "available": "await-available", "validate": "validate-production"}[when])
 
 
@@ -237,10 +237,13 @@ def change_scenario(stack, app, when, what):
     do, field, who, before, after = CHANGES[what]
     want = after if when == "validate" else before
     p = Place(stack, app)
-    if when == "available" and what == "replica-set-deleted":
-        p.stack.image(SLOW, ready_after_ms=3000)
-    reach(p, when)
+    version = f"v3.0.{app.rpartition('-')[2]}" if when == "available" else GOOD
+    if when == "available":  # its pods wait until the change is made
+        p.stack.image(version, never_ready=True)
+    reach(p, when, version)
     do(p)
+    if when == "available":
+        p.stack.image(version)
     if when == "promote":
         assert p.verb("promote").status == 200
     if want == STUCK:

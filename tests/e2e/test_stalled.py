@@ -1,5 +1,5 @@
 """A server that stalls past its lease right before a write, and goes on when others have acted: nothing that it sends
-takes effect, on the Service and on the workloads.
+takes effect, on the Service and on the workloads.  Writes of deployments, rollbacks, aborts and clean-ups.
 
 The server is a build with test points (server/worker/crash.h): SLUICE_CRASH_POINT=stop:before-write:N stops it before the
 N-th write, after the lease was checked.  Meanwhile the other server carries on, or a person aborts or rolls back there;
@@ -36,13 +36,13 @@ def stack():
         yield stack
 
 
-def arm(stack, n):
-    """The first server anew, to stop before its n-th write."""
+def arm(stack, n, how="stop:"):
+    """The first server anew, to stop (or with how="" to die) before its n-th write."""
     pid = stack.pids[STALLED]
     if not ended(pid):
         os.kill(pid, signal.SIGKILL)
         until(lambda: ended(pid), what="the server has ended")
-    stack.up(SLUICE_CRASH_POINT=f"stop:before-write:{n}")
+    stack.up(SLUICE_CRASH_POINT=f"{how}before-write:{n}")
     until(lambda: call("GET", stack.urls[STALLED] + "/api/health/ready").status == 200, what="it is ready")
 
 
@@ -107,16 +107,16 @@ def roll_back(stack, id, answer):
     got = stack.api("POST", "/apps/inopnc/environments/production/rollback", {"reason": "stalled"}, replica=OTHER)
     assert got.status == 200, got
     done = settle(stack, got["id"], "succeeded", OTHER)
-    assert stack.selector() == done["to"]["color"] == stack.deployment(id, replica=OTHER)["from"]["color"]
-    assert state_of(stack, id) == "rolled_back"
+    was = stack.deployment(id, replica=OTHER)
+    assert stack.selector() == done["to"]["color"] == was["from"]["color"]
+    assert was["rolled_back_by"] == done["id"] and was["state"] in ("rolled_back", "succeeded")
 
 
-def stall(stack, n, begin, then):
+def stall(stack, n, begin, then, over=lambda stack, id: state_of(stack, id) in FINAL):
     """Whether there was an n-th write to stall before."""
     arm(stack, n)
     id = begin()
-    how = until(lambda: stopped(stack) and "stopped" or state_of(stack, id) in FINAL and "final", 30,
-                what="stopped, or final")
+    how = until(lambda: stopped(stack) and "stopped" or over(stack, id) and "final", 60, what="stopped, or final")
     if how == "final":
         return False
     try:
@@ -130,11 +130,11 @@ def stall(stack, n, begin, then):
     return True
 
 
-def every_write(stack, begin, thens, most=40):
+def every_write(stack, begin, thens, most=40, **how):
     """Stalls before each write; how many there were."""
     for n in range(1, most):
         for then in thens if ALL else [thens[n % len(thens)]]:
-            if not stall(stack, n, begin, then):
+            if not stall(stack, n, begin, then, **how):
                 return n - 1
     return most - 1
 
@@ -166,7 +166,7 @@ def test_law5_a_server_that_stalls_before_any_write_of_a_rollback_does_nothing_l
 
 
 def test_law5_a_server_that_stalls_in_a_rollback_that_preempts_does_nothing_late(stack):
-    """Its writes until it waits for the 30 s of law 6: workload, Service, and what the pre-empted deployment wrote to."""
+    """Workload, Service, what the pre-empted deployment wrote to and, after the 30 s of law 6, its last scale-down."""
     def begin():
         version = next(stack.versions)
         stack.image(version, never_ready=True)
@@ -174,4 +174,70 @@ def test_law5_a_server_that_stalls_in_a_rollback_that_preempts_does_nothing_late
         until(lambda: stack.sql(f"SELECT 1 FROM intent WHERE deployment_id = '{id}' AND purpose = 'restore-strategy' AND "
                                 "result = 'done'"), what="it waits for its pods")
         return rollback_by_the_stalled(stack, id)
-    assert every_write(stack, begin, (carry_on,), most=4) == 3
+    assert every_write(stack, begin, (carry_on,), most=5) == 4
+
+
+def abort_by_the_stalled(stack, id):
+    threading.Thread(target=stack.api, args=("POST", f"/deployments/{id}/abort", {"reason": "a test"}),
+                     kwargs={"replica": STALLED, "timeout": 60}, daemon=True).start()
+    return id
+
+
+def undone(stack, id, answer):
+    done = settle(stack, id, "aborted", OTHER)
+    assert stack.selector() == done["from"]["color"]
+
+
+def test_law5_a_server_that_stalls_before_any_write_of_an_abort_does_nothing_late(stack):
+    def begin():
+        version = next(stack.versions)
+        stack.image(version, never_ready=True)
+        id = stack.deploy(version, replica=OTHER)
+        until(lambda: stack.sql(f"SELECT 1 FROM intent WHERE deployment_id = '{id}' AND purpose = 'restore-strategy' AND "
+                                "result = 'done'"), what="it waits for its pods")
+        return abort_by_the_stalled(stack, id)
+    stalls = every_write(stack, begin, (undone, roll_back))
+    assert stalls >= 3, f"only {stalls} writes in a whole abort"
+
+
+# ---- the clean-up of a previous color ----
+
+def due(stack, n, how="stop:", meanwhile=lambda done: None):
+    """A deployment that succeeded, and its clean-up, taken up by the first server, stopped (or dead) before its n-th write."""
+    done = stack.wait(stack.deploy(next(stack.versions), replica=OTHER), "succeeded", replica=OTHER)
+    arm(stack, n, how)
+    os.kill(stack.pids[OTHER], signal.SIGSTOP)  # so that it is the first one's
+    try:
+        stack.sql("UPDATE cleanup SET due_at = clock_timestamp()")
+        until(lambda: ended(stack.pids[STALLED]) or stopped(stack) or not stack.sql("SELECT 1 FROM cleanup"), 30,
+              what="stopped, dead, or cleaned up")
+        meanwhile(done)
+    finally:
+        os.kill(stack.pids[OTHER], signal.SIGCONT)
+    return done
+
+
+def test_law6_a_server_that_stalls_before_any_write_of_a_cleanup_does_nothing_late(stack):
+    for n in range(1, 4):
+        done = due(stack, n)
+        assert stopped(stack), f"no write {n}"
+        try:
+            ops = stack.sql("SELECT op FROM intent ORDER BY number").split()
+            roll_back(stack, done["id"], None)
+            expect_nothing_takes_effect(stack, ops)
+        finally:
+            os.kill(stack.pids[STALLED], signal.SIGCONT)
+        assert stack.workload(done["from"]["color"])["spec"]["replicas"] > 0
+
+
+def test_law6_a_cleanup_does_not_resume_its_old_intent(stack):
+    """It has committed "scale to 0"; what it was to scale down serves by now (model/README.md, 1)."""
+    def move_traffic_back(done):
+        assert ended(stack.pids[STALLED])
+        assert stack.sql("SELECT 1 FROM intent WHERE purpose = 'scale-down' AND result IS NULL")
+        stack.kube("PATCH", "/api/v1/namespaces/production/services/inopnc-prod",
+                   {"spec": {"selector": {"environment": done["from"]["color"]}}}, "application/merge-patch+json")
+    old = due(stack, 3, "", move_traffic_back)["from"]["color"]
+    until(lambda: not stack.sql("SELECT 1 FROM cleanup"), 30, what="the other server has ended the clean-up")
+    assert stack.workload(old)["spec"]["replicas"] > 0
+    assert stack.sql("SELECT result FROM intent WHERE purpose = 'scale-down' ORDER BY number DESC LIMIT 1") == "void"

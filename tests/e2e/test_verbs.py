@@ -120,6 +120,8 @@ def test_rollback_to_a_version(stack):
     assert answer.status == 200, answer
     stack.wait(answer["id"], "succeeded")
     until(lambda: serving(stack) == "v2.0.0")
+    again = rollback(stack, {"to": "v2.0.0"})
+    assert (again.status, again["id"]) == (200, answer["id"]), "a second person changes nothing"
     answer = rollback(stack, {"to": "v9.9.9"})
     assert (answer.status, answer["code"]) == (409, "wrong-state")
 

@@ -140,17 +140,15 @@ void race_expect_color(struct track *t, Color color) {
     LAW(t, color_of(t, service) == color, "not %s serves", color_names[color]);
 }
 
-/* Whether that op is of the write which confirmed the deployment, or of a later one; or traffic was
- * never touched. */
+/* Whether that op is of the write which confirmed the deployment, or of a later one. */
 static bool carries(struct track *t, const char *id, const char *op) {
     return pg_number(
                t->race->w->url,
-               "SELECT (NOT EXISTS (SELECT 1 FROM intent WHERE deployment_id = '%s' AND kind ="
-               " 'Service') OR EXISTS (SELECT 1 FROM intent own JOIN intent there ON there.number"
-               " >= own.number WHERE own.deployment_id = '%s' AND own.purpose IN"
-               " ('restore-service', 'switch-back') AND own.result = 'done' AND there.op::text ="
-               " '%s'))::int",
-               id, id, op) == 1;
+               "SELECT count(*) FROM intent own JOIN intent there ON there.number >= own.number"
+               " WHERE own.deployment_id = '%s' AND own.purpose IN"
+               " ('restore-service', 'fence-service', 'switch-back') AND own.result = 'done'"
+               " AND there.op::text = '%s'",
+               id, op) > 0;
 }
 
 bool race_confirmed(struct track *t, const char *id, Color color) {

@@ -8,6 +8,7 @@
 Nothing here sleeps to wait for a guess: until() polls for a fact and fails at its deadline.
 """
 
+import http.client
 import json
 import os
 import pathlib
@@ -19,6 +20,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
+
+from tests.support.traffic import Traffic
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples" / "inopnc"
@@ -45,6 +48,24 @@ class Answer:
         return self.json[key]
 
 
+class EarlyAnswer(http.client.HTTPConnection):
+    """Reads an answer that comes, with the end of the connection, before the whole body was sent."""
+
+    def send(self, data):
+        try:
+            super().send(data)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+
+
+class EarlyAnswers(urllib.request.HTTPHandler):
+    def http_open(self, request):
+        return self.do_open(EarlyAnswer, request)
+
+
+OPENER = urllib.request.build_opener(EarlyAnswers)
+
+
 def call(method, url, body=None, token=None, headers=None, timeout=30):
     request = urllib.request.Request(url, method=method)
     if isinstance(body, (dict, list)):
@@ -58,7 +79,7 @@ def call(method, url, body=None, token=None, headers=None, timeout=30):
         request.remove_header(name)
         request.add_header(name, value)
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
+        with OPENER.open(request, timeout=timeout) as answer:
             return Answer(answer.status, answer.headers, answer.read())
     except urllib.error.HTTPError as refusal:
         return Answer(refusal.code, refusal.headers, refusal.read())
@@ -267,28 +288,8 @@ class Stack:
         return answer.json if answer.status == 200 else None
 
     def load(self, rate=200):
-        return Load(self, rate)
-
-
-class Load:
-    """Steady traffic at the production Service while the block runs; then .report: sluice-load's JSON."""
-
-    def __init__(self, stack, rate):
-        self.url = f"http://{stack.traffic()['address']}/"  # without privileges kubesim cannot listen on port 80
-        self.program, self.rate, self.report = stack.program("sluice-load"), rate, None
-
-    def __enter__(self):
-        self.running = subprocess.Popen([self.program, self.url, "--rate", str(self.rate), "--until-stdin-closes"],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        return self
-
-    def __exit__(self, *_):
-        out, _ = self.running.communicate(input="", timeout=30)
-        self.report = json.loads(out.splitlines()[-1])
-
-    def count(self, version=None, status=None):
-        return sum(row["count"] for row in self.report["by"]
-                   if version in (None, row["version"]) and status in (None, row["status"]))
+        """Steady traffic at the production Service: without privileges kubesim cannot listen on port 80."""
+        return Traffic(f"http://{self.traffic()['address']}/", rate, program=self.program("sluice-load"))
 
 
 def together(n, action):

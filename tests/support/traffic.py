@@ -14,15 +14,15 @@ import subprocess
 import threading
 
 
-def program():
+def built():
     """The program: $SLUICE_LOAD, the PATH's (scripts/stack puts build/bin there), or build/bin's."""
     here = pathlib.Path(__file__).resolve().parents[2] / "build" / "bin" / "sluice-load"
     return os.environ.get("SLUICE_LOAD") or shutil.which("sluice-load") or str(here)
 
 
 class Traffic:
-    def __init__(self, url, rate=200, keep_alive=0, timeout_ms=5000, live_ms=100):
-        self.command = [program(), url, "--until-stdin-closes", f"--rate={rate}",
+    def __init__(self, url, rate=200, keep_alive=0, timeout_ms=5000, live_ms=100, program=None):
+        self.command = [program or built(), url, "--until-stdin-closes", f"--rate={rate}",
                         f"--keep-alive={keep_alive}", f"--timeout-ms={timeout_ms}",
                         f"--live-ms={live_ms}"]
         self.report = None
@@ -46,9 +46,9 @@ class Traffic:
         self._first.wait(10)
         return self.report
 
-    def count(self, version, status=None):
+    def count(self, version=None, status=None):
         return sum(row["count"] for row in self.so_far()["by"]
-                   if row["version"] == version and status in (None, row["status"]))
+                   if version in (None, row["version"]) and status in (None, row["status"]))
 
     def __exit__(self, *_):
         self._program.stdin.close()

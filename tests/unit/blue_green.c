@@ -367,6 +367,17 @@ START_TEST(undo__of_nothing_writes_nothing) {
 }
 END_TEST
 
+START_TEST(law5__an_abort_of_nothing_writes_the_service_all_the_same) {
+    WORLD({
+        json_object_set_new((json_t *)(uintptr_t)w.plan.json, "failure",
+                            json_pack("{s:s}", "code", "aborted"));
+        d = undo(&w, "undo-traffic");
+        ck_assert_str_eq(d->purpose, "fence-service");
+        ck_assert_uint_eq(json_object_size(json_object_get(d->write, "body")), 0);
+    });
+}
+END_TEST
+
 /* Law 6: what served keeps its pods for 30 s; an intent counts, whatever came of it. */
 START_TEST(law6__undo_scales_down_what_served_only_after_30_s) {
     WORLD({
@@ -652,7 +663,7 @@ int main(void) {
         switch__stops_when_somebody_else_changed_selector_or_image,
         endpoints__waits_until_only_the_target_answers,
         undo__writes_service_and_workloads_with_intents_even_when_they_look_right,
-        undo__of_nothing_writes_nothing,
+        undo__of_nothing_writes_nothing, law5__an_abort_of_nothing_writes_the_service_all_the_same,
         law2__undo_brings_up_what_somebody_scaled_down_before_traffic_returns,
         undo__points_back_with_the_whole_selector_that_resolve_found,
         hands__each_forward_step_stops_before_a_change_and_names_it,

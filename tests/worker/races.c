@@ -193,8 +193,11 @@ static void cleanup_and_rollback(struct track *t) {
     race_ask(t, &ask, 1);
     LAW(t, ask.status == STATUS_OK, "the rollback was refused");
     expect_rolled_back(t, ask.rollback);
-    if (race_random(t, 2)) /* let the clean-up of what was left end, or not */
-        world_await(t->race->w, 20, "SELECT count(*) = 0 FROM cleanup WHERE environment_id = '%s'",
+    /* Let the clean-up of what was left end, or not.  It begins anew with each lease that is lost.
+     */
+    if (race_random(t, 2))
+        world_await(t->race->w, t->race->chaos ? 90 : 20,
+                    "SELECT count(*) = 0 FROM cleanup WHERE environment_id = '%s'",
                     t->environment_id);
     name = xasprintf("%s-%s", t->app, color_names[t->serves]);
     workload = world_object(t->race->w, KUBE_DEPLOYMENT, WORLD_SPACE, name);

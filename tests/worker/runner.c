@@ -456,7 +456,7 @@ START_TEST(undo__that_is_stuck_is_aborted_again) {
 END_TEST
 
 START_TEST(law5__a_lost_past_is_stuck_until_somebody_aborts) {
-    _cleanup_free_ char *id = NULL;
+    _cleanup_free_ char *id = NULL, *next = NULL;
     json_auto_t *service = NULL;
     long since;
 
@@ -475,6 +475,10 @@ START_TEST(law5__a_lost_past_is_stuck_until_somebody_aborts) {
     service = world_object(w, KUBE_SERVICE, WORLD_SPACE, SERVICE);
     ck_assert_str_eq(kube_annotation(service, "sluice.dev/epoch"), "78");
     ck_assert_str_eq(color(), "green");
+    ck_assert_int_gt(pg_number(w->url, "SELECT epoch FROM environment_lease"), 77);
+    next = world_deploy(w, APP, "v1.2.4", 1); /* the history is known again */
+    end_job(world_load(w, environment, 0));
+    expect_state(next, "succeeded", "");
 }
 END_TEST
 
