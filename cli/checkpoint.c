@@ -229,9 +229,9 @@ static void take_note(struct checkpoints *c, const char *file, const struct strb
     }
 }
 
-/* One note after another: a text ends at an empty line, its signatures at a line that is none. */
-static void take_stream(struct checkpoints *c, const char *file, FILE *from,
-                        const struct note_keys *keys) {
+/* A text ends at an empty line, its signatures at a line that is none. */
+void checkpoints_take(struct checkpoints *c, const char *file, FILE *from,
+                      const struct note_keys *keys) {
     _cleanup_(strbuf_done) struct strbuf note = STRBUF(NOTE_TEXT_MAX + 1);
     _cleanup_free_ char *line = NULL;
     bool text_ended = false;
@@ -262,7 +262,7 @@ static bool take_file(struct checkpoints *c, const char *path, const struct note
         snprintf(reterr, n, "%s: %s", path, strerror(errno));
         return false;
     }
-    take_stream(c, path, from, keys);
+    checkpoints_take(c, path, from, keys);
     fclose(from);
     return true;
 }

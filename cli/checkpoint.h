@@ -36,6 +36,9 @@ struct checkpoints {
  * Only what a trusted key signed counts.  false with one line in reterr when it cannot be read. */
 bool checkpoints_read(const char *path, const struct note_keys *keys, struct checkpoints *ret,
                       char *reterr, size_t n);
+/* Takes the notes of an open file, one after the other, and judges them; `name` is for messages. */
+void checkpoints_take(struct checkpoints *c, const char *name, FILE *from,
+                      const struct note_keys *keys);
 void checkpoints_done(struct checkpoints *c);
 static inline void checkpoints_done_cleanup(struct checkpoints *c) {
     checkpoints_done(c);

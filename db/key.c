@@ -1,6 +1,7 @@
 #include "db/key.h"
 #include "base/cleanup.h"
 #include "base/ids.h"
+#include <stdio.h>
 #include <string.h>
 
 struct key_row key_row(const struct db_rows *rows, size_t i) {
@@ -63,6 +64,11 @@ static void read_sealed(const struct db_rows *rows, size_t i, struct key_secret_
 
     for (; hex[0] && ret->sealed_n < KEY_SEALED_MAX; hex += 2)
         ret->sealed[ret->sealed_n++] = (unsigned char)(digit(hex[0]) << 4 | digit(hex[1]));
+}
+
+char *key_secret_name(const struct key_secret_row *s, char text[KEY_SECRET_NAME]) {
+    snprintf(text, KEY_SECRET_NAME, "%s/%lld", s->key_id, (long long)s->slot);
+    return text;
 }
 
 Status db_key_secret_insert(struct db_tx *tx, const struct key_secret_row *s) {

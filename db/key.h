@@ -3,7 +3,7 @@
 #pragma once
 #include "db/db.h"
 
-enum { KEY_SEALED_MAX = 512 };
+enum { KEY_SEALED_MAX = 512, KEY_SECRET_NAME = 64 };
 
 struct key_row {
     const char *id, *name, *kind, *principal_kind;
@@ -36,6 +36,8 @@ struct key_secret_row {
     unsigned char sealed[KEY_SEALED_MAX];
     size_t sealed_n;
 };
+/* What its encryption is bound to: "KEY/SLOT".  Returns `text`. */
+char *key_secret_name(const struct key_secret_row *s, char text[KEY_SECRET_NAME]);
 MUSTCHECK Status db_key_secret_insert(struct db_tx *tx, const struct key_secret_row *s);
 /* Forgets the secrets that have ended. */
 MUSTCHECK Status db_key_secret_purge(struct db_tx *tx, const char *id);

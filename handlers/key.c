@@ -10,131 +10,14 @@
 #include "handlers/answer.h"
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
+#include "handlers/key.h"
 #include <stdio.h>
 #include <string.h>
 
 enum {
     SECRET_BYTES = 32,
-    ABOUT_MAX = 64,
     SECRETS_MAX = 2,
     OVERLAP_S = 86400,
-    OVERLAP_MAX_S = 30 * 86400,
-    PRINCIPAL_APPS_MAX = 100,
-};
-
-/* ---- bodies ---- */
-
-struct key_in {
-    const char *name, *kind;
-    json_t *principal;
-    int64_t expires_us;
-};
-
-static const struct field principal_fields[] = {
-    {.name = "kind",
-     .type = FIELD_ENUM,
-     .offset = FIELD_NOWHERE,
-     .required = true,
-     .words = "user|ci|bot|service"},
-    {.name = "roles",
-     .type = FIELD_STRINGS,
-     .offset = FIELD_NOWHERE,
-     .required = true,
-     .min = 1,
-     .max = ROLES_MAX},
-    {.name = "apps",
-     .type = FIELD_STRINGS,
-     .offset = FIELD_NOWHERE,
-     .required = true,
-     .min = 1,
-     .max = PRINCIPAL_APPS_MAX},
-};
-static const struct body_schema principal_schema = {
-    .name = "KeyPrincipal",
-    .fields = principal_fields,
-    .count = sizeof principal_fields / sizeof *principal_fields,
-};
-
-/* What a kind of caller is for: evidence comes from CI alone, and a sign-off from a person, whom no
- * key can stand for. */
-static Status role_check(const char *role, const char *kind, size_t i, struct reply *r) {
-    char field[48];
-
-    snprintf(field, sizeof field, "/principal/roles/%zu", i);
-    if (!role_text(role))
-        return reply_field_error(r, field, "unknown", "There is no such role.");
-    if (!strncmp(role, "approver:", 9))
-        return reply_field_error(r, field, "separation",
-                                 "A sign-off is a person's own: no key gets this role.");
-    if (!strcmp(role, "flags:client"))
-        return reply_field_error(r, field, "not-supported", "Signing keys evaluate no flags.");
-    if (!strcmp(role, "ci") != !strcmp(kind, "ci") && strcmp(role, "viewer") != 0)
-        return reply_field_error(r, field, "separation",
-                                 "Kind ci goes with the roles ci and viewer, and only it does.");
-    return STATUS_OK;
-}
-
-static Status key_check(const json_t *body, struct reply *r) {
-    const json_t *principal = json_object_get(body, "principal"), *one;
-    const char *kind = json_str(principal, "kind", "");
-    Status s = STATUS_OK;
-    char field[48];
-    size_t i;
-
-    json_array_foreach(json_object_get(principal, "roles"), i, one) {
-        Status role = role_check(json_string_value(one), kind, i, r);
-
-        s = role != STATUS_OK ? role : s;
-    }
-    json_array_foreach(json_object_get(principal, "apps"), i, one) {
-        snprintf(field, sizeof field, "/principal/apps/%zu", i);
-        if (!principal_app_valid(json_string_value(one)))
-            s = reply_field_error(r, field, "format", "The name of an app, or * for all.");
-    }
-    return s;
-}
-
-static const struct field key_fields[] = {
-    {.name = "name",
-     .type = FIELD_STRING,
-     .offset = offsetof(struct key_in, name),
-     .required = true,
-     .min = 1,
-     .max = 255},
-    {.name = "kind",
-     .type = FIELD_ENUM,
-     .offset = offsetof(struct key_in, kind),
-     .required = true,
-     .words = "api|signature"},
-    {.name = "principal",
-     .type = FIELD_OBJECT,
-     .offset = offsetof(struct key_in, principal),
-     .required = true,
-     .schema = &principal_schema},
-    {.name = "expires_at", .type = FIELD_TIME, .offset = offsetof(struct key_in, expires_us)},
-};
-const struct body_schema key_schema = {
-    .name = "KeyInput",
-    .fields = key_fields,
-    .count = sizeof key_fields / sizeof *key_fields,
-    .size = sizeof(struct key_in),
-    .check = key_check,
-};
-
-struct rotate_in {
-    int64_t overlap_s; /* read from the body, because 0 is not absence */
-};
-static const struct field rotate_fields[] = {
-    {.name = "overlap_s",
-     .type = FIELD_INT,
-     .offset = offsetof(struct rotate_in, overlap_s),
-     .max = OVERLAP_MAX_S},
-};
-const struct body_schema key_rotate_schema = {
-    .name = "KeyRotation",
-    .fields = rotate_fields,
-    .count = sizeof rotate_fields / sizeof *rotate_fields,
-    .size = sizeof(struct rotate_in),
 };
 
 /* ---- what a caller may give ---- */
@@ -260,11 +143,11 @@ static void make_secret(struct key_write *w) {
 static Status store_secret(struct db_tx *tx, const struct key_write *w, int64_t slot) {
     const struct vault *vault = context_of(w->q)->vault;
     struct key_secret_row row = {.key_id = w->id, .kek = vault_key_id(vault), .slot = slot};
-    char about[ABOUT_MAX];
+    char name[KEY_SECRET_NAME];
 
     _Static_assert(KEY_SEALED_MAX >= VAULT_NONCE + VAULT_SECRET_MAX + VAULT_TAG, "too short");
-    snprintf(about, sizeof about, "%s/%lld", w->id, (long long)slot);
-    row.sealed_n = vault_seal(vault, about, w->secret, strlen(w->secret), row.sealed);
+    row.sealed_n =
+        vault_seal(vault, key_secret_name(&row, name), w->secret, strlen(w->secret), row.sealed);
     return row.sealed_n ? db_key_secret_insert(tx, &row) : FAULT_BUG;
 }
 

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { POLL_MS = 5000, FIRST_MS = 250, PARTITIONS_S = 600, ABOUT_MAX = 64 };
+enum { POLL_MS = 5000, FIRST_MS = 250, PARTITIONS_S = 600 };
 
 struct entry { /* one secret; those of a key stand together */
     char keyid[APISIG_KEYID_MAX + 1];
@@ -76,13 +76,12 @@ static void snapshot_free(struct snapshot *s) {
 
 static bool entry_read(const struct vault *vault, const struct key_snapshot_row *row,
                        struct entry *ret) {
-    char about[ABOUT_MAX];
+    char name[KEY_SECRET_NAME];
 
-    snprintf(about, sizeof about, "%s/%lld", row->secret.key_id, (long long)row->secret.slot);
     snprintf(ret->keyid, sizeof ret->keyid, "%s", row->secret.key_id);
     ret->expires_us = row->expires_us;
-    ret->secret_n = vault_open(vault, row->secret.kek, about, row->secret.sealed,
-                               row->secret.sealed_n, ret->secret);
+    ret->secret_n = vault_open(vault, row->secret.kek, key_secret_name(&row->secret, name),
+                               row->secret.sealed, row->secret.sealed_n, ret->secret);
     if (!ret->secret_n)
         return false;
     ret->principal = principal_of(ret->keyid, row->name, row->principal_kind,

@@ -4,6 +4,7 @@
 #include "auth/apisig_keys.h"
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/strbuf.h"
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,7 @@ bool issuer_bad(const struct issuer_reader *r, const char *field, const char *fo
         snprintf(where, sizeof where, ": issuer %zu", r->number);
     snprintf(r->reterr, r->n, "SLUICE_ISSUERS_FILE: %s%s%s%s: %s", r->path, where,
              field ? ": " : "", field ? field : "", what);
+    text_one_line(r->reterr);
     return false;
 }
 

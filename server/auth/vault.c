@@ -75,10 +75,6 @@ static const unsigned char *key_of(const struct vault *v, const char *id) {
     return NULL;
 }
 
-bool vault_knows(const struct vault *v, const char *key_id) {
-    return key_of(v, key_id) != NULL;
-}
-
 size_t vault_seal(const struct vault *v, const char *about, const void *secret, size_t n,
                   unsigned char ret[VAULT_NONCE + VAULT_SECRET_MAX + VAULT_TAG]) {
     _cleanup_(EVP_CIPHER_CTX_free) EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();

@@ -22,8 +22,6 @@ void vault_free(struct vault *v); /* NULL-safe; wipes */
 
 /* The name of the key that seals; NULL without one. */
 const char *vault_key_id(const struct vault *v);
-/* Whether a key of that name is there. */
-bool vault_knows(const struct vault *v, const char *key_id);
 
 /* Seals n bytes (at most VAULT_SECRET_MAX) under the first key into ret: nonce, ciphertext, tag.
  * `about` says what the secret belongs to: sealed text that is moved to another row does not open.

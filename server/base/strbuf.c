@@ -66,3 +66,9 @@ void strbuf_done(struct strbuf *b) {
     if (b)
         free(strbuf_take(b));
 }
+
+void text_one_line(char *s) {
+    for (; *s; s++)
+        if ((unsigned char)*s < ' ' || *s == 0x7f)
+            *s = ' ';
+}

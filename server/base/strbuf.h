@@ -19,7 +19,9 @@ void strbuf_adds(struct strbuf *b, const char *s);
 void strbuf_addf(struct strbuf *b, const char *format, ...) PRINTF(2, 3);
 void strbuf_clear(struct strbuf *b); /* length 0, keeps the memory and the maximum */
 char *strbuf_take(struct strbuf *b); /* the string (never NULL), yours; leaves an empty buffer */
-void strbuf_done(struct strbuf *b);  /* NULL-safe, idempotent */
+/* Makes one line of a text that quotes others': control characters become spaces. */
+void text_one_line(char *s);
+void strbuf_done(struct strbuf *b); /* NULL-safe, idempotent */
 static inline void strbuf_done_cleanup(struct strbuf *b) {
     strbuf_done(b);
 }

@@ -5,6 +5,7 @@
 #include "kube/config.h"
 #include "base/cleanup.h"
 #include "base/ids.h"
+#include "base/strbuf.h"
 #include "kube/exec.h"
 #include "kube/yaml.h"
 #include <openssl/evp.h>
@@ -29,6 +30,7 @@ static Status PRINTF(3, 4) no(const struct loading *l, Status s, const char *for
     if (n >= 0 && (size_t)n < l->nerr)
         vsnprintf(l->reterr + n, l->nerr - (size_t)n, format, args);
     va_end(args);
+    text_one_line(l->reterr);
     return s;
 }
 

@@ -1,5 +1,6 @@
 #include "kube/yaml.h"
 #include "base/cleanup.h"
+#include "base/strbuf.h"
 #include "kube/yaml_scalar.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@ static void PRINTF(3, 4) refuse(struct reading *r, yaml_mark_t at, const char *f
     vsnprintf(why, sizeof(why), format, args);
     va_end(args);
     snprintf(r->reterr, r->nerr, "line %zu: %s", at.line + 1, why);
+    text_one_line(r->reterr); /* it may quote a key */
 }
 
 /* The next event; false with the reason when the text is malformed. */

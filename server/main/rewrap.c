@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BATCH = 100, ABOUT_MAX = 64, LINE = 512, WAIT_MS = 5000 };
+enum { BATCH = 100, LINE = 512, WAIT_MS = 5000 };
 
 DEFINE_CLEANUP(vault_free, struct vault *);
 
@@ -25,16 +25,16 @@ struct rewrap {
 static Status seal_again(struct db_tx *tx, const struct vault *vault, struct key_secret_row *row,
                          bool *ret_opened) {
     unsigned char secret[VAULT_SECRET_MAX];
-    char about[ABOUT_MAX];
+    char name[KEY_SECRET_NAME];
     size_t n;
 
-    snprintf(about, sizeof about, "%s/%lld", row->key_id, (long long)row->slot);
-    n = vault_open(vault, row->kek, about, row->sealed, row->sealed_n, secret);
+    key_secret_name(row, name);
+    n = vault_open(vault, row->kek, name, row->sealed, row->sealed_n, secret);
     *ret_opened = n > 0;
     if (!n)
         return STATUS_OK;
     row->kek = vault_key_id(vault);
-    row->sealed_n = vault_seal(vault, about, secret, n, row->sealed);
+    row->sealed_n = vault_seal(vault, name, secret, n, row->sealed);
     explicit_bzero(secret, sizeof secret);
     return db_key_seal_again(tx, row);
 }

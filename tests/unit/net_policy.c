@@ -16,6 +16,32 @@ static bool allows(const char *allow, const char *text) {
     return policy_allows(allow, (struct sockaddr *)&six);
 }
 
+/* For what goes unencrypted: only what the list itself names. */
+START_TEST(net_policy__listed) {
+    static const struct {
+        const char *allow, *address;
+        bool listed;
+    } cases[] = {
+        {NULL, "1.1.1.1", false},           {"", "1.1.1.1", false},
+        {"1.1.1.0/24", "1.1.1.1", true},    {"1.1.2.0/24", "1.1.1.1", false},
+        {"127.0.0.0/8", "127.0.0.1", true}, {"::1/128, 10.0.0.0/8", "10.1.2.3", true},
+        {"::1/128", "::1", true},           {"10.0.0.0/8", "2606:4700::1111", false},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+        struct sockaddr_in four = {.sin_family = AF_INET};
+        bool is_four = inet_pton(AF_INET, cases[i].address, &four.sin_addr) == 1;
+
+        inet_pton(AF_INET6, cases[i].address, &six.sin6_addr);
+        ck_assert_msg(policy_lists(cases[i].allow,
+                                   is_four ? (struct sockaddr *)&four : (struct sockaddr *)&six) ==
+                          cases[i].listed,
+                      "%s in %s", cases[i].address, cases[i].allow ? cases[i].allow : "nothing");
+    }
+}
+END_TEST
+
 START_TEST(net_policy__only_public_addresses) {
     static const char *const public[] = {
         "1.1.1.1",        "8.8.8.8",         "9.255.255.255",   "11.0.0.0",
@@ -125,7 +151,7 @@ START_TEST(net_policy__bad_lists_are_named) {
 END_TEST
 
 int main(void) {
-    return RUN_SUITE("net_policy", 5, net_policy__only_public_addresses,
+    return RUN_SUITE("net_policy", 5, net_policy__listed, net_policy__only_public_addresses,
                      net_policy__allow_list_adds_to_public, net_policy__other_families_are_refused,
                      net_policy__bad_lists_are_named);
 }
