@@ -48,7 +48,8 @@ MUSTCHECK Status db_once(struct db_pool *p, enum db_statement s, struct db_rows 
  * in the file's header. *ret may be NULL when no rows matter; else it is yours, db_rows_free() it.
  * Constraint violations are returned as E_IN_USE (foreign key) or E_WRONG_STATE (unique) with
  * db_tx_constraint() naming the constraint: the caller turns them into its own refusal; they abort
- * the transaction unless inside db_savepoint. */
+ * the transaction unless inside db_savepoint.  So does E_FORBIDDEN: a record that the actor's kind
+ * never makes (table duty). */
 MUSTCHECK Status db_query(struct db_tx *tx, enum db_statement s, struct db_rows **ret,
                           const char *const *params, size_t n);
 /* db_query for a statement that may have to wait for another transaction's row: at most wait_ms, on

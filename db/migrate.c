@@ -176,24 +176,54 @@ static Status read_applied(struct session *m, struct db_rows **ret) {
     return said(m, conn_query(m->conn, SQL_MIGRATE_APPLIED, ret, DB_NO_PARAMS, in_ms(CALL_MS)));
 }
 
+/* The role that migrations run as is the schema's owner.  *ret: the role that may not be it. */
+static Status become_owner(struct session *m, struct db_rows **ret) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    Status s =
+        said(m, conn_query(m->conn, SQL_MIGRATE_BECOME, &rows, DB_NO_PARAMS, in_ms(CALL_MS)));
+
+    if (s == STATUS_OK && db_rows_count(rows) == 0)
+        s = said(m, conn_query(m->conn, SQL_MIGRATE_TABLE, NULL, DB_NO_PARAMS, in_ms(CALL_MS)));
+    else if (s == STATUS_OK && !db_bool(rows, 0, "may"))
+        *ret = TAKE_PTR(rows);
+    return s;
+}
+
+static Status apply_missing(struct session *m, const struct db_rows *applied,
+                            const struct db_rows *stranger, int *ret_applied) {
+    Status s = STATUS_OK;
+
+    for (const struct migration *each = migrations; each->version && s == STATUS_OK; each++) {
+        if (is_applied(applied, each->version))
+            continue;
+        if (stranger) {
+            snprintf(m->reterr, m->n,
+                     "migration %s is missing, and role %s may not apply it: the schema belongs to "
+                     "%s.  Run `sluiced migrate` as a member of that role",
+                     each->name, db_text(stranger, 0, "role"), db_text(stranger, 0, "owner"));
+            return FAULT_DATABASE;
+        }
+        s = apply(m, each);
+        *ret_applied += s == STATUS_OK;
+    }
+    return s;
+}
+
 static Status migrate(struct session *m, int *ret_applied) {
-    _cleanup_(db_rows_free) struct db_rows *applied = NULL;
+    _cleanup_(db_rows_free) struct db_rows *applied = NULL, *stranger = NULL;
     Status s = lock(m);
 
     if (s == STATUS_OK)
-        s = said(m, conn_query(m->conn, SQL_MIGRATE_TABLE, NULL, DB_NO_PARAMS, in_ms(CALL_MS)));
+        s = become_owner(m, &stranger);
     if (s == STATUS_OK)
         s = read_applied(m, &applied);
     if (s != STATUS_OK)
         return s;
     if (!compare_applied(applied, false, m->reterr, m->n))
         return FAULT_DATABASE;
-    for (const struct migration *each = migrations; each->version && s == STATUS_OK; each++) {
-        if (is_applied(applied, each->version))
-            continue;
-        s = apply(m, each);
-        *ret_applied += s == STATUS_OK;
-    }
+    s = apply_missing(m, applied, stranger, ret_applied);
+    if (s == STATUS_OK && !stranger)
+        s = said(m, conn_query(m->conn, SQL_MIGRATE_GRANT, NULL, DB_NO_PARAMS, in_ms(CALL_MS)));
     return s;
 }
 
@@ -206,6 +236,17 @@ Status db_migrate(const char *url, int *ret_applied, char *reterr, size_t n) {
         s = migrate(&m, &applied);
     if (ret_applied)
         *ret_applied = applied;
+    return s;
+}
+
+Status db_roles_setup(const char *url, char *reterr, size_t n) {
+    _cleanup_(session_done) struct session m = {.reterr = reterr, .n = n};
+    Status s = session_open(&m, url);
+
+    if (s == STATUS_OK)
+        s = lock(&m);
+    if (s == STATUS_OK)
+        s = said(&m, conn_query(m.conn, SQL_MIGRATE_ROLES, NULL, DB_NO_PARAMS, in_ms(CALL_MS)));
     return s;
 }
 

@@ -41,6 +41,8 @@ static Status judge_error(struct db_tx *tx, const PGresult *r) {
         return violated(tx, r, E_IN_USE);
     if (strcmp(sqlstate, "23505") == 0 || strcmp(sqlstate, "23P01") == 0)
         return violated(tx, r, E_WRONG_STATE);
+    if (strcmp(sqlstate, "SL002") == 0) /* record_append: what the actor's kind never does */
+        return violated(tx, r, E_FORBIDDEN);
     if (tx->waiting && strcmp(sqlstate, "55P03") == 0) {
         tx->violated = true;
         return E_OVERLOADED;

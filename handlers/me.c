@@ -10,6 +10,16 @@ static json_t *list_json(const char *const *items) {
     return out;
 }
 
+/* What is effective of them. */
+static json_t *scopes_json(const struct principal *p) {
+    json_t *out = json_array();
+
+    for (const char *const *scope = p->scopes; scope && *scope; scope++)
+        if (principal_may(p, *scope))
+            json_array_append_new(out, json_string(*scope));
+    return out;
+}
+
 Status me_get(struct request *q, const void *in, struct reply *r) {
     const struct principal *p = q->principal;
     json_t *out = json_object();
@@ -20,7 +30,7 @@ Status me_get(struct request *q, const void *in, struct reply *r) {
     json_set_str(out, "issuer", p->issuer);
     json_set_str(out, "display_name", p->display_name);
     json_object_set_new(out, "roles", list_json(p->roles));
-    json_object_set_new(out, "scopes", list_json(p->scopes));
+    json_object_set_new(out, "scopes", scopes_json(p));
     json_object_set_new(out, "apps", list_json(p->apps));
     return answer(r, 200, out);
 }

@@ -134,7 +134,23 @@ enum { ROLES = sizeof roles / sizeof *roles };
 _Static_assert((int)ROLES <= (int)ROLES_MAX,
                "claims.c holds a principal's roles in an array of that size");
 
-static const char *const kinds[] = {"user", "ci", "bot", "service"};
+/* What takes a person: to sign off, to waive, to decide what is stuck, to give keys out. */
+#define PERSONAL                                                                                   \
+    (S(SIGNOFF_ENGINEERING) | S(SIGNOFF_QA) | S(SIGNOFF_DEVOPS) | S(SIGNOFF_PRODUCT) |             \
+     S(SIGNOFF_CUSTOMER_SUCCESS) | S(SIGNOFF_SUPPORT) | S(SIGNOFF_FINAL) | S(CHECKLIST_WAIVE) |    \
+     S(DEPLOYMENT_RESOLVE) | S(KEY_WRITE))
+
+/* Separation of duties: what each kind never does, whatever its roles and scopes say.  The table
+ * `duty` of the database refuses the same once more. */
+static const struct kind {
+    const char *name;
+    uint64_t never;
+} kinds[] = {
+    {"user", S(EVIDENCE_WRITE)}, /* evidence comes from what ran */
+    {"ci", PERSONAL},
+    {"bot", PERSONAL},
+    {"service", PERSONAL},
+};
 
 static const char *listed[ROLES][SCOPES + 1];
 
@@ -166,18 +182,39 @@ const char *role_text(const char *role) {
     return r ? r->name : NULL;
 }
 
+/* SCOPES when there is none. */
+static size_t scope_find(const char *scope) {
+    size_t s = 0;
+
+    while (s < SCOPES && strcmp(scope_texts[s], scope) != 0)
+        s++;
+    return s;
+}
+
 const char *scope_text(const char *scope) {
-    for (size_t s = 0; s < SCOPES; s++)
-        if (!strcmp(scope_texts[s], scope))
-            return scope_texts[s];
+    size_t s = scope_find(scope);
+
+    return s < SCOPES ? scope_texts[s] : NULL;
+}
+
+static const struct kind *kind_find(const char *name) {
+    for (size_t k = 0; name && k < sizeof kinds / sizeof *kinds; k++)
+        if (!strcmp(kinds[k].name, name))
+            return &kinds[k];
     return NULL;
 }
 
 const char *kind_text(const char *kind) {
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
-        if (!strcmp(kinds[k], kind))
-            return kinds[k];
-    return NULL;
+    const struct kind *k = kind_find(kind);
+
+    return k ? k->name : NULL;
+}
+
+bool kind_never(const char *kind, const char *scope) {
+    const struct kind *k = kind_find(kind);
+    size_t s = scope_find(scope);
+
+    return !k || (s < SCOPES && (k->never & S(s)));
 }
 
 bool scope_known(const char *scope) {
@@ -192,7 +229,7 @@ static bool holds(const char *const *list, const char *text) {
 }
 
 bool principal_may(const struct principal *p, const char *scope) {
-    return p && holds(p->scopes, scope);
+    return p && holds(p->scopes, scope) && !kind_never(p->kind, scope);
 }
 
 bool principal_may_app(const struct principal *p, const char *app) {

@@ -10,12 +10,17 @@ struct principal {
     const char *kind; /* user, ci, bot, service */
     const char *subject, *issuer, *display_name;
     const char *const *roles;  /* ended by NULL */
-    const char *const *scopes; /* ended by NULL; what the roles stand for, and the token's own */
+    const char *const *scopes; /* ended by NULL; what the roles stand for, and the token's own: what
+                                  of it is effective, principal_may says */
     const char *const *apps;   /* ended by NULL; {"*"} = all */
     const char *actor_json;    /* {"kind","subject","issuer"}: for records and requested_by */
 };
 
+/* The one place where it is decided: among its scopes, and nothing that its kind never does. */
 bool principal_may(const struct principal *p, const char *scope);
+/* Separation of duties: whether this kind never has that scope, whatever its roles; an unknown kind
+ * has none. */
+bool kind_never(const char *kind, const char *scope);
 bool principal_may_app(const struct principal *p, const char *app);
 /* The scopes of a role, ended by NULL; NULL for an unknown role. */
 const char *const *role_scopes(const char *role);

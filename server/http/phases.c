@@ -169,6 +169,12 @@ static Turn phase_authorise(struct exchange *x) {
         return TURN_NEXT;
     if (strcmp(scope, SCOPE_ANY) != 0 && !principal_may(p, scope)) {
         reply_extra(&x->r, "scope", json_string(scope));
+        if (kind_never(p->kind, scope))
+            return answer(x,
+                          reply_refuse(&x->r, E_FORBIDDEN,
+                                       "This needs the scope %s, which a caller of kind %s never "
+                                       "has, whatever its roles.",
+                                       scope, p->kind));
         return answer(x, reply_refuse(&x->r, E_FORBIDDEN, "This needs the scope %s.", scope));
     }
     if (app && !principal_may_app(p, app))

@@ -24,7 +24,9 @@ static const struct command {
 
 static const char usage[] =
     "usage: sluiced [serve] [--migrate]   run the server; --migrate: bring the schema up first\n"
-    "       sluiced migrate               bring the database to this program's schema\n"
+    "       sluiced migrate [--roles]     bring the database to this program's schema; --roles: "
+    "set\n"
+    "                                     up the roles sluice_owner, sluice_app, sluice_auditor\n"
     "       sluiced check                 print the effective settings; try database and clusters\n"
     "       sluiced token --sub SUBJECT --role ROLE… [--kind KIND] [--app APP…] [--ttl 1h]\n"
     "                                     print a bearer token of the built-in issuer\n"

@@ -125,7 +125,7 @@ def history(world):
     stack = world.stack
     assert stack.api("PUT", f"/apps/{APP}", {"image": IMAGE}).status == 201
     for n in range(RECORDS):
-        stack.sql(f"SELECT record_append('{CHAIN}', '{{}}', 'test', 'x', 's', 'm{n}', '{{}}', NULL)")
+        stack.sql(f"""SELECT record_append('{CHAIN}', '{{"kind": "service"}}', 'test', 'x', 's', 'm{n}', '{{}}', NULL)""")
         if n % 4 == 3:
             world.all_signed()
     file = world.folder / "chain.ndjson"
@@ -442,7 +442,8 @@ def test_many_records_make_one_before_its_time(world, history):
     stack.up(SLUICE_CHECKPOINT_S="3600", SLUICE_CHECKPOINT_RECORDS="40")
     for n in (39, 1):
         assert world.last() == last, "39 are not 40"
-        stack.sql(f"SELECT record_append('{CHAIN}', '{{}}', 'test', 'x', 's', 'm', '{{}}', NULL) FROM generate_series(1, {n})")
+        stack.sql(f"""SELECT record_append('{CHAIN}', '{{"kind": "service"}}', 'test', 'x', 's', 'm', '{{}}', NULL)
+                      FROM generate_series(1, {n})""")
     until(lambda: world.last() == last + 1)
     until(lambda: len(list(world.dir.glob("*.checkpoint"))) == last + 1)
 

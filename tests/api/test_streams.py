@@ -172,7 +172,7 @@ def test_an_open_transaction_holds_back_only_what_may_still_come_before_it(stack
         assert stack.api("PUT", "/apps/late", {}).status == 201
         with pytest.raises(AssertionError):
             until(lambda: len(reader.seen) > known, 3)
-        psql.stdin.write("SELECT record_append('app-0', '{}', 'test', 'test.late', 'x', 'Late.', '{}', NULL); COMMIT;\n")
+        psql.stdin.write("SELECT record_append('app-0', '{\"kind\": \"service\"}', 'test', 'test.late', 'x', 'Late.', '{}', NULL); COMMIT;\n")
         psql.stdin.flush()
         until(lambda: len(reader.seen) == known + 2, 10, what="both, once it ended")
         assert [chain for chain, _ in reader.seen[-2:]] == ["app-0", "late"], "in the order of their transactions"

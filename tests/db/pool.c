@@ -235,14 +235,14 @@ static Status always_conflicts(struct db_tx *tx, void *ctx) {
     if (s != STATUS_OK)
         return s;
     ++*(int *)ctx;
-    free(pg_sql(url, "SELECT record_append('x', '{}', '', '', '', '', '{}', NULL)"));
+    free(pg_sql(url, "SELECT record_append('x', '" ACTOR "', '', '', '', '', '{}', NULL)"));
     return append(tx, "x");
 }
 
 START_TEST(pool__endless_conflict_ends_after_five_tries) {
     int tries = 0;
 
-    free(pg_sql(url, "SELECT record_append('x', '{}', '', '', '', '', '{}', NULL)"));
+    free(pg_sql(url, "SELECT record_append('x', '" ACTOR "', '', '', '', '', '{}', NULL)"));
     ck_assert_int_eq(db_tx_run(pool, "always", DB_SERIALIZABLE, always_conflicts, &tries),
                      FAULT_DB_DOWN);
     ck_assert_int_eq(tries, CONFLICTS);

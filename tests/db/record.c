@@ -95,7 +95,7 @@ END_TEST
 
 START_TEST(record__chain_verifies_and_goes_on) {
     for (int i = 0; i < 5; i++) {
-        struct record_entry system = entry(NULL, NULL, "key.created"),
+        struct record_entry system = entry(NULL, NULL, "cluster.put"),
                             app = entry("inopnc", NULL, "app.put");
 
         append(&system);

@@ -7,6 +7,7 @@
 #include "db/record.h"
 #include "tests/support/pg.h"
 
+#define ACTOR "{\"kind\": \"service\"}"
 enum { STATEMENT_MS = 800, WAIT_MS = 600 };
 
 static char *url;
@@ -40,7 +41,7 @@ static inline int64_t ms_since(int64_t us) {
 
 static inline Status append(struct db_tx *tx, const char *app) {
     return record_append(tx, &(struct record_entry){.app = app,
-                                                    .actor = "{}",
+                                                    .actor = ACTOR,
                                                     .from = "test",
                                                     .action = "app.put",
                                                     .subject = app,
@@ -53,7 +54,7 @@ static inline Status append_fn(struct db_tx *tx, void *ctx) {
 
 static inline Status append_once(struct db_pool *p, const char *app) {
     return db_once(p, SQL_RECORD_APPEND, NULL,
-                   DB_PARAMS(app, "{}", "test", "app.put", app, "A test.", "{}", NULL));
+                   DB_PARAMS(app, ACTOR, "test", "app.put", app, "A test.", "{}", NULL));
 }
 
 static inline long records(const char *app) {

@@ -27,6 +27,26 @@ static char *joined(const char *const *list) {
     return strbuf_take(&b);
 }
 
+static bool has_word(const char *list, const char *word, size_t n) {
+    for (; *list; list += strcspn(list, " "), list += *list == ' ')
+        if (strcspn(list, " ") == n && !strncmp(list, word, n))
+            return true;
+    return false;
+}
+
+/* In whatever order. */
+static bool same_words(const char *a, const char *b) {
+    bool same = strlen(a) == strlen(b);
+
+    for (const char *word = a; same && *word; word += *word == ' ') {
+        size_t n = strcspn(word, " ");
+
+        same = has_word(b, word, n);
+        word += n;
+    }
+    return same;
+}
+
 START_TEST(principal__roles_stand_for_the_scopes_of_the_contract) {
     static const struct {
         const char *role, *scopes;
@@ -133,6 +153,64 @@ START_TEST(principal__nobody_may_nothing) {
 
     ck_assert(!principal_may(NULL, "app:read") && !principal_may_app(NULL, "a"));
     ck_assert(!principal_may(&none, "app:read") && !principal_may_app(&none, "a"));
+}
+END_TEST
+
+#define SIGNS                                                                                      \
+    "signoff:engineering signoff:qa signoff:devops signoff:product signoff:customer-success "      \
+    "signoff:support signoff:final"
+
+START_TEST(duties__each_kind_never_does_what_the_contract_says) {
+    static const struct {
+        const char *kind, *never;
+    } cases[] = {{"user", "evidence:write"},
+                 {"ci", "checklist:waive key:write deployment:resolve " SIGNS},
+                 {"bot", "checklist:waive key:write deployment:resolve " SIGNS},
+                 {"service", "checklist:waive key:write deployment:resolve " SIGNS}};
+    static const char *const everything[] = {"viewer",
+                                             "ci",
+                                             "releaser",
+                                             "operator",
+                                             "admin",
+                                             "flags:client",
+                                             "approver:qa",
+                                             "approver:engineering",
+                                             "approver:devops",
+                                             "approver:product",
+                                             "approver:customer-success",
+                                             "approver:support",
+                                             "approver:final",
+                                             NULL};
+    struct auth *a = auth_new(SECRET);
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        _cleanup_(arena_done) struct arena arena = {0};
+        struct strbuf never = STRBUF(4096);
+        struct token_request in = {
+            .subject = "s", .kind = cases[i].kind, .roles = everything, .ttl_s = 60};
+        const struct principal *p = presented(a, &in, &arena);
+
+        for (const char *const *scope = p->scopes; *scope; scope++) {
+            ck_assert(principal_may(p, *scope) == !kind_never(p->kind, *scope));
+            if (!principal_may(p, *scope))
+                strbuf_addf(&never, "%s%s", never.len ? " " : "", *scope);
+        }
+        _cleanup_free_ char *text = strbuf_take(&never);
+        ck_assert_msg(same_words(text, cases[i].never), "%s: %s", cases[i].kind, text);
+    }
+    auth_free(a);
+}
+END_TEST
+
+START_TEST(duties__an_unknown_kind_may_nothing) {
+    static const char *const all[] = {"app:read", NULL};
+    static const char *const kinds[] = {NULL, "", "root", "User", "worker"};
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const struct principal p = {.kind = kinds[i], .scopes = all};
+
+        ck_assert(!principal_may(&p, "app:read"));
+    }
 }
 END_TEST
 
@@ -279,10 +357,11 @@ START_TEST(auth__many_threads_share_one_door) {
 END_TEST
 
 int main(void) {
-    return RUN_SUITE("auth_principal", 60, principal__roles_stand_for_the_scopes_of_the_contract,
-                     principal__minted_tokens_come_back_as_they_were_asked_for,
-                     principal__kind_and_apps_have_defaults, principal__nobody_may_nothing,
-                     auth_mint__refuses_what_the_gate_would_refuse, token_cache__forgets_at_expiry,
-                     token_cache__is_bounded_and_keeps_what_is_used,
-                     auth__many_threads_share_one_door);
+    return RUN_SUITE(
+        "auth_principal", 60, principal__roles_stand_for_the_scopes_of_the_contract,
+        principal__minted_tokens_come_back_as_they_were_asked_for,
+        principal__kind_and_apps_have_defaults, principal__nobody_may_nothing,
+        duties__each_kind_never_does_what_the_contract_says, duties__an_unknown_kind_may_nothing,
+        auth_mint__refuses_what_the_gate_would_refuse, token_cache__forgets_at_expiry,
+        token_cache__is_bounded_and_keeps_what_is_used, auth__many_threads_share_one_door);
 }

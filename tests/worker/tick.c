@@ -243,7 +243,9 @@ START_TEST(law5__one_intent_of_a_purpose) {
     ck_assert_str_eq(after, before);
     free(pg_sql(url, "UPDATE intent SET result = 'done' WHERE op = '" OP "1'"));
     ck_assert_int_ne(commit(7, 41, SWITCH("2"), &held), STATUS_OK);
-    free(pg_sql(url, "UPDATE intent SET result = 'refused' WHERE op = '" OP "1'"));
+    free(pg_sql(url, "ALTER TABLE intent DISABLE TRIGGER USER;"
+                     "UPDATE intent SET result = 'refused' WHERE op = '" OP "1';"
+                     "ALTER TABLE intent ENABLE TRIGGER USER"));
     ck_assert_int_ne(commit(7, 41, SWITCH("2"), &held), STATUS_OK);
     free(pg_sql(url, "UPDATE intent SET result = 'void' WHERE op = '" OP "1'"));
     commit_held(SWITCH("2"));
@@ -304,7 +306,7 @@ START_TEST(law8__a_final_state_is_never_left) {
 
             ck_assert_int_eq(runs(leave), strcmp(final[i], others[k]) == 0);
         }
-        ck_assert_int_eq(runs("UPDATE deployment SET rolled_back_by = gen_random_uuid()"), 1);
+        ck_assert_int_eq(runs("UPDATE deployment SET rolled_back_by = gen_random_uuid()"), i == 0);
     }
 }
 END_TEST
@@ -464,8 +466,11 @@ START_TEST(law5__replicas_race_for_200_environments_and_each_is_taken_once) {
     int claimed = 0;
 
     free(pg_sql(url,
+                "ALTER TABLE deployment DISABLE TRIGGER USER;"
+                "ALTER TABLE intent DISABLE TRIGGER USER;"
                 "DELETE FROM environment_lease; DELETE FROM step; DELETE FROM intent;"
-                "DELETE FROM deployment;"
+                "DELETE FROM deployment; ALTER TABLE intent ENABLE TRIGGER USER;"
+                "ALTER TABLE deployment ENABLE TRIGGER USER;"
                 "INSERT INTO environment (id, app, name, cluster, namespace, spec)"
                 " SELECT gen_random_uuid(), 'inopnc', 'e' || n, 'local', 'x', '{}'"
                 " FROM generate_series(1, %d) n;"
