@@ -244,7 +244,7 @@ static bool age(struct track *t, const char *id) {
                      " WHERE environment_id = '%s'",
                      t->environment_id);
     older = xasprintf("UPDATE deployment SET confirmed_at = confirmed_at - interval '31 s' WHERE"
-                      " id = '%s' AND job = 'undo'; UPDATE step SET started_at = started_at -"
+                      " id = '%s' AND state = 'undoing'; UPDATE step SET started_at = started_at -"
                       " interval '31 s' WHERE deployment_id = '%s' AND name = 'undo-apply'",
                       id, id);
     lease = pg_hold(t->race->w->url, lock);

@@ -16,7 +16,7 @@ VALIDATES = [{"name": "front", "path": "/", "consecutive": 100, "failures": 100}
 def settle(stack, id, state, replica=0):
     """Until it is over, without the 30 s of law 6: what was confirmed is made older, the lease is taken away."""
     older = f"""BEGIN; UPDATE environment_lease SET epoch = epoch + 1, holder = NULL, until = NULL;
-        UPDATE deployment SET confirmed_at = confirmed_at - interval '31 s' WHERE id = '{id}' AND job = 'undo';
+        UPDATE deployment SET confirmed_at = confirmed_at - interval '31 s' WHERE id = '{id}' AND state = 'undoing';
         UPDATE step SET started_at = started_at - interval '31 s'
         WHERE deployment_id = '{id}' AND name = 'undo-apply'; COMMIT"""
     for _ in range(40):
