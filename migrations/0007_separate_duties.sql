@@ -109,7 +109,7 @@ DO $$ BEGIN
     -- objects of the caller's own, in a schema or temporary, never stand in for ours
     EXECUTE format('ALTER FUNCTION record_append SET search_path = pg_catalog, %I, pg_temp', current_schema());
 END $$;
-REVOKE ALL ON FUNCTION record_append FROM PUBLIC;
+REVOKE ALL ON FUNCTION record_append, nonce_partitions FROM PUBLIC;
 
 -- ---- database roles ----
 

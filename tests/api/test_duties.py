@@ -19,9 +19,7 @@ NOBODY = "0190a000-0000-7000-8000-000000000000"
 
 
 def token_of(stack, kind, roles=EVERYTHING):
-    words = [stack.program("sluiced"), "token", "--sub", kind, "--kind", kind, "--ttl", "1h"]
-    return subprocess.run([*words, *(word for role in roles for word in ("--role", role))], check=True, capture_output=True,
-                          text=True, env={"JWT_SECRET": stack.env["JWT_SECRET"]}).stdout.strip()
+    return stack.mint(kind, roles, kind=kind)
 
 
 @pytest.mark.parametrize("kind", NEVER)

@@ -243,7 +243,8 @@ START_TEST(nonce__partitions_are_turned_by_a_role_that_owns_nothing) {
 
     free(pg_sql(url, "DO $$ BEGIN CREATE ROLE nonce_app LOGIN; EXCEPTION WHEN duplicate_object "
                      "THEN NULL; END $$"));
-    free(pg_sql(url, "GRANT SELECT, INSERT ON nonce TO nonce_app"));
+    free(pg_sql(url, "GRANT SELECT, INSERT ON nonce TO nonce_app;"
+                     "GRANT EXECUTE ON FUNCTION nonce_partitions TO nonce_app"));
     ck_assert_ptr_nonnull(strstr(url, "user=postgres"));
     as_app = xasprintf("%.*suser=nonce_app", (int)(strstr(url, "user=postgres") - url), url);
     app = db_pool_new(&(struct db_settings){.url = as_app, .size = 2, .wait_ms = 10000});

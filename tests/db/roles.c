@@ -139,6 +139,14 @@ static const char *const of_the_app[] = {
     "DELETE FROM environment_lease",
     "TRUNCATE app CASCADE",
     "TRUNCATE idempotency",
+    "DELETE FROM nonce", /* or what was signed could be sent again */
+    "UPDATE nonce SET created = created + 1",
+    "TRUNCATE nonce",
+    "DROP TABLE nonce",
+    "DO $$ BEGIN EXECUTE (SELECT 'DROP TABLE ' || min(inhrelid::regclass::text) FROM pg_inherits"
+    " WHERE inhparent = 'nonce'::regclass); END $$",
+    "DO $$ BEGIN EXECUTE (SELECT 'DELETE FROM ' || min(inhrelid::regclass::text) FROM pg_inherits"
+    " WHERE inhparent = 'nonce'::regclass); END $$",
     "INSERT INTO duty VALUES ('user', 'app.put', '')",
     "DELETE FROM duty",
     "UPDATE table_grant SET app = 'ALL'",
@@ -189,7 +197,10 @@ static const char *const of_the_app[] = {
 
 static const char *const of_the_auditor[] = {
     "SELECT * FROM idempotency",
+    "SELECT sealed FROM key_secret",
+    "SELECT * FROM nonce",
     "SELECT " APPEND,
+    "SELECT nonce_partitions()",
     "SELECT tick_commit(NULL, NULL, 1, 1, '{}')",
     "SELECT nextval('replica_number')",
     "INSERT INTO record SELECT chain, 3, line, action, NULL, at, xid FROM record WHERE seq = 2",
@@ -270,6 +281,8 @@ START_TEST(roles__what_the_application_does_is_allowed) {
         "UPDATE intent SET result = 'void'",
         "SELECT nextval('replica_number')",
         "SELECT lease_is_free(l) FROM environment_lease l",
+        "SELECT nonce_partitions()",
+        "INSERT INTO nonce VALUES ('k', 'n', extract(epoch FROM clock_timestamp())::bigint)",
         "DELETE FROM environment; DELETE FROM app; DELETE FROM cluster",
     };
     _cleanup_free_ char *at = as("sluice_app");

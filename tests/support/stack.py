@@ -163,8 +163,8 @@ class Stack:
     def api(self, method, path, body=None, replica=0, token=None, headers=None, timeout=30):
         return call(method, self.urls[replica] + "/api/v1" + path, body, token or self.token, headers, timeout)
 
-    def mint(self, subject="ci", roles=("ci",), apps=()):
-        words = [self.program("sluiced"), "token", "--sub", subject, "--ttl", "1h"]
+    def mint(self, subject="ci", roles=("ci",), apps=(), kind=None):
+        words = [self.program("sluiced"), "token", "--sub", subject, "--ttl", "1h", *(("--kind", kind) if kind else ())]
         for role in roles:
             words += ["--role", role]
         for app in apps:

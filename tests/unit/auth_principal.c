@@ -181,7 +181,7 @@ START_TEST(duties__each_kind_never_does_what_the_contract_says) {
                                              "approver:support",
                                              "approver:final",
                                              NULL};
-    struct auth *a = auth_new(SECRET);
+    struct auth *a = auth_new(&(struct auth_settings){.jwt_secret = SECRET}, NULL, 0);
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         _cleanup_(arena_done) struct arena arena = {0};
