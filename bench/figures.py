@@ -27,14 +27,14 @@ from tests.support.stack import IMAGE, Stack, together, until  # noqa: E402
 FIGURES = []
 
 
-def figure(name, values, unit, goal=None, of="median"):
-    """Adds a row: of which statistic the goal speaks, median, p99 or max."""
+def figure(name, values, unit, goal=None, of="median", at_least=False):
+    """Adds a row: of which statistic the goal speaks, median, p99 or max; at most that, or at least."""
     ordered = sorted(values)
     row = {"name": name, "unit": unit, "n": len(ordered), "median": statistics.median(ordered),
            "p99": ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))], "max": ordered[-1]}
     row.update((key, round(row[key], 3)) for key in ("median", "p99", "max"))
-    row["goal"] = None if goal is None else f"{of} ≤ {goal}"
-    row["met"] = goal is None or row[of] <= goal
+    row["goal"] = None if goal is None else f"{of} {'≥' if at_least else '≤'} {goal}"
+    row["met"] = goal is None or (row[of] >= goal if at_least else row[of] <= goal)
     FIGURES.append(row)
     print("{name}: median {median:.4g}, p99 {p99:.4g}, max {max:.4g} {unit} over {n}{0}".format(
         "" if goal is None else f"; goal {row['goal']}: {'met' if row['met'] else 'MISSED'}", **row), flush=True)
@@ -269,6 +269,89 @@ def creates(rounds=10):
     figure("16 creates at once: all answered", took, "ms")
 
 
+# ---- rate: creates against pgbench, which runs the same statements ----
+
+ISO = """'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'"""
+SHARE = 6000  # environments for each run: more than it can use up in its time
+
+
+def statements():
+    """What a create asks of PostgreSQL, as pgbench's script; what is in JSON is in a table, so that no colon is a variable."""
+    def sql(name):
+        text = (pathlib.Path(__file__).resolve().parents[1] / "db" / "sql" / f"{name}.sql").read_text()
+        return " ".join(line for line in text.splitlines() if not line.startswith("--")).rstrip("; ")
+
+    def with_values(text, *values):
+        return re.sub(r"\$(\d+)", lambda m: values[int(m[1]) - 1], text)
+    given = {c: f"(SELECT {c} FROM given)" for c in ("plan", "steps", "actor", "data")}
+    append = with_values(sql("record/append"), "'inopnc/e' || :n::text", given["actor"], "'127.0.0.1'", "'deployment.created'",
+                         ":id::text", "'Deployment of inopnc v1.0.1 was requested.'", given["data"], ":id::uuid")
+    return "\n".join((
+        "\\set i :i + 1",
+        f"\\set n :first + :client_id * {SHARE // 8} + :i",
+        with_values(sql("deployment/prepare"), "'inopnc'", "'e' || :n::text", "'1.0.1'").replace(", e.spec,", ", e.spec AS spec,")
+        + " \\gset",
+        "BEGIN;",
+        with_values(sql("environment/begin"), ":environment_id::uuid", ":revision::bigint", ":cutover::bigint") + ";",
+        with_values(sql("deployment/insert"), "gen_random_uuid()", ":environment_id::uuid", "'inopnc'", "'e' || :n::text",
+                    ":release_id::uuid", "'blue-green'", "NULL", given["actor"], given["plan"], given["steps"]) + " \\gset",
+        with_values(sql("deployment/get"), ":id::uuid").replace(ISO, "(SELECT iso FROM given)") + ";",
+        append + ";", append + ";",
+        "COMMIT;"))
+
+
+def rate(rounds=3, seconds_each=4):
+    with Stack(env={"SLUICE_WORKER_THREADS": "0", "SLUICE_RATE_PRINCIPAL": "off", "SLUICE_RATE_NETWORK": "off"}) as stack:
+        stack.inopnc(checks={"health": [], "smoke": [], "production": []})
+        stack.kube("POST", "/apis/apps/v1/namespaces/production/deployments", {
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "inopnc-blue"}, "spec": {
+                "replicas": 3, "selector": {"matchLabels": {"app": "inopnc", "environment": "blue"}}, "template": {
+                    "metadata": {"labels": {"app": "inopnc", "environment": "blue"}},
+                    "spec": {"containers": [{"name": "app", "image": f"{IMAGE}:v1.0.0", "ports": [{"containerPort": 3000}]}]}}}})
+        until(lambda: stack.status()["active"], what="v1.0.0 serves")
+        id = stack.deploy("v1.0.1")
+        stack.sql(f"""INSERT INTO environment (id, app, name, cluster, namespace, spec, manifests, manifests_revision)
+            SELECT gen_random_uuid(), app, 'e' || n, cluster, namespace, spec, manifests, manifests_revision
+            FROM environment, generate_series(0, {2 * rounds * SHARE - 1}) n WHERE name = 'production'""")
+        stack.sql(f"""CREATE TABLE given AS SELECT {ISO}::text AS iso, plan, requested_by AS actor, (SELECT line::jsonb->'data' FROM record
+            WHERE deployment_id = d.id AND action = 'deployment.created') AS data, (SELECT jsonb_agg(jsonb_build_object(
+            'name', name, 'title', title) ORDER BY ordinal) FROM step WHERE deployment_id = d.id) AS steps
+            FROM deployment d WHERE id = '{id}'; ANALYZE""")
+        ratios, ours, theirs = [], [], []
+        for i in range(rounds):
+            theirs.append(pgbench(stack, 2 * i * SHARE, seconds_each))
+            ours.append(wrk(stack, (2 * i + 1) * SHARE, seconds_each))
+            ratios.append(ours[-1] / theirs[-1])
+    figure("creates by 8 callers at once, over HTTP", ours, "1/s")
+    figure("pgbench with 8 clients running a create's statements", theirs, "1/s")
+    figure("creates over HTTP against pgbench", ratios, "times", 0.8, at_least=True)
+
+
+def told_by(command):
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        sys.exit(f"{command[0]} failed: {ran.stderr}")
+    return ran.stdout
+
+
+def pgbench(stack, first, seconds_each):
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write(statements())
+        script.flush()
+        told = told_by(["/usr/lib/postgresql/15/bin/pgbench", "-n", "-M", "prepared", "-c", "8", "-j", "2", "-T", str(seconds_each),
+                               "-D", "i=-1", "-D", f"first={first}", "-f", script.name, stack.env["DATABASE_URL"]])
+    return float(re.search(r"tps = ([\d.]+)", told)[1])
+
+
+def wrk(stack, first, seconds_each):
+    told = told_by(["wrk", "-t", "2", "-c", "8", "-d", f"{seconds_each}s", "-s", pathlib.Path(__file__).with_name("creates.lua"),
+                           "-H", "Authorization: Bearer " + stack.token, "-H", "Content-Type: application/json",
+                           stack.urls[0] + "/api/v1/deployments", "--", str(first), "2"])
+    said = json.loads(told.splitlines()[-1])
+    assert said["bad"] == 0, told
+    return said["answers"] / said["us"] * 1e6
+
+
 # ---- takeover: another replica goes on ----
 
 def holder(stack):
@@ -385,7 +468,7 @@ def machine():
             "fdatasync_ms": round(fsync_ms(), 3), "load": [round(n, 2) for n in os.getloadavg()]}
 
 
-PARTS = {"traffic": traffic, "switch": switch, "abort": abort, "fleet": fleet, "creates": creates, "takeover": takeover, "start": start}
+PARTS = {"traffic": traffic, "switch": switch, "abort": abort, "fleet": fleet, "creates": creates, "rate": rate, "takeover": takeover, "start": start}
 
 
 def main(names):
