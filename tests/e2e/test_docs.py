@@ -56,8 +56,16 @@ def test_every_failure_code_is_explained():
     assert [row[0] for row in table("docs/deployments.md", "Failure codes")] == listed.split(", ")
 
 
+def test_threats_name_tests_that_exist():
+    named = set(re.findall(r"`((?:test_)?[a-z0-9_]+?(?:__[a-z0-9_]+)?)`", (ROOT / "SECURITY.md").read_text()))
+    named = {name for name in named if name.startswith("test_") or "__" in name}
+    there = "".join(path.read_text() for kind in ("*.c", "test_*.py") for path in (ROOT / "tests").rglob(kind))
+    assert len(named) > 50
+    assert not [name for name in named if f"START_TEST({name})" not in there and f"def {name}(" not in there]
+
+
 def test_debian_packages_are_explained():
-    packages = re.findall(r"(?:run|test)_packages=\(([^)]*)\)", (ROOT / "scripts/deps").read_text())
+    packages = re.findall(r"(?:run|test|bench)_packages=\(([^)]*)\)", (ROOT / "scripts/deps").read_text())
     explained = set(re.findall(r"`([a-z0-9.+-]+)`", (ROOT / "README.md").read_text().partition("## What it needs")[2].partition("\n## ")[0]))
     assert set(" ".join(packages).split()) <= explained
 
