@@ -136,6 +136,14 @@ def history(world):
             "head": hashlib.sha256(file.read_bytes().splitlines()[-1]).hexdigest()}
 
 
+@pytest.fixture
+def directory(world, history):
+    """The directory with a file for each checkpoint."""
+    world.dir.mkdir(exist_ok=True)
+    until(lambda: len(list(world.dir.glob("*.checkpoint"))) >= world.last())
+    return world.dir
+
+
 # ---- what is made ----
 
 def test_without_key_or_directory_the_check_says_so(world):
@@ -174,7 +182,12 @@ def test_a_receiver_that_was_down_gets_every_one_in_order(world, history):
     assert failing["error"] == "the receiver answered 503" and failing["number"] == 0 and not failing["ok"]
     world.receiver.status = 200
     notes = notes_of(world.text())
-    until(lambda: len(world.receiver.got) >= len(notes))
+
+    def delivered():
+        """Every one arrived; a pause between tries, which may be a minute by now, is ended."""
+        world.stack.sql("UPDATE checkpoint_delivery SET next_at = clock_timestamp() WHERE tries > 0")
+        return len(world.receiver.got) >= len(notes)
+    until(delivered)
     unique = list(dict.fromkeys(world.receiver.got))
     assert [body for _, _, body in unique][:len(notes)] == notes
     assert [int(id.partition("-")[0]) for id, _, _ in unique] == list(range(1, len(unique) + 1))
@@ -207,7 +220,7 @@ def test_the_note_is_what_the_documents_say(world, history):
     assert f"chain {CHAIN} {RECORDS} {history['head']}" in note
 
 
-def test_openssl_verifies_it_too(world, history, tmp_path):
+def test_openssl_verifies_it_too(world, history, directory, tmp_path):
     note = notes_of(world.text())[-1]
     (tmp_path / "checkpoint").write_text(note)
     shutil.copy(world.public, tmp_path / "checkpoint.pub")
@@ -218,7 +231,7 @@ def test_openssl_verifies_it_too(world, history, tmp_path):
     (tmp_path / "checkpoint").write_text(note.replace(f" {RECORDS} ", f" {RECORDS - 1} ", 1))
     assert subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=tmp_path, capture_output=True).returncode != 0
     script = ["/usr/bin/python3", "-c", re.search(r"```python\n(.*?)```", document, re.S)[1], world.public]
-    files = sorted(world.dir.iterdir())
+    files = sorted(directory.glob("*.checkpoint"))
     run = subprocess.run([*script, *files], capture_output=True, text=True)
     assert run.returncode == 0 and f"chain {CHAIN} {RECORDS} " in run.stdout, run
     assert "does not follow" in subprocess.run([*script, files[0], *files[2:]], capture_output=True, text=True).stderr
@@ -335,8 +348,8 @@ def test_what_is_found_by_what(world, history, tmp_path, tampering):
             assert said.endswith("not shown without --head or --checkpoints: a cut tail, and a chain written anew\n")
 
 
-def test_what_is_whole_is_found_whole(world, history):
-    for checkpoints in (history["text"], world.dir):
+def test_what_is_whole_is_found_whole(world, history, directory):
+    for checkpoints in (history["text"], directory):
         first, report = verify(history["file"], "--checkpoints", checkpoints, "--key", world.public, "--head", history["head"])
         assert first["ok"] and first["first"] == 1 and first["last"] >= history["last"] and first["problem"] is None
         assert report["ok"] and report["checkpoint"] and report["newer"] == 0 and report["against_head"]
@@ -435,7 +448,7 @@ def test_verify_refuses_what_proves_nothing(world, history, words):
 
 # ---- when ----
 
-def test_many_records_make_one_before_its_time(world, history):
+def test_many_records_make_one_before_its_time(world, history, directory):
     stack = world.stack
     stack.stop_servers()
     last = world.last()
@@ -448,15 +461,15 @@ def test_many_records_make_one_before_its_time(world, history):
     until(lambda: len(list(world.dir.glob("*.checkpoint"))) == last + 1)
 
 
-def test_a_database_that_was_set_back_makes_a_fork_that_shows(world, history, tmp_path):
+def test_a_database_that_was_set_back_makes_a_fork_that_shows(world, history, directory):
     """As after an older backup was restored: the directory keeps both, and verify says so."""
     stack = world.stack
     stack.stop_servers()
     stack.sql("ALTER TABLE checkpoint DISABLE TRIGGER checkpoint_stays; DELETE FROM checkpoint WHERE number > 2;"
               "ALTER TABLE checkpoint ENABLE TRIGGER checkpoint_stays")
-    before = {file.name for file in world.dir.iterdir()}
+    before = {file.name for file in directory.glob("*.checkpoint")}
     stack.up()
     world.all_signed()
-    after = until(lambda: (names := {file.name for file in world.dir.iterdir()}) > before and names)
+    after = until(lambda: (names := {file.name for file in directory.glob("*.checkpoint")}) > before and names)
     assert {name.partition("-")[0] for name in after - before} == {"0000000003"}
     assert verify(history["file"], "--checkpoints", world.dir, "--key", world.public, status=1)[0]["problem"]["kind"] == "fork"
