@@ -1,7 +1,7 @@
 """What verifying the record costs: ./scripts/bench audit
 
-Records per second that `sluice audit verify` reads offline, by its own processor time (SHA-256 of each line, its JSON read
-strictly), and what signing and verifying one checkpoint takes (sluice-notes).  Prints a table and, last, one line of JSON.
+Records per second that `sluice audit verify` reads offline, by its own processor time, and what signing and verifying one
+checkpoint takes (sluice-notes).  Prints a table and, last, one line of JSON.
 """
 import hashlib
 import json
