@@ -33,6 +33,15 @@ static void add_json_string(struct strbuf *b, const char *s) {
     json_decref(value);
 }
 
+/* Whether it can stand without quotes. */
+static bool bare(const char *value) {
+    const unsigned char *c = (const unsigned char *)value;
+
+    while (*c > ' ' && *c != 0x7f && !strchr("\"=\\", *c))
+        c++;
+    return *value && !*c;
+}
+
 static void add_pair(struct strbuf *b, const char *key, const char *value) {
     if (line_format == LOG_JSON) {
         strbuf_addf(b, "%s\"%s\":", b->len ? "," : "{", key);
@@ -40,7 +49,7 @@ static void add_pair(struct strbuf *b, const char *key, const char *value) {
         return;
     }
     strbuf_addf(b, "%s%s=", b->len ? " " : "", key);
-    if (*value && !strpbrk(value, " \"=\n\r\t\\"))
+    if (bare(value))
         strbuf_adds(b, value);
     else
         add_json_string(b, value);

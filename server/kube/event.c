@@ -1,13 +1,14 @@
 /* kube/event.c: what the lines of a watch do to the cache. */
 #include "base/clock.h"
 #include "kube/watch.h"
-#include <stdio.h>
 #include <string.h>
 
 static bool broken(struct kube_watching *w, const char *why) {
     w->verdict = WATCH_BROKEN;
     w->fault = (struct kube_result){.outcome = KUBE_UNKNOWN, .retry_after_s = -1};
-    snprintf(w->fault.message, sizeof(w->fault.message), "%s", why);
+    if (!strcspn(why, "\r\n")) /* an error without a text would pass for none */
+        why = "the watch ended with an error";
+    kube_text_copy(w->fault.message, sizeof(w->fault.message), why);
     return false;
 }
 
@@ -17,7 +18,7 @@ static bool error_event(struct kube_watching *w, const json_t *status) {
         w->verdict = WATCH_GONE;
         return false;
     }
-    broken(w, json_str(status, "message", "the watch ended with an error"));
+    broken(w, json_str(status, "message", ""));
     w->fault.code = (unsigned)json_int(status, "code", 0);
     w->fault.retry_after_s =
         (int)json_int(json_object_get(status, "details"), "retryAfterSeconds", -1);

@@ -14,8 +14,7 @@ void kube_result_done(struct kube_result *r) {
     *r = (struct kube_result){.retry_after_s = -1};
 }
 
-/* The first line of UTF-8 text, cut between characters. */
-static void copy_text(char *ret, size_t n, const char *text) {
+void kube_text_copy(char *ret, size_t n, const char *text) {
     size_t length = strcspn(text, "\r\n");
 
     if (length >= n) {
@@ -59,8 +58,8 @@ static void read_refusal(const struct net_response *response, const json_t *body
 
     ret->outcome = outcome_of(response->status, is_status);
     if (is_status) {
-        copy_text(ret->reason, sizeof(ret->reason), json_str(body, "reason", ""));
-        copy_text(ret->message, sizeof(ret->message), json_str(body, "message", ""));
+        kube_text_copy(ret->reason, sizeof(ret->reason), json_str(body, "reason", ""));
+        kube_text_copy(ret->message, sizeof(ret->message), json_str(body, "message", ""));
         if (ret->retry_after_s < 0 && wait >= 0 && wait <= 86400)
             ret->retry_after_s = (int)wait;
     }
@@ -74,7 +73,7 @@ void kube_result_read(const struct net_response *response, struct kube_result *r
     *ret = (struct kube_result){.retry_after_s = response->retry_after_s};
     if (response->outcome != NET_ANSWERED) {
         ret->outcome = response->outcome == NET_NOT_SENT ? KUBE_UNREACHED : KUBE_UNKNOWN;
-        copy_text(ret->message, sizeof(ret->message), response->error);
+        kube_text_copy(ret->message, sizeof(ret->message), response->error);
         return;
     }
     ret->code = response->status;
@@ -87,7 +86,7 @@ void kube_result_read(const struct net_response *response, struct kube_result *r
         ret->object = TAKE_PTR(body);
     } else {
         ret->outcome = KUBE_UNKNOWN;
-        copy_text(ret->message, sizeof(ret->message), "an answer that is no object");
+        kube_text_copy(ret->message, sizeof(ret->message), "an answer that is no object");
     }
     json_decref(body);
 }

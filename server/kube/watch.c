@@ -53,7 +53,7 @@ static void wait_for_login(struct kube_watching *w, KubeLogin found, const char 
     pthread_mutex_lock(&c->lock);
     over = c->ended;
     if (!over) {
-        snprintf(w->error, sizeof(w->error), "%.190s", why);
+        kube_text_copy(w->error, sizeof(w->error), why);
         w->call = net_loop_after(c->set->loop, LOGIN_MS, on_time, w);
     }
     pthread_mutex_unlock(&c->lock);
@@ -136,13 +136,13 @@ static void complain(const struct kube_watching *w, const char *why) {
 
 static void failed(struct kube_watching *w, const struct kube_result *r) {
     struct kube_cluster *c = w->cluster;
-    char why[200];
+    char why[200] = "";
+    size_t n = 0;
     bool over;
 
     if (r->code)
-        snprintf(why, sizeof(why), "HTTP %u: %.180s", r->code, r->message);
-    else
-        snprintf(why, sizeof(why), "%.190s", r->message);
+        n = (size_t)snprintf(why, sizeof(why), "HTTP %u: ", r->code);
+    kube_text_copy(why + n, sizeof(why) - n, r->message);
     if (r->code == 401)
         kube_token_renewed(c, &w->with, 0);
     pthread_mutex_lock(&c->lock);
