@@ -8,7 +8,7 @@ import pytest
 
 from tests.api.conftest import heads, refused
 from tests.support.pg import Cluster
-from tests.support.stack import IMAGE, ROOT
+from tests.support.stack import IMAGE, ROOT, until
 
 EVERYTHING = ("admin", "ci", "releaser", "operator", "viewer",
               *(f"approver:{role}" for role in ("engineering", "qa", "devops", "product", "customer-success", "support", "final")))
@@ -64,7 +64,8 @@ def test_the_database_refuses_once_more(stack, name):
 # ---- database roles ----
 
 def test_the_servers_of_every_suite_are_the_application(stack):
-    assert stack.sql("SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'sluiced%'") == "sluice_app"
+    users = "SELECT DISTINCT usename FROM pg_stat_activity WHERE application_name LIKE 'sluiced%'"
+    until(lambda: stack.sql(users) == "sluice_app", 10, what="whoever else ran a command has gone")
 
 
 def blocks(heading):
