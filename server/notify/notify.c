@@ -63,6 +63,8 @@ struct notify *notify_new(const struct notify_settings *in) {
 static void note_result(struct running *r, TaskResult result, int64_t number, const char *error) {
     bool failing = result == TASK_FAILED, changed;
 
+    if (result == TASK_PAUSES)
+        return;
     pthread_mutex_lock(&r->notify->lock);
     changed = r->failing != failing;
     r->failing = failing;

@@ -38,6 +38,15 @@ static TaskResult database(char reterr[TASK_ERROR]) {
     return TASK_FAILED;
 }
 
+/* Nothing is to be sent now: after a failure, until some server sent it. */
+static TaskResult rest_or_pause(struct work *w) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+
+    if (w->unsent && db_checkpoint_state(w->in.pool, &rows) == STATUS_OK)
+        w->unsent = !db_null(rows, 0, "error");
+    return w->unsent ? TASK_PAUSES : TASK_IDLE;
+}
+
 TaskResult checkpoint_send(struct work *w, int64_t *ret_number, char reterr[TASK_ERROR]) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     struct net_response response = {0};
@@ -49,7 +58,7 @@ TaskResult checkpoint_send(struct work *w, int64_t *ret_number, char reterr[TASK
     if (db_checkpoint_claim(w->in.pool, HOLD_S, &rows) != STATUS_OK)
         return database(reterr);
     if (db_rows_count(rows) == 0)
-        return TASK_IDLE;
+        return rest_or_pause(w);
     number = db_int(rows, 0, "number");
     error = deliver(w, checkpoint_name(number, db_text(rows, 0, "hash"), id),
                     db_text(rows, 0, "note"), &response, text);
@@ -58,6 +67,7 @@ TaskResult checkpoint_send(struct work *w, int64_t *ret_number, char reterr[TASK
     if (error)
         snprintf(reterr, TASK_ERROR, "%s", error);
     net_response_done(&response);
+    w->unsent = error != NULL;
     if (error)
         return TASK_FAILED;
     *ret_number = number;

@@ -5,13 +5,19 @@
 
 enum { TASK_ERROR = 200, CHECKPOINT_NAME = 64 };
 
-typedef enum TaskResult { TASK_IDLE, TASK_MORE, TASK_FAILED } TaskResult;
+typedef enum TaskResult {
+    TASK_IDLE,
+    TASK_MORE,
+    TASK_FAILED,
+    TASK_PAUSES, /* after a failure, which still is one */
+} TaskResult;
 
 struct work {
     struct notify_settings in;
     struct note_signer *signer; /* NULL: makes none */
     struct net_client *client;  /* NULL: sends none */
     struct net_policy policy;
+    bool unsent;                /* the last try to send failed */
     char kept[CHECKPOINT_NAME]; /* the directory's last file; "": not known */
 };
 
