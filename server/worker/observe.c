@@ -250,15 +250,26 @@ void observe_start(struct kube_cluster *c, const json_t *spec, struct seen *ret)
     observe_now(c, spec, ret);
 }
 
+/* Whether the ReplicaSet of everything that runs was found: its hash goes on record. */
+static bool hashes_known(const struct seen *s) {
+    for (Color c = COLOR_BLUE; c < COLORS; c++)
+        if (s->workload[c].exists && s->workload[c].replicas > 0 && !*s->workload[c].template_hash)
+            return false;
+    return true;
+}
+
+enum { PODS_FOLLOW = 1, NAMED_NOW = 2, HASHES_KNOWN = 4 };
+
 /* Reads from where the rule allows, and compares with what our writes left. */
 static void observe_job(struct kube_cluster *c, const struct plan *p, const struct journal *j,
-                        bool cache_may, bool pods_must, bool cutover, struct seen *ret) {
+                        unsigned must, struct seen *ret) {
     _cleanup_(objects_done) struct objects o = {0};
-    bool known = cache_may && fetch_cached(c, p->spec, &o, ret);
+    bool known = fetch_cached(c, p->spec, &o, ret);
 
     if (!known || !o.autoscalers || !cache_follows(j, ret, p->spec) ||
-        (pods_must && !pods_follow(j, ret, p->spec)) ||
-        (cutover && !named_now(c, p->spec, &o, ret))) {
+        (must & PODS_FOLLOW && !pods_follow(j, ret, p->spec)) ||
+        (must & NAMED_NOW && !named_now(c, p->spec, &o, ret)) ||
+        (must & HASHES_KNOWN && !hashes_known(ret))) {
         seen_done(ret);
         objects_done(&o);
         known = fetch(c, p->spec, &o, ret);
@@ -271,17 +282,18 @@ static void observe_job(struct kube_cluster *c, const struct plan *p, const stru
 
 void observe_after_writes(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                           struct seen *ret) {
-    observe_job(c, p, j, true, false, false, ret);
+    observe_job(c, p, j, 0, ret);
 }
 
 void observe_fresh(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                    struct seen *ret) {
-    observe_job(c, p, j, j->count > 0, true, false, ret);
+    /* before the first write nothing tells how old the cache is */
+    observe_job(c, p, j, j->count > 0 ? PODS_FOLLOW : NAMED_NOW | HASHES_KNOWN, ret);
 }
 
 void observe_cutover(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                      struct seen *ret) {
-    observe_job(c, p, j, j->count > 0, true, true, ret);
+    observe_job(c, p, j, PODS_FOLLOW | NAMED_NOW, ret);
 }
 
 bool observe_autoscaler(struct kube_cluster *c, const char *namespace_, const char *workload) {

@@ -20,7 +20,8 @@ void observe_after_writes(struct kube_cluster *c, const struct plan *p, const st
                           struct seen *ret);
 /* What a step that must see fresh things sees: the watch cache where it provably is newer than
  * every write in the journal (objects' and counted pods' resourceVersions: design.md law 6, "a
- * watch event newer than the seizure counts"), else observe_now(). */
+ * watch event newer than the seizure counts"), before the first write with Service and workloads
+ * read now; else observe_now(). */
 void observe_fresh(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                    struct seen *ret);
 /* The same, with Service and workloads read from the API server for this very decision: what the

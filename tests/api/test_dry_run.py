@@ -204,7 +204,8 @@ def test_an_autoscaler_keeps_its_count(stack):
     assert stack.kube("POST", path, scaler).status == 201
     try:
         stack.kube("PATCH", workload, {"spec": {"replicas": 2}}, "application/merge-patch+json")
-        until(lambda: stack.workload(color)["status"].get("readyReplicas") == 2)
+        pods = f"/api/v1/namespaces/production/pods?labelSelector=environment%3D{color}"
+        until(lambda: len(stack.kube("GET", pods)["items"]) == 2, what="the third pod is gone")
         answer, _ = untouched(stack, "v1.2.0")
         assert answer.status == 200, answer
         assert changes(answer)["Deployment", f"inopnc-{color}"]["after"]["spec"]["replicas"] == 2
