@@ -158,7 +158,7 @@ static bool stop(const char *kind, const char *name, const struct seen_change *c
 bool left_stops(const struct step_ask *a, struct decision *d) {
     const struct plan *p = a->plan;
     const struct seen_workload *from = &a->seen->workload[color_other(p->target)];
-    bool left_already = journal_find(a->journal, "deploy", "switch") != NULL;
+    bool left_already = journal_done(a->journal, "deploy", "switch");
 
     return stop("Service", p->service, &a->seen->service.change, d) ||
            stop("Deployment", p->colors[p->target].workload, &a->seen->workload[p->target].change,

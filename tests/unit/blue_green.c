@@ -509,6 +509,15 @@ START_TEST(hands__each_forward_step_stops_before_a_change_and_names_it) {
 }
 END_TEST
 
+static const struct step_row *switch_row(void) {
+    size_t n;
+    const struct step_row *row = strategy_steps("blue-green", &n);
+
+    while (strcmp(row->name, "switch-traffic") != 0)
+        row++;
+    return row;
+}
+
 START_TEST(hands__the_version_that_served_counts_until_traffic_left_it) {
     WORLD({
         seized(&w);
@@ -517,6 +526,9 @@ START_TEST(hands__the_version_that_served_counts_until_traffic_left_it) {
         w.seen.workload[COLOR_BLUE].change.kind = CHANGE_GONE; /* then the new one is the way out */
         ck_assert_int_eq(step(&w, "switch-traffic")->kind, DECIDE_WRITE);
         changed(&w.seen.workload[COLOR_BLUE].change, CHANGE_FIELD);
+        wrote(&w, "deploy", "switch", "Service", "inopnc-prod", INTENT_OPEN); /* not sent yet */
+        ck_assert(!switch_row()->may_send(&w.ask, &w.decision));
+        ck_assert_str_eq(w.decision.code, "third-party-change");
         wrote(&w, "deploy", "switch", "Service", "inopnc-prod", INTENT_DONE);
         ck_assert_int_eq(step(&w, "switch-traffic")->kind, DECIDE_DONE);
     });
