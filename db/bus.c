@@ -14,7 +14,6 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -154,13 +153,11 @@ static bool send_payload(struct bus *b, struct db_conn **c, const char *payload)
 
 static void pause_notifier(struct bus *b, double ms) {
     int64_t until = in_ms((int64_t)ms);
-    struct timespec t;
 
     if (b->ending && until > b->end_us)
         until = b->end_us;
-    t = (struct timespec){.tv_sec = until / US_PER_S, .tv_nsec = (until % US_PER_S) * 1000};
     while (clock_monotonic_us() < until && !b->ending)
-        pthread_cond_timedwait(&b->changed, &b->lock, &t);
+        clock_cond_wait(&b->changed, &b->lock, until);
 }
 
 static void *notifier_main(void *arg) {
@@ -286,14 +283,10 @@ static void *listener_main(void *arg) {
 
 struct bus *bus_new(const char *database_url) {
     struct bus *b = xcalloc(1, sizeof *b);
-    pthread_condattr_t attributes;
 
     uuid_v7(b->mark);
     pthread_mutex_init(&b->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&b->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_cond_init(&b->changed);
     b->wake = -1;
     if (!database_url)
         return b;

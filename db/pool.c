@@ -11,7 +11,6 @@
 #include "db/migrate.h"
 #include <pthread.h>
 #include <stdio.h>
-#include <time.h>
 
 enum { PAUSE_LEAST_US = 25000, PAUSE_MOST_US = 2000000, READY_US = 1000000 };
 
@@ -35,17 +34,13 @@ struct db_pool {
 
 struct db_pool *db_pool_new(const struct db_settings *in) {
     struct db_pool *p = xcalloc(1, sizeof *p);
-    pthread_condattr_t attributes;
 
     conn_target_init(&p->target, in->url, in->app_name, in->statement_ms, in->idle_in_tx_ms);
     p->size = in->size > 0 ? in->size : 1;
     p->wait_us = (in->wait_ms > 0 ? in->wait_ms : 2000) * US_PER_MS;
     pthread_mutex_init(&p->lock, NULL);
     p->ready = FAULT_DB_DOWN;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&p->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_cond_init(&p->changed);
     return p;
 }
 
@@ -143,12 +138,6 @@ static struct db_conn *take_idle(struct db_pool *p) {
     return NULL;
 }
 
-static void wait_until(struct db_pool *p, int64_t us) {
-    struct timespec t = {.tv_sec = us / US_PER_S, .tv_nsec = (us % US_PER_S) * 1000};
-
-    pthread_cond_timedwait(&p->changed, &p->lock, &t);
-}
-
 static struct db_conn *take_locked(struct db_pool *p, int64_t deadline) {
     for (;;) {
         struct db_conn *c = take_idle(p);
@@ -172,9 +161,10 @@ static struct db_conn *take_locked(struct db_pool *p, int64_t deadline) {
             fault_note("%s", p->down ? p->why : "no connection became free in time");
             return NULL;
         }
-        wait_until(p, p->down && !p->probing && p->open < p->size && p->retry_at_us < deadline
-                          ? p->retry_at_us
-                          : deadline);
+        clock_cond_wait(&p->changed, &p->lock,
+                        p->down && !p->probing && p->open < p->size && p->retry_at_us < deadline
+                            ? p->retry_at_us
+                            : deadline);
     }
 }
 

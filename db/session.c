@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "db/conn.h"
 #include <pthread.h>
-#include <time.h>
 
 enum { CALL_MS = 2000, KEEP_MS = 1000, PAUSE_LEAST_MS = 50, PAUSE_MOST_MS = 1000 };
 
@@ -25,12 +24,6 @@ static int64_t in_ms(int64_t ms) {
     return clock_monotonic_us() + ms * US_PER_MS;
 }
 
-static bool wait_until(struct db_replica *r, int64_t us) {
-    struct timespec t = {.tv_sec = us / US_PER_S, .tv_nsec = (us % US_PER_S) * 1000};
-
-    return pthread_cond_timedwait(&r->wake, &r->lock, &t) == 0;
-}
-
 /* Waits unless the session is ending; says whether it is. */
 static bool rest(struct db_replica *r, int ms) {
     int64_t until = in_ms(ms);
@@ -38,7 +31,7 @@ static bool rest(struct db_replica *r, int ms) {
 
     pthread_mutex_lock(&r->lock);
     while (!r->ending && clock_monotonic_us() < until)
-        wait_until(r, until);
+        clock_cond_wait(&r->wake, &r->lock, until);
     ending = r->ending;
     pthread_mutex_unlock(&r->lock);
     return ending;
@@ -111,16 +104,12 @@ static void *replica_main(void *arg) {
 
 struct db_replica *db_replica_open(const char *url, db_replica_fn *changed, void *ctx) {
     struct db_replica *r = xcalloc(1, sizeof *r);
-    pthread_condattr_t attributes;
 
     conn_target_init(&r->target, url, "sluiced-replica", CALL_MS, 0);
     r->changed = changed;
     r->ctx = ctx;
     pthread_mutex_init(&r->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&r->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_cond_init(&r->wake);
     if (pthread_create(&r->thread, NULL, replica_main, r) != 0)
         die("cannot start a thread");
     return r;
@@ -135,7 +124,7 @@ int64_t db_replica_wait(struct db_replica *r, int ms) {
 
     pthread_mutex_lock(&r->lock);
     while (!atomic_load(&r->number) && clock_monotonic_us() < until)
-        wait_until(r, until);
+        clock_cond_wait(&r->wake, &r->lock, until);
     pthread_mutex_unlock(&r->lock);
     return atomic_load(&r->number);
 }

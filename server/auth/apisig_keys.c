@@ -156,12 +156,11 @@ static void on_publication(void *ctx, const char *topic) {
 
 /* false: the thread is to end. */
 static bool await_news(struct apisig_keys *k, int64_t ms) {
-    int64_t us = clock_monotonic_us() + ms * US_PER_MS;
-    struct timespec until = {.tv_sec = us / US_PER_S, .tv_nsec = us % US_PER_S * 1000};
+    int64_t until = clock_monotonic_us() + ms * US_PER_MS;
     bool go_on;
 
     pthread_mutex_lock(&k->tell);
-    while (!k->stop && !k->stale && pthread_cond_timedwait(&k->told, &k->tell, &until) == 0)
+    while (!k->stop && !k->stale && clock_cond_wait(&k->told, &k->tell, until))
         ;
     k->stale = false;
     go_on = !k->stop;
@@ -186,7 +185,6 @@ static void *keys_thread(void *arg) {
 
 struct apisig_keys *apisig_keys_new(const struct apisig_settings *in) {
     struct apisig_keys *k = xcalloc(1, sizeof *k);
-    pthread_condattr_t attributes;
     pthread_rwlockattr_t writers;
 
     k->in = *in;
@@ -199,10 +197,7 @@ struct apisig_keys *apisig_keys_new(const struct apisig_settings *in) {
     pthread_rwlockattr_destroy(&writers);
     pthread_mutex_init(&k->loading, NULL);
     pthread_mutex_init(&k->tell, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&k->told, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_cond_init(&k->told);
     if (!in->pool)
         return k;
     if (in->bus)

@@ -43,7 +43,6 @@ static int or_else(int ms, int otherwise) {
 
 struct jwks *jwks_new(const struct auth_settings *in) {
     struct jwks *j = xcalloc(1, sizeof *j);
-    pthread_condattr_t attributes;
 
     j->in = *in;
     j->in.refresh_ms = or_else(in->refresh_ms, REFRESH_MS);
@@ -51,10 +50,7 @@ struct jwks *jwks_new(const struct auth_settings *in) {
     j->in.retry_ms = or_else(in->retry_ms, RETRY_MS);
     j->in.stale_ms = or_else(in->stale_ms, STALE_MS);
     pthread_mutex_init(&j->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&j->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_cond_init(&j->changed);
     return j;
 }
 
@@ -160,9 +156,7 @@ static void *run(void *ctx) {
             refresh(j, s);
             pthread_mutex_lock(&j->lock);
         } else {
-            struct timespec at = {s->due_us / US_PER_S, s->due_us % US_PER_S * 1000};
-
-            pthread_cond_timedwait(&j->changed, &j->lock, &at);
+            clock_cond_wait(&j->changed, &j->lock, s->due_us);
         }
     }
     pthread_mutex_unlock(&j->lock);

@@ -22,6 +22,21 @@ int64_t clock_monotonic_us(void) {
     return read_clock(CLOCK_MONOTONIC);
 }
 
+void clock_cond_init(pthread_cond_t *cond) {
+    pthread_condattr_t monotonic;
+
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+}
+
+bool clock_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_us) {
+    struct timespec at = {until_us / US_PER_S, until_us % US_PER_S * 1000};
+
+    return pthread_cond_timedwait(cond, lock, &at) == 0;
+}
+
 char *clock_format(int64_t us, char text[TIME_TEXT]) {
     int64_t part = us % US_PER_S;
     time_t seconds = (time_t)(us / US_PER_S);

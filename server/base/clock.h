@@ -1,6 +1,7 @@
 /* base/clock.h: time.  Wall-clock times are microseconds since 1970 UTC; deadlines are monotonic.
  */
 #pragma once
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +13,10 @@ enum { TIME_TEXT = 32 }; /* "2026-11-24T21:53:28.123Z" and its NUL fit */
 
 int64_t clock_now_us(void);       /* wall clock */
 int64_t clock_monotonic_us(void); /* never goes back; for deadlines and measured times */
+/* A condition whose timed waits go by clock_monotonic_us(). */
+void clock_cond_init(pthread_cond_t *cond);
+/* Waits for it until that time (clock_monotonic_us) at most; false: the time is up. */
+bool clock_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_us);
 /* RFC 3339 UTC with milliseconds.  Returns `text`. */
 char *clock_format(int64_t us, char text[TIME_TEXT]);
 /* Reads RFC 3339 with any offset and up to nanoseconds; false when it is not that, or not in the

@@ -22,13 +22,9 @@ static void rates_init(struct http_server *s) {
 }
 
 static void server_init(struct http_server *s) {
-    pthread_condattr_t attr;
 
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&s->active_lock, NULL);
-    pthread_cond_init(&s->active_none, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_cond_init(&s->active_none);
     s->router = router_new(s->in.routes);
     s->queue = queue_new(s->in.handler_threads, s->in.queue_max);
     parking_init(&s->parking, s->queue);
@@ -112,12 +108,10 @@ bool http_draining(const struct http_server *s) {
 /* Whether no request is under way any more. */
 static bool wait_for_requests(struct http_server *s, int timeout_ms) {
     int64_t until_us = clock_monotonic_us() + timeout_ms * US_PER_MS;
-    struct timespec until = {.tv_sec = until_us / US_PER_S, .tv_nsec = until_us % US_PER_S * 1000};
     bool none;
 
     pthread_mutex_lock(&s->active_lock);
-    while (s->active &&
-           pthread_cond_timedwait(&s->active_none, &s->active_lock, &until) != ETIMEDOUT)
+    while (s->active && clock_cond_wait(&s->active_none, &s->active_lock, until_us))
         ;
     none = s->active == 0;
     pthread_mutex_unlock(&s->active_lock);

@@ -2,32 +2,25 @@
  * heartbeats, delayed wakes. */
 #include "base/clock.h"
 #include "http/server.h"
-#include <errno.h>
-#include <time.h>
 
 enum { TICK_MS = 100, SOON_MS = 50, LINGER_MS = 10 };
 
-static struct timespec in_ms(int ms) {
-    int64_t us = clock_monotonic_us() + ms * US_PER_MS;
-
-    return (struct timespec){.tv_sec = us / US_PER_S, .tv_nsec = us % US_PER_S * 1000};
+static int64_t in_ms(int ms) {
+    return clock_monotonic_us() + ms * US_PER_MS;
 }
 
 /* false: the thread is to end. */
 static bool ticker_wait(struct http_server *s, int ms) {
-    struct timespec until = in_ms(ms), soon;
+    int64_t until = in_ms(ms);
     bool go_on, hurried = ms <= SOON_MS;
 
     pthread_mutex_lock(&s->tick_lock);
     while (!s->tick_stop) {
         if (s->tick_soon && !hurried) {
             hurried = true;
-            soon = in_ms(SOON_MS);
-            if (soon.tv_sec < until.tv_sec ||
-                (soon.tv_sec == until.tv_sec && soon.tv_nsec < until.tv_nsec))
-                until = soon;
+            until = until < in_ms(SOON_MS) ? until : in_ms(SOON_MS);
         }
-        if (pthread_cond_timedwait(&s->tick_cond, &s->tick_lock, &until) == ETIMEDOUT)
+        if (!clock_cond_wait(&s->tick_cond, &s->tick_lock, until))
             break;
     }
     s->tick_soon = false;
@@ -54,13 +47,9 @@ static void *ticker_thread(void *arg) {
 }
 
 void ticker_start(struct http_server *s) {
-    pthread_condattr_t attr;
 
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&s->tick_lock, NULL);
-    pthread_cond_init(&s->tick_cond, &attr);
-    pthread_condattr_destroy(&attr);
+    clock_cond_init(&s->tick_cond);
     if (pthread_create(&s->ticker, NULL, ticker_thread, s) != 0)
         die("cannot start the ticker's thread");
 }

@@ -29,12 +29,10 @@ struct kube_plugin {
 
 /* Until `at` (monotonic) or until something changes.  Under lock. */
 static void wait_until(struct kube_plugin *p, int64_t at_us) {
-    struct timespec at = {at_us / US_PER_S, at_us % US_PER_S * 1000};
-
     if (at_us == INT64_MAX)
         pthread_cond_wait(&p->changed, &p->lock);
     else
-        pthread_cond_timedwait(&p->changed, &p->lock, &at);
+        clock_cond_wait(&p->changed, &p->lock, at_us);
 }
 
 static int64_t pause_us(const struct kube_plugin *p) {
@@ -104,7 +102,6 @@ static void *plugin_thread(void *ctx) {
 struct kube_plugin *kube_plugin_new(const struct kube_exec *exec, const struct net_tls *tls,
                                     const char *cluster, const struct kube_plugin_timing *timing) {
     struct kube_plugin *p = xcalloc(1, sizeof(*p));
-    pthread_condattr_t monotonic;
     sigset_t all, before;
 
     p->exec = exec;
@@ -113,10 +110,7 @@ struct kube_plugin *kube_plugin_new(const struct kube_exec *exec, const struct n
     p->timing = *timing;
     p->wanted = true;
     pthread_mutex_init(&p->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&p->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    clock_cond_init(&p->changed);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the program's own threads */
     if (pthread_create(&p->thread, NULL, plugin_thread, p) != 0)

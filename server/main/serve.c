@@ -47,11 +47,10 @@ static Status schema_try(struct schema *s) {
 /* false: the server is ending. */
 static bool schema_pause(struct schema *s) {
     int64_t until = clock_monotonic_us() + SCHEMA_AGAIN_MS * US_PER_MS;
-    struct timespec at = {until / US_PER_S, until % US_PER_S * 1000};
     bool stop;
 
     pthread_mutex_lock(&s->lock);
-    while (!s->stop && pthread_cond_timedwait(&s->changed, &s->lock, &at) == 0)
+    while (!s->stop && clock_cond_wait(&s->changed, &s->lock, until))
         ;
     stop = s->stop;
     pthread_mutex_unlock(&s->lock);
@@ -83,12 +82,8 @@ static void *schema_run(void *ctx) {
 }
 
 static void schema_watch(struct schema *s) {
-    pthread_condattr_t attributes;
 
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_cond_init(&s->changed);
     pthread_mutex_init(&s->lock, NULL);
     if (pthread_create(&s->thread, NULL, schema_run, s) != 0)
         die("cannot start a thread");

@@ -39,7 +39,6 @@ struct notify {
 
 struct notify *notify_new(const struct notify_settings *in) {
     struct notify *n = xcalloc(1, sizeof *n);
-    pthread_condattr_t attributes;
 
     n->work.in = *in;
     n->work.policy = (struct net_policy){
@@ -52,10 +51,7 @@ struct notify *notify_new(const struct notify_settings *in) {
     n->running[KEEP].wanted = in->dir != NULL;
     n->running[SEND].wanted = in->url != NULL;
     pthread_mutex_init(&n->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&n->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    clock_cond_init(&n->wake);
     return n;
 }
 
@@ -85,11 +81,10 @@ static void note_result(struct running *r, TaskResult result, int64_t number, co
 /* false: it is to end. */
 static bool rest(struct notify *n, unsigned *seen) {
     int64_t until = clock_monotonic_us() + n->work.in.poll_ms * US_PER_MS;
-    struct timespec at = {until / US_PER_S, until % US_PER_S * 1000};
     bool ending;
 
     pthread_mutex_lock(&n->lock);
-    while (!n->ending && n->made == *seen && pthread_cond_timedwait(&n->wake, &n->lock, &at) == 0)
+    while (!n->ending && n->made == *seen && clock_cond_wait(&n->wake, &n->lock, until))
         ;
     *seen = n->made;
     ending = n->ending;

@@ -366,12 +366,6 @@ static void *worker_thread(void *arg) {
 
 /* ---- the scheduler: timers, and work that nobody holds ---- */
 
-static void wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t us) {
-    struct timespec at = {us / US_PER_S, us % US_PER_S * 1000};
-
-    pthread_cond_timedwait(cond, lock, &at);
-}
-
 static void scan(struct worker *w) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
 
@@ -421,7 +415,7 @@ static void *scheduler_thread(void *arg) {
                 next = e->due_us;
         }
         if (!w->stopping)
-            wait_until(&w->tick, &w->lock, next);
+            clock_cond_wait(&w->tick, &w->lock, next);
     }
     pthread_mutex_unlock(&w->lock);
     return NULL;
@@ -442,7 +436,7 @@ static void *renewer_thread(void *arg) {
             log_event(LOG_WARNING, "leases not renewed", NULL);
         pthread_mutex_lock(&w->lock);
         if (!w->stopping)
-            wait_until(&w->renew, &w->lock, clock_monotonic_us() + w->in.renew_ms * US_PER_MS);
+            clock_cond_wait(&w->renew, &w->lock, clock_monotonic_us() + w->in.renew_ms * US_PER_MS);
     }
     pthread_mutex_unlock(&w->lock);
     return NULL;
@@ -473,15 +467,6 @@ static void start_thread(pthread_t *ret, void *(*fn)(void *), void *arg) {
         die("cannot start a thread");
 }
 
-static void init_cond(pthread_cond_t *cond) {
-    pthread_condattr_t attr;
-
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &attr);
-    pthread_condattr_destroy(&attr);
-}
-
 struct worker *worker_new(const struct worker_settings *in) {
     struct worker *w = xcalloc(1, sizeof *w);
 
@@ -495,10 +480,10 @@ struct worker *worker_new(const struct worker_settings *in) {
     w->run_reserved = w->run;
     w->run_reserved.pool = in->reserved_pool;
     pthread_mutex_init(&w->lock, NULL);
-    init_cond(&w->work);
-    init_cond(&w->tick);
-    init_cond(&w->renew);
-    init_cond(&w->ended);
+    clock_cond_init(&w->work);
+    clock_cond_init(&w->tick);
+    clock_cond_init(&w->renew);
+    clock_cond_init(&w->ended);
     return w;
 }
 
@@ -533,7 +518,7 @@ static void end_threads(struct worker *w, int timeout_ms) {
     pthread_cond_broadcast(&w->tick);
     pthread_cond_broadcast(&w->renew);
     while (w->alive > 0 && clock_monotonic_us() < until)
-        wait_until(&w->ended, &w->lock, until);
+        clock_cond_wait(&w->ended, &w->lock, until);
     if (w->alive > 0)
         kube_clusters_cancel(w->in.clusters);
     pthread_mutex_unlock(&w->lock);
