@@ -26,16 +26,16 @@ Status db_key_insert(struct db_tx *tx, const struct key_new *k) {
 }
 
 Status db_key_get(struct db_pool *p, const char *id, struct db_rows **ret) {
-    return db_once(p, SQL_KEY_GET, ret, DB_PARAMS(id));
+    return db_once(p, SQL_KEY_LIST, ret, DB_PARAMS(NULL, NULL, DB_INT(1), id));
 }
 
 Status db_key_get_in(struct db_tx *tx, const char *id, struct db_rows **ret) {
-    return db_query(tx, SQL_KEY_GET, ret, DB_PARAMS(id));
+    return db_query(tx, SQL_KEY_LIST, ret, DB_PARAMS(NULL, NULL, DB_INT(1), id));
 }
 
 Status db_key_list(struct db_pool *p, const char *after, const char *apps, int64_t limit,
                    struct db_rows **ret) {
-    return db_once(p, SQL_KEY_LIST, ret, DB_PARAMS(after, apps, DB_INT(limit)));
+    return db_once(p, SQL_KEY_LIST, ret, DB_PARAMS(after, apps, DB_INT(limit), NULL));
 }
 
 Status db_key_lock(struct db_tx *tx, const char *id) {

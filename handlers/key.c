@@ -271,6 +271,23 @@ Status key_create(struct request *q, const void *body, struct reply *r) {
     return give_secret(&w, key_make);
 }
 
+/* The key, locked until the transaction ends; *rows is yours.  Refuses E_NOT_FOUND. */
+static Status key_locked(struct db_tx *tx, const struct key_write *w, struct db_rows **rows,
+                         struct key_row *ret) {
+    Status s = db_key_lock(tx, w->id);
+
+    if (s == STATUS_OK)
+        s = db_key_secret_purge(tx, w->id);
+    if (s == STATUS_OK)
+        s = db_key_get_in(tx, w->id, rows);
+    if (s != STATUS_OK)
+        return s;
+    if (db_rows_count(*rows) == 0)
+        return reply_refuse(w->r, E_NOT_FOUND, "There is no key %s.", w->id);
+    *ret = key_row(*rows, 0);
+    return STATUS_OK;
+}
+
 /* ---- POST /keys/{key}/rotate ---- */
 
 static Status rotate_slot(const struct key_write *w, const struct key_row *row, int64_t *ret) {
@@ -293,18 +310,10 @@ static Status key_rotate_tx(struct db_tx *tx, void *ctx) {
     struct key_write *w = ctx;
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     struct key_row row;
-    Status s = db_key_lock(tx, w->id);
+    Status s = key_locked(tx, w, &rows, &row);
 
     if (s == STATUS_OK)
-        s = db_key_secret_purge(tx, w->id);
-    if (s == STATUS_OK)
-        s = db_key_get_in(tx, w->id, &rows);
-    if (s != STATUS_OK)
-        return s;
-    if (db_rows_count(rows) == 0)
-        return reply_refuse(w->r, E_NOT_FOUND, "There is no key %s.", w->id);
-    row = key_row(rows, 0);
-    s = rotate_slot(w, &row, &w->slot);
+        s = rotate_slot(w, &row, &w->slot);
     if (s == STATUS_OK)
         s = db_key_secret_end(tx, w->id, w->slot, w->overlap_s);
     if (s == STATUS_OK)
@@ -349,16 +358,10 @@ static Status key_delete_tx(struct db_tx *tx, void *ctx) {
     const struct key_write *w = ctx;
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     struct key_row row;
-    Status s = db_key_lock(tx, w->id);
+    Status s = key_locked(tx, w, &rows, &row);
 
     if (s == STATUS_OK)
-        s = db_key_get_in(tx, w->id, &rows);
-    if (s != STATUS_OK)
-        return s;
-    if (db_rows_count(rows) == 0)
-        return reply_refuse(w->r, E_NOT_FOUND, "There is no key %s.", w->id);
-    row = key_row(rows, 0);
-    s = db_key_delete(tx, w->id);
+        s = db_key_delete(tx, w->id);
     if (s != STATUS_OK)
         return s;
     w->r->status = 204;
@@ -370,15 +373,10 @@ static Status secret_delete_tx(struct db_tx *tx, void *ctx) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     json_auto_t *secrets = NULL;
     struct key_row row;
-    Status s = db_key_lock(tx, w->id);
+    Status s = key_locked(tx, w, &rows, &row);
 
-    if (s == STATUS_OK)
-        s = db_key_get_in(tx, w->id, &rows);
     if (s != STATUS_OK)
         return s;
-    if (db_rows_count(rows) == 0)
-        return reply_refuse(w->r, E_NOT_FOUND, "There is no key %s.", w->id);
-    row = key_row(rows, 0);
     secrets = json_parse(row.secrets);
     s = db_key_secret_delete(tx, w->id, w->slot);
     if (s == E_NOT_FOUND)

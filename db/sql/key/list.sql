@@ -1,7 +1,9 @@
--- Keys by id, oldest first; apps: those that the caller reaches, null for all.
+-- Keys by id, oldest first, with the secrets that count but for what is secret; apps: those that the caller reaches, null
+-- for all; id: that one only, null for all.
 -- param:  after uuid
 -- param:  apps text[]
 -- param:  limit bigint
+-- param:  id uuid
 -- column: id uuid
 -- column: name text
 -- column: kind text
@@ -20,6 +22,6 @@ SELECT id, name, kind, principal_kind, to_json(roles) AS roles_json, to_json(app
         FROM key_secret s
         WHERE s.key_id = key.id AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())) AS secrets
 FROM key
-WHERE ($1 IS NULL OR id > $1) AND ($2 IS NULL OR apps <@ $2)
+WHERE ($1 IS NULL OR id > $1) AND ($2 IS NULL OR apps <@ $2) AND ($4 IS NULL OR id = $4)
 ORDER BY id
 LIMIT $3;
