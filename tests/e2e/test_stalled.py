@@ -165,15 +165,20 @@ def test_law5_a_server_that_stalls_before_any_write_of_a_rollback_does_nothing_l
     assert stalls >= 3, f"only {stalls} writes in a whole rollback"
 
 
+def waiting_for_pods(stack):
+    """A deployment that the other server carries, and whose writes before the switch are made."""
+    version = next(stack.versions)
+    stack.image(version, never_ready=True)
+    id = stack.deploy(version, replica=OTHER)
+    until(lambda: stack.sql(f"SELECT 1 FROM intent WHERE deployment_id = '{id}' AND purpose = 'restore-strategy' AND "
+                            "result = 'done'"), what="it waits for its pods")
+    return id
+
+
 def test_law5_a_server_that_stalls_in_a_rollback_that_preempts_does_nothing_late(stack):
     """Workload, Service, what the pre-empted deployment wrote to and, after the 30 s of law 6, its last scale-down."""
     def begin():
-        version = next(stack.versions)
-        stack.image(version, never_ready=True)
-        id = stack.deploy(version, replica=OTHER)
-        until(lambda: stack.sql(f"SELECT 1 FROM intent WHERE deployment_id = '{id}' AND purpose = 'restore-strategy' AND "
-                                "result = 'done'"), what="it waits for its pods")
-        return rollback_by_the_stalled(stack, id)
+        return rollback_by_the_stalled(stack, waiting_for_pods(stack))
     assert every_write(stack, begin, (carry_on,), most=5) == 4
 
 
@@ -190,12 +195,7 @@ def undone(stack, id, answer):
 
 def test_law5_a_server_that_stalls_before_any_write_of_an_abort_does_nothing_late(stack):
     def begin():
-        version = next(stack.versions)
-        stack.image(version, never_ready=True)
-        id = stack.deploy(version, replica=OTHER)
-        until(lambda: stack.sql(f"SELECT 1 FROM intent WHERE deployment_id = '{id}' AND purpose = 'restore-strategy' AND "
-                                "result = 'done'"), what="it waits for its pods")
-        return abort_by_the_stalled(stack, id)
+        return abort_by_the_stalled(stack, waiting_for_pods(stack))
     stalls = every_write(stack, begin, (undone, roll_back))
     assert stalls >= 3, f"only {stalls} writes in a whole abort"
 
