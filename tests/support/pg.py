@@ -53,8 +53,10 @@ class Cluster:
         user = ordinary_user()
         if user:
             os.chown(self.directory, user.pw_uid, user.pw_gid)
+        with open(__file__, encoding="utf-8") as source:  # handed over: that user may not be allowed to read it here
+            program = source.read()
         self.guardian = subprocess.Popen(
-            [sys.executable, os.path.abspath(__file__), self.directory, *(f"{k}={v}" for k, v in settings.items())],
+            [sys.executable, "-c", program, self.directory, *(f"{k}={v}" for k, v in settings.items())],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             start_new_session=True, cwd="/",
             **({"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}))
