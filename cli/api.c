@@ -60,6 +60,7 @@ void api_answer_done(struct api_answer *a) {
     free(a->text);
     free(a->location);
     free(a->content_type);
+    free(a->etag);
     *a = (struct api_answer){0};
 }
 
@@ -71,6 +72,7 @@ static void take_answer(struct net_response *r, struct api_answer *ret) {
         .n = r->body_len,
         .location = TAKE_PTR(r->location),
         .content_type = TAKE_PTR(r->content_type),
+        .etag = TAKE_PTR(r->etag),
         .retry_after_s = r->retry_after_s,
     };
     memcpy(ret->error, r->error, sizeof(ret->error));
@@ -139,7 +141,9 @@ ExitCode api_try(struct session *s, const struct api_call *call, struct api_answ
         .url = url,
         .headers = headers,
         .body = body,
-        .body_len = body ? strlen(body) : 0,
+        .body_len = !body            ? 0
+                    : call->text_len ? call->text_len
+                                     : strlen(body),
         .timeout_ms = call->timeout_ms ? call->timeout_ms : TIMEOUT_MS,
         .max_bytes = ANSWER_MOST,
         .tls = &s->tls,

@@ -1,10 +1,12 @@
 #include "cli/args.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     WORD_MOST = 64,
@@ -14,7 +16,7 @@ enum {
     CHOICES_MOST = 8,
 };
 
-static unsigned least(unsigned a, unsigned b) {
+static unsigned smaller(unsigned a, unsigned b) {
     return a < b ? a : b;
 }
 
@@ -34,7 +36,7 @@ static unsigned distance(const char *a, const char *b) {
         for (size_t j = 1; j <= m; j++) {
             unsigned above = row[j];
 
-            row[j] = least(least(row[j - 1], above) + 1, diagonal + (a[i - 1] != b[j - 1]));
+            row[j] = smaller(smaller(row[j - 1], above) + 1, diagonal + (a[i - 1] != b[j - 1]));
             diagonal = above;
         }
     }
@@ -84,6 +86,22 @@ bool seconds_parse(const char *text, int64_t *ret) {
     return true;
 }
 
+bool time_parse(const char *text, int64_t *ret_us) {
+    struct tm tm = {.tm_isdst = -1};
+    const char *end;
+    time_t t;
+
+    if (clock_parse(text, ret_us))
+        return true;
+    end = strptime(text, "%Y-%m-%d", &tm);
+    end = end && strchr("T ", *end) ? strptime(end + 1, "%H:%M", &tm) : NULL;
+    if (!end || *end)
+        return false;
+    t = mktime(&tm);
+    *ret_us = (int64_t)t * US_PER_S;
+    return t != (time_t)-1;
+}
+
 static const struct option_row *row_find(const struct option_row *rows, const char *name,
                                          size_t n) {
     for (; rows && rows->name; rows++) {
@@ -117,14 +135,18 @@ static void unknown_option(const struct command *c, const char *word, char *rete
         snprintf(reterr, n, "unknown option --%s", name);
 }
 
-static bool count_parse(const char *text, int64_t *ret) {
+bool number_parse(const char *text, int64_t least, int64_t most, int64_t *ret) {
     char *end;
     long number;
 
     errno = 0;
     number = strtol(text, &end, 10);
     *ret = number;
-    return isdigit((unsigned char)*text) && !*end && !errno && number >= 1 && number <= COUNT_MOST;
+    return isdigit((unsigned char)*text) && !*end && !errno && number >= least && number <= most;
+}
+
+static bool count_parse(const char *text, int64_t *ret) {
+    return number_parse(text, 1, COUNT_MOST, ret);
 }
 
 /* `words` are separated by bars. */
@@ -146,22 +168,27 @@ static bool check_choice(const struct option_row *row, const char *text, char *r
     return false;
 }
 
-static bool check_value(const struct option_row *row, const char *text, char *reterr, size_t n) {
+/* What the option wants, or NULL where it has it. */
+static const char *value_wanted(const struct option_row *row, const char *text) {
     int64_t number;
+
+    if (row->type == OPTION_COUNT && !count_parse(text, &number))
+        return "a number from 1 to 200";
+    if (row->type == OPTION_SECONDS && !seconds_parse(text, &number))
+        return "a duration such as 90s, 15m or 1h30m";
+    if (row->type == OPTION_TIME && !time_parse(text, &number))
+        return "a time such as 2026-12-24T18:00:00Z, or local: '2026-12-24 18:00'";
+    return NULL;
+}
+
+static bool check_value(const struct option_row *row, const char *text, char *reterr, size_t n) {
+    const char *wanted = value_wanted(row, text);
 
     if (row->type == OPTION_CHOICE)
         return check_choice(row, text, reterr, n);
-    if (row->type == OPTION_COUNT && !count_parse(text, &number)) {
-        snprintf(reterr, n, "--%s wants a number from 1 to %d, not '%.60s'", row->name, COUNT_MOST,
-                 text);
-        return false;
-    }
-    if (row->type == OPTION_SECONDS && !seconds_parse(text, &number)) {
-        snprintf(reterr, n, "--%s wants a duration such as 90s, 15m or 1h30m, not '%s'", row->name,
-                 text);
-        return false;
-    }
-    return true;
+    if (wanted)
+        snprintf(reterr, n, "--%s wants %s, not '%.60s'", row->name, wanted, text);
+    return !wanted;
 }
 
 /* Reads the option at argv[*i] and steps over its value. */
@@ -292,6 +319,14 @@ int64_t arg_count(const struct args *a, const char *name, int64_t otherwise) {
     const char *text = arg_text(a, name);
 
     if (text && !count_parse(text, &otherwise))
+        die("--%s was not checked", name);
+    return otherwise;
+}
+
+int64_t arg_time(const struct args *a, const char *name, int64_t otherwise) {
+    const char *text = arg_text(a, name);
+
+    if (text && !time_parse(text, &otherwise))
         die("--%s was not checked", name);
     return otherwise;
 }

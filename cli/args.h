@@ -12,6 +12,7 @@ typedef enum OptionType {
     OPTION_SECONDS, /* 90, 90s, 15m, 1h30m */
     OPTION_CHOICE,  /* one of the words in `value`: "failed|succeeded" */
     OPTION_COUNT,   /* 1 to 200 */
+    OPTION_TIME,    /* 2026-12-24T18:00:00Z, or local: "2026-12-24 18:00" */
 } OptionType;
 
 struct option_row {
@@ -58,8 +59,13 @@ const char *arg_text(const struct args *a, const char *name); /* NULL when absen
 const char *arg_list(const struct args *a, const char *name, size_t *at);
 int64_t arg_seconds(const struct args *a, const char *name, int64_t otherwise);
 int64_t arg_count(const struct args *a, const char *name, int64_t otherwise);
+int64_t arg_time(const struct args *a, const char *name, int64_t otherwise); /* µs since 1970 */
 
+/* Reads a whole number of that range. */
+bool number_parse(const char *text, int64_t least, int64_t most, int64_t *ret);
 /* Reads a duration in seconds; false when it is none or longer than a year. */
 bool seconds_parse(const char *text, int64_t *ret);
+/* Reads RFC 3339, or a local date with hours and minutes. */
+bool time_parse(const char *text, int64_t *ret_us);
 /* The candidate nearest to a mistyped word, or NULL when none is near. */
 const char *nearest_word(const char *word, const char *const *candidates, size_t n);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { COMMANDS_MOST = 128 };
+
 const struct option_row common_options[] = {
     {"json", OPTION_FLAG, NULL, "one JSON document, or JSON lines for streams"},
     {"url", OPTION_TEXT, "URL",
@@ -20,6 +22,25 @@ const struct option_row common_options[] = {
     {"wait", OPTION_FLAG, NULL, "stay until it is over"}, {                                        \
         "timeout", OPTION_SECONDS, "TIME", "how long to wait; otherwise 15m"                       \
     }
+#define EXPIRES                                                                                    \
+    { "expires-in", OPTION_SECONDS, "TIME", "how long it counts, such as 7d" }
+#define DEPLOYMENT                                                                                 \
+    { "deployment", OPTION_TEXT, "ID", "instead of APP ENV VERSION: after this deployment" }
+#define KIND                                                                                       \
+    { "kind", OPTION_CHOICE, "after|success", "which list of --deployment; otherwise after" }
+#define EVIDENCE                                                                                   \
+    {"env", OPTION_TEXT, "ENV", "it counts there alone; otherwise in every environment"},          \
+        {"source", OPTION_TEXT, "TEXT", "what ran; otherwise what CI says"},                       \
+        {"link", OPTION_TEXT, "URL", "where it ran; otherwise what CI says"},                      \
+        {"observed-at", OPTION_TIME, "TIME", "when it was seen; otherwise now"}, EXPIRES
+#define REPORT        {"item", OPTION_TEXT, "ITEM", "of the checklist"}, EVIDENCE
+#define REPORT_STATUS "Exit status: 0 stored and passed, 1 stored and failed."
+#define STICKINESS                                                                                 \
+    { "stickiness", OPTION_TEXT, "FIELD", "of the context that decides; otherwise as it is" }
+#define NEWEST                                                                                     \
+    { "limit", OPTION_COUNT, "N", "how many; otherwise 20, at most 200" }
+#define FLAG_SET                                                                                   \
+    "What show --json prints will do. If it has a revision, that has to be the current one."
 #define FORCE                                                                                      \
     { "force", OPTION_FLAG, NULL, "replace what is there (If-Match: *)" }
 
@@ -59,7 +80,8 @@ const struct command commands[] = {
              {"digest", OPTION_TEXT, "SHA256", "sha256:… of the image"},
              {"commit", OPTION_TEXT, "COMMIT", "that it was built from"},
              {"notes", OPTION_TEXT, "TEXT", "what is new"},
-             {"manifests", OPTION_TEXT, "FILE", "YAML documents of this release; - for standard input"}),
+             {"manifests", OPTION_TEXT, "FILE", "YAML documents of this release; - for standard input"},
+             {"flags", OPTION_TEXT, "FILE", "what its deployments change of flags, in JSON; - for standard input"}),
      NULL, run_release_create},
     {"release list", "APP", "list an app's releases, newest first", NULL, NULL, run_release_list},
     {"release show", "APP VERSION", "show a release", NULL, NULL, run_release_show},
@@ -69,6 +91,7 @@ const struct command commands[] = {
              {"timeout", OPTION_SECONDS, "TIME", "how long to wait; otherwise 15m"},
              REASON,
              {"promote", OPTION_CHOICE, "auto|manual", "manual: traffic moves only when somebody promotes it"},
+             {"wait-for-gates", OPTION_FLAG, NULL, "where gates are closed, begin when they open; otherwise it is refused"},
              {"dry-run", OPTION_FLAG, NULL, "show what would be done and changed, and do nothing"},
              {"idempotency-key", OPTION_TEXT, "KEY", "the same key never starts a second deployment; otherwise a new one"}),
      "Ctrl-C ends the waiting, not the deployment.", run_deploy},
@@ -95,18 +118,134 @@ const struct command commands[] = {
     {"traffic", "APP ENV COLOR", "send traffic to a color by hand", OPTIONS(REASON, WAIT),
      "To the color that served before it is a rollback.", run_traffic},
     {"history", "APP [ENV]", "the deployments, newest first: who, why, how long, rolled back by which",
-     OPTIONS({"limit", OPTION_COUNT, "N", "how many; otherwise 20, at most 200"}), NULL, run_history},
+     OPTIONS(NEWEST), NULL, run_history},
     {"events", "APP|DEPLOYMENT [ENV]", "the records of an environment or a deployment",
      OPTIONS({"follow", OPTION_FLAG, NULL, "go on with those to come"},
              {"since-id", OPTION_TEXT, "ID", "only those after this id of the event stream"}),
      NULL, run_events},
 
-    {"keys create", "NAME", "make a key that signs requests; prints its secret, once",
+    {"why", "APP ENV [VERSION]", "why a version cannot be deployed, who can change that, when it opens", NULL,
+     "Without VERSION: the newest release. Exit status: 0 it may go out, 3 it may not.", run_why},
+    {"checklist show", "[APP] [ENV] [VERSION]", "show the checklist before a deployment, or after it",
+     OPTIONS(DEPLOYMENT, KIND), NULL, run_checklist_show},
+    {"checklist pass", "[APP] [ENV] [VERSION] ITEM", "say that an item is done",
+     OPTIONS({"note", OPTION_TEXT, "TEXT", "what was seen"},
+             {"person", OPTION_TEXT, "NAME", "whom the item is to name"}, EXPIRES, DEPLOYMENT, KIND), NULL, run_checklist_pass},
+    {"checklist fail", "[APP] [ENV] [VERSION] ITEM", "say that an item is not as it should be",
+     OPTIONS({"note", OPTION_TEXT, "TEXT", "what was seen"}, DEPLOYMENT, KIND), NULL, run_checklist_fail},
+    {"checklist open", "[APP] [ENV] [VERSION] ITEM", "take back what was said about an item",
+     OPTIONS({"note", OPTION_TEXT, "TEXT", "why"}, DEPLOYMENT, KIND), NULL, run_checklist_open},
+    {"checklist waive", "[APP] [ENV] [VERSION] ITEM", "let an item count as done for a while, on the record",
+     OPTIONS(REASON, {"role", OPTION_TEXT, "ROLE", "in which it is waived"}, EXPIRES, DEPLOYMENT, KIND),
+     NULL, run_checklist_waive},
+
+    {"evidence junit", "APP VERSION FILE", "send a JUnit XML report", OPTIONS(REPORT), REPORT_STATUS, run_evidence_junit},
+    {"evidence sarif", "APP VERSION FILE", "send a SARIF 2.1.0 report", OPTIONS(REPORT), REPORT_STATUS, run_evidence_sarif},
+    {"evidence bundle", "APP VERSION FILE", "send bundle sizes: {\"files\": [{\"name\", \"bytes\"}]}",
+     OPTIONS(REPORT), REPORT_STATUS, run_evidence_bundle},
+    {"evidence pass", "APP VERSION ITEM", "say that something passed",
+     OPTIONS({"summary", OPTION_TEXT, "TEXT", "what was found"},
+             {"digest", OPTION_TEXT, "SHA256", "of what was looked at: refused where the release holds other content"}, EVIDENCE),
+     NULL, run_evidence_pass},
+    {"evidence fail", "APP VERSION ITEM", "say that something failed",
+     OPTIONS({"summary", OPTION_TEXT, "TEXT", "what was found"},
+             {"digest", OPTION_TEXT, "SHA256", "of what was looked at: refused where the release holds other content"}, EVIDENCE),
+     NULL, run_evidence_fail},
+    {"evidence list", "APP VERSION", "list what was found, newest first",
+     OPTIONS({"item", OPTION_TEXT, "ITEM", "about this one"}, {"env", OPTION_TEXT, "ENV", "what counts there"}), NULL, run_evidence_list},
+    {"evidence report", "APP VERSION REPORT", "print a report as it was sent", NULL, NULL, run_evidence_report},
+
+    {"signoff approve", "[APP] [ENV] [VERSION]", "approve that a release goes out, or accept a deployment",
+     OPTIONS({"role", OPTION_TEXT, "ROLE", "in which you decide"}, {"note", OPTION_TEXT, "TEXT", "goes on the record"}, DEPLOYMENT),
+     NULL, run_signoff_approve},
+    {"signoff reject", "[APP] [ENV] [VERSION]", "refuse it",
+     OPTIONS({"role", OPTION_TEXT, "ROLE", "in which you decide"}, {"note", OPTION_TEXT, "TEXT", "why"}, DEPLOYMENT),
+     NULL, run_signoff_reject},
+    {"signoff withdraw", "[APP] [VERSION] SIGNOFF", "take a decision back", OPTIONS(DEPLOYMENT), NULL, run_signoff_withdraw},
+    {"signoff list", "[APP] [VERSION]", "list the decisions, and which of them count",
+     OPTIONS({"env", OPTION_TEXT, "ENV", "about this environment"}, DEPLOYMENT), NULL, run_signoff_list},
+
+    {"freeze create", "[APP] [ENV]", "let nothing be deployed for a while, or every week",
+     OPTIONS(REASON, {"from", OPTION_TIME, "TIME", "otherwise now"}, {"to", OPTION_TIME, "TIME", "its end"},
+             {"for", OPTION_SECONDS, "TIME", "or how long it lasts"},
+             {"days", OPTION_TEXT, "DAYS", "weekly, such as fri,sat"}, {"start", OPTION_TEXT, "HH:MM", "on each of them"},
+             {"timezone", OPTION_TEXT, "ZONE", "whose clocks, such as Asia/Seoul"},
+             {"let-running-finish", OPTION_FLAG, NULL, "what runs when it begins is not stopped"}),
+     "Without APP: every app; without ENV: its every environment. Rollbacks are never frozen.", run_freeze_create},
+    {"freeze list", "[APP] [ENV]", "list the freezes", OPTIONS({"active", OPTION_FLAG, NULL, "those that freeze now"}), NULL, run_freeze_list},
+    {"freeze end", "FREEZE", "end a freeze", NULL, NULL, run_freeze_end},
+    {"break-glass request", "APP ENV", "ask a second person to lift the freezes for a while",
+     OPTIONS(REASON, {"for", OPTION_SECONDS, "TIME", "how long, 60m at most"}), NULL, run_break_glass_request},
+    {"break-glass confirm", "APP ENV ID", "lift them, as the second person", NULL, NULL, run_break_glass_confirm},
+    {"break-glass list", "APP ENV", "who lifted the freezes, when and why", NULL, NULL, run_break_glass_list},
+
+    {"gates show", "APP ENV", "show what an environment asks for", NULL, NULL, run_gates_show},
+    {"gates set", "APP ENV", "set what an environment asks for",
+     OPTIONS({"file", OPTION_TEXT, "FILE", "in JSON; - for standard input"}, FORCE), NULL, run_gates_set},
+    {"template list", "", "list the checklist templates", NULL, NULL, run_template_list},
+    {"template show", "NAME", "show a checklist template", NULL, NULL, run_template_show},
+    {"template set", "NAME", "set a checklist template: what is in use keeps its version",
+     OPTIONS({"file", OPTION_TEXT, "FILE", "in JSON; - for standard input"}, FORCE), NULL, run_template_set},
+
+    {"flag list", "APP [ENV]", "list an app's flags, or what they are in an environment",
+     OPTIONS({"stale", OPTION_FLAG, NULL, "those that should have been removed"}), NULL, run_flag_list},
+    {"flag show", "APP [ENV] FLAG", "show a flag: on or off, and for whom", NULL,
+     "Without ENV: its definition, and what it is in every environment.", run_flag_show},
+    {"flag create", "APP FLAG", "make a flag: it is off everywhere",
+     OPTIONS({"type", OPTION_CHOICE, "release|experiment|operational|kill-switch|permission", "otherwise release"},
+             {"value-type", OPTION_CHOICE, "boolean|string|number|object", "what an evaluation answers; otherwise boolean"},
+             {"description", OPTION_TEXT, "TEXT", "one sentence"},
+             {"stale-after", OPTION_TIME, "TIME", "when it should be gone"},
+             {"file", OPTION_TEXT, "FILE", "its definition in JSON, with variants; - for standard input"},
+             REASON, FORCE), NULL, run_flag_create},
+    {"flag set", "APP [ENV] FLAG", "set what a flag is in an environment, or its definition",
+     OPTIONS({"file", OPTION_TEXT, "FILE", "in JSON; - for standard input"}, REASON), FLAG_SET, run_flag_set},
+    {"flag enable", "APP ENV FLAG", "switch a flag on", OPTIONS(REASON), NULL, run_flag_enable},
+    {"flag disable", "APP ENV FLAG", "switch a flag off", OPTIONS(REASON), NULL, run_flag_disable},
+    {"flag kill", "APP ENV FLAG", "pull a flag's kill switch: off, whatever else is said", OPTIONS(REASON),
+     "Nothing refuses it, and asking twice changes nothing more.", run_flag_kill},
+    {"flag unkill", "APP ENV FLAG", "release a flag's kill switch: it is again what it was", OPTIONS(REASON), NULL, run_flag_unkill},
+    {"flag rollout", "APP ENV FLAG PERCENT", "switch a flag on for a percentage", OPTIONS(STICKINESS, REASON),
+     "Sets the percentage of its strategy flexibleRollout, or adds that strategy; others stay.", run_flag_rollout},
+    {"flag schedule", "APP ENV FLAG", "have a flag switched at a time",
+     OPTIONS({"at", OPTION_TIME, "TIME", "to come, at most 366 days away"}, {"enable", OPTION_FLAG, NULL, "switch it on"},
+             {"disable", OPTION_FLAG, NULL, "switch it off"},
+             {"rollout", OPTION_TEXT, "PERCENT", "switch it on for a percentage, with its strategies of now"}, STICKINESS,
+             {"if-unchanged", OPTION_FLAG, NULL, "only if nobody changes it before"}, REASON), NULL, run_flag_schedule},
+    {"flag schedules", "APP ENV FLAG", "list a flag's scheduled changes, newest first",
+     OPTIONS({"state", OPTION_CHOICE, "pending|applied|failed|canceled", "those alone"}), NULL, run_flag_schedules},
+    {"flag unschedule", "APP ENV FLAG SCHEDULE", "cancel a scheduled change", NULL, NULL, run_flag_unschedule},
+    {"flag history", "APP [ENV] FLAG", "who changed a flag, when and why, newest first", OPTIONS(NEWEST), NULL, run_flag_history},
+    {"flag restore", "APP [ENV] FLAG REVISION", "make a flag what it was as of a revision of its history", OPTIONS(REASON),
+     "Without ENV: its definition. The kill switch stays as it is.", run_flag_restore},
+    {"flag eval", "[FLAG]", "what a flag is for somebody, or all of them, asked as an application asks",
+     OPTIONS({"user", OPTION_TEXT, "ID", "the context's targetingKey"},
+             {"context", OPTION_LIST, "FIELD=VALUE", "of the context; may be given several times"},
+             {"file", OPTION_TEXT, "FILE", "the context in JSON; - for standard input"}),
+     "SLUICE_TOKEN has to be an API key of the environment, of role flags:client.", run_flag_eval},
+    {"flag diff", "APP ENV", "what flags would become if they were what they are in another environment",
+     OPTIONS({"from", OPTION_TEXT, "ENV", "the other environment"}), NULL, run_flag_diff},
+    {"flag promote", "APP ENV [FLAG…]", "make flags what they are in another environment, all at once",
+     OPTIONS({"from", OPTION_TEXT, "ENV", "the other environment"},
+             {"dry-run", OPTION_FLAG, NULL, "say which, and do nothing"},
+             {"if-match", OPTION_TEXT, "TAG", "what --dry-run said: only if nobody changed anything since"}, REASON),
+     "Without FLAG: all that differ. Kill switches stay as they are.", run_flag_promote},
+    {"flag delete", "APP FLAG", "delete a flag that no other one depends on", OPTIONS(REASON), NULL, run_flag_delete},
+    {"segment list", "APP", "list an app's segments", NULL, NULL, run_segment_list},
+    {"segment show", "APP SEGMENT", "show a segment", NULL, NULL, run_segment_show},
+    {"segment set", "APP SEGMENT", "make or replace a segment: it counts at once",
+     OPTIONS({"file", OPTION_TEXT, "FILE", "in JSON; - for standard input"}, REASON), FLAG_SET, run_segment_set},
+    {"segment history", "APP SEGMENT", "who changed a segment, when and why, newest first", OPTIONS(NEWEST), NULL, run_segment_history},
+    {"segment delete", "APP SEGMENT", "delete a segment that no strategy names", OPTIONS(REASON), NULL, run_segment_delete},
+
+    {"keys create", "NAME", "make a key that signs requests, or an API key; prints its secret, once",
      OPTIONS({"role", OPTION_LIST, "ROLE", "what it may do; may be given several times"},
              {"app", OPTION_LIST, "APP", "what it reaches, or '*'; may be given several times"},
+             {"api", OPTION_FLAG, NULL, "an API key, which is sent as a bearer token or as X-API-Key"},
              {"kind", OPTION_CHOICE, "user|ci|bot|service", "whom it stands for; otherwise service"},
+             {"environment", OPTION_TEXT, "ENV", "the one that it evaluates flags of, with --api --role flags:client"},
              {"expires-in", OPTION_SECONDS, "TIME", "otherwise never"}),
-     "docs/identity.md and docs/examples/signing say how to sign with it.", run_keys_create},
+     "docs/identity.md and docs/examples/signing say how to call with it.", run_keys_create},
     {"keys list", "", "list the keys", NULL, NULL, run_keys_list},
     {"keys show", "KEY", "show a key, without its secret", NULL, NULL, run_keys_show},
     {"keys rotate", "KEY", "give a key a second secret, and print it, once",
@@ -159,15 +298,19 @@ static bool is_group(const char *word) {
 }
 
 static ExitCode unknown_command(int argc, char **argv) {
-    const char *names[64], *near;
+    const char *names[COMMANDS_MOST], *near;
     char typed[128];
     size_t n = 0;
 
-    for (const struct command *c = commands; c->words && n < 64; c++)
+    for (const struct command *c = commands; c->words && n < COMMANDS_MOST; c++)
         names[n++] = c->words;
     snprintf(typed, sizeof(typed), "%s%s%s", argv[0], is_group(argv[0]) && argc > 1 ? " " : "",
              is_group(argv[0]) && argc > 1 ? argv[1] : "");
     near = nearest_word(typed, names, n);
+    if (!near && argc > 1) { /* the first of two words is mistyped */
+        snprintf(typed, sizeof(typed), "%s %s", argv[0], argv[1]);
+        near = nearest_word(typed, names, n);
+    }
     if (near)
         return usage_error("unknown command '%s'; did you mean '%s'?", typed, near);
     return usage_error("unknown command '%s'; sluice --help lists them", typed);

@@ -3,6 +3,8 @@
 #include "base/ids.h"
 #include "cli/commands.h"
 #include "cli/diff.h"
+#include "cli/draw.h"
+#include "cli/resources.h"
 #include "cli/screen.h"
 #include "cli/text.h"
 #include "cli/watch.h"
@@ -12,15 +14,18 @@
 enum { WAIT_S = 900, DRY_RUN_MS = 60000, PLAN_MOST = 4 << 20 };
 
 static json_t *deploy_body(const struct args *a) {
-    json_t *body = json_object();
+    json_t *body = json_object(), *params = json_object();
 
     json_set_str(body, "app", arg_operand(a, 0));
     json_set_str(body, "environment", arg_operand(a, 1));
     json_set_str(body, "version", arg_operand(a, 2));
-    if (arg_text(a, "reason"))
-        json_set_str(body, "reason", arg_text(a, "reason"));
-    if (arg_text(a, "promote"))
-        json_object_set_new(body, "params", json_pack("{s:s}", "promote", arg_text(a, "promote")));
+    set_option(body, a, "reason", "reason");
+    set_option(params, a, "promote", "promote");
+    if (arg_flag(a, "wait-for-gates"))
+        json_object_set_new(params, "wait", json_true());
+    if (json_object_size(params))
+        json_object_set(body, "params", params);
+    json_decref(params);
     if (arg_flag(a, "dry-run"))
         json_object_set_new(body, "dry_run", json_true());
     return body;
@@ -28,6 +33,8 @@ static json_t *deploy_body(const struct args *a) {
 
 static void say_started(const json_t *deployment) {
     const char *id = json_str(deployment, "id", "?");
+    _cleanup_(strbuf_done) struct strbuf b = STRBUF(DRAW_MOST);
+    struct look look = screen_look();
 
     text_print_clean(stdout, json_str(deployment, "app", "?"));
     fputs("/", stdout);
@@ -43,6 +50,23 @@ static void say_started(const json_t *deployment) {
     fputs("\n  take it back:  sluice abort ", stdout);
     text_print_clean(stdout, id);
     fputc('\n', stdout);
+    if (strcmp(json_str(deployment, "state", ""), "blocked") == 0)
+        draw_next(&b, deployment, &look);
+    fputs(b.data ? b.data : "", stdout);
+}
+
+/* After the blockers: the ways on. */
+static void say_blocked(const struct args *a) {
+    _cleanup_(strbuf_done) struct strbuf b = STRBUF(DRAW_MOST);
+    _cleanup_free_ char *words =
+        xasprintf("%s %s %s", arg_operand(a, 0), arg_operand(a, 1), arg_operand(a, 2));
+    _cleanup_free_ char *why = xasprintf("sluice why %s", words);
+    _cleanup_free_ char *wait = xasprintf("sluice deploy %s --wait-for-gates", words);
+    struct look look = screen_look();
+
+    draw_way(&b, why, "the commands that open them", &look);
+    draw_way(&b, wait, "it begins when they open", &look);
+    fputs(b.data, stderr);
 }
 
 static ExitCode dry_run(struct session *s, const json_t *body) {
@@ -88,6 +112,8 @@ ExitCode run_deploy(struct session *s, const struct args *a) {
         &answer);
     if (answer.may_have_acted)
         fprintf(stderr, "  to repeat it without a second deployment: --idempotency-key %s\n", key);
+    if (code == EXIT_REFUSED && strcmp(json_str(answer.json, "code", ""), "blocked") == 0)
+        say_blocked(a);
     if (code != EXIT_DONE)
         return code;
     id = json_str(answer.json, "id", NULL);

@@ -1,5 +1,6 @@
 #include "cli/diff.h"
 #include "base/cleanup.h"
+#include "cli/gate.h"
 #include "cli/text.h"
 #include <ctype.h>
 #include <stdio.h>
@@ -357,22 +358,6 @@ static void add_step(struct strbuf *b, const json_t *step) {
     strbuf_adds(b, "\n");
 }
 
-static void add_gate(struct strbuf *b, const json_t *gate) {
-    const char *name = json_str(gate, "gate", json_str(gate, "name", "gate"));
-    const char *why = json_str(gate, "why", json_str(gate, "what", NULL));
-    bool open = json_bool(gate, "open", false);
-
-    strbuf_addf(b, "%*s", STEPS_INDENT, "");
-    text_add_clean(b, json_is_string(gate) ? json_string_value(gate) : name);
-    if (json_is_object(gate))
-        strbuf_adds(b, open ? " is open" : " is blocked");
-    if (why) {
-        strbuf_adds(b, ": ");
-        text_add_clean(b, why);
-    }
-    strbuf_adds(b, "\n");
-}
-
 /* "2. apply Deployment inopnc-blue" and what it would change. */
 static void add_change(struct strbuf *b, const json_t *change, const struct look *look) {
     struct strbuf title = STRBUF(PATH_MOST);
@@ -398,8 +383,8 @@ void draw_plan(struct strbuf *b, const json_t *plan, const struct look *look) {
     add_painted(b, look, bold, "Steps");
     json_array_foreach(json_object_get(plan, "steps"), i, element) add_step(b, element);
     if (json_array_size(gates))
-        add_painted(b, look, bold, "\nGates");
-    json_array_foreach(gates, i, element) add_gate(b, element);
+        add_painted(b, look, bold, "\nThe gates are closed");
+    draw_blockers(b, gates, look);
     add_painted(b, look, bold, json_array_size(changes) ? "\nChanges" : "\nNo changes");
     json_array_foreach(changes, i, element) add_change(b, element, look);
     strbuf_adds(b, "\nNothing was changed: this was a dry run.\n");

@@ -1,5 +1,6 @@
 #include "cli/draw.h"
 #include "base/clock.h"
+#include "cli/gate.h"
 #include "cli/text.h"
 #include <stdlib.h>
 #include <string.h>
@@ -12,9 +13,11 @@ static const char bold[] = "\033[1m", dim[] = "\033[2m", red[] = "\033[31m", gre
 static const struct mark {
     const char *state, *utf8, *ascii, *color;
 } marks[] = {
-    {"pending", "·", ".", dim}, {"waiting", NULL, NULL, cyan}, {"running", NULL, NULL, cyan},
-    {"done", "✓", "+", green},  {"failed", "✗", "x", red},     {"undone", "↶", "<", yellow},
-    {"skipped", "–", "-", dim},
+    {"pending", "·", ".", dim},   {"waiting", NULL, NULL, cyan}, {"running", NULL, NULL, cyan},
+    {"done", "✓", "+", green},    {"failed", "✗", "x", red},     {"undone", "↶", "<", yellow},
+    {"skipped", "–", "-", dim},   {"open", "·", ".", dim},       {"passed", "✓", "+", green},
+    {"waived", "~", "~", yellow}, {"expired", "!", "!", yellow}, {"on", "✓", "+", green},
+    {"off", "·", ".", dim},       {"killed", "✗", "x", red},
 };
 
 bool state_is_over(const char *state) {
@@ -45,7 +48,7 @@ static const struct mark *mark_of(const char *state) {
     return &marks[0];
 }
 
-static void add_mark(struct strbuf *b, const char *state, const struct look *look) {
+void draw_mark(struct strbuf *b, const char *state, const struct look *look) {
     static const char *const turning[] = {"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"};
     static const char *const plain[] = {"|", "/", "-", "\\"};
     const struct mark *mark = mark_of(state);
@@ -54,6 +57,11 @@ static void add_mark(struct strbuf *b, const char *state, const struct look *loo
     if (!sign)
         sign = look->utf8 ? turning[look->frame % 10] : plain[look->frame % 4];
     painted(b, look, mark->color, sign);
+}
+
+void draw_heading(struct strbuf *b, const char *text, const struct look *look) {
+    painted(b, look, bold, text);
+    strbuf_adds(b, "\n");
 }
 
 /* How long a step or a deployment took, or has taken so far; -1 before its start. */
@@ -86,7 +94,7 @@ static void draw_step(struct strbuf *b, const json_t *step, size_t names, const 
     char duration[DURATION_TEXT] = "";
 
     strbuf_adds(b, "  ");
-    add_mark(b, state, look);
+    draw_mark(b, state, look);
     strbuf_adds(b, " ");
     if (pending && look->color)
         strbuf_adds(b, dim);
@@ -204,8 +212,7 @@ static void add_failure(struct strbuf *b, const json_t *failure, const struct lo
     if (json_str(failure, "detail", NULL))
         draw_wrapped(b, json_str(failure, "detail", ""), HINT_INDENT, look);
     if (json_str(failure, "hint", NULL)) {
-        painted(b, look, bold, "    What to do:");
-        strbuf_adds(b, "\n");
+        draw_heading(b, "    What to do:", look);
         draw_wrapped(b, json_str(failure, "hint", ""), HINT_INDENT, look);
     }
 }
@@ -266,6 +273,7 @@ static void add_standing(struct strbuf *b, const json_t *d, const struct look *l
     else
         strbuf_adds(b, "\n");
     free(why);
+    draw_blockers(b, json_object_get(d, "blockers"), look);
     draw_next(b, d, look);
 }
 
@@ -346,8 +354,18 @@ static bool step_changed(const json_t *before, const json_t *now) {
            strcmp(json_str(before, "detail", ""), json_str(now, "detail", "")) != 0;
 }
 
+/* Whether its state, or what it is blocked by, is another. */
+static bool stands_elsewhere(const json_t *before, const json_t *now) {
+    const char *state = json_str(now, "state", "?");
+    const json_t *was = json_object_get(before, "blockers"), *is = json_object_get(now, "blockers");
+
+    if (!before)
+        return strcmp(state, "running") != 0;
+    return strcmp(state, json_str(before, "state", "")) != 0 || (is && !json_equal(was, is));
+}
+
 void draw_changes(struct strbuf *b, const json_t *before, const json_t *now) {
-    const char *state = json_str(now, "state", "?"), *was = json_str(before, "state", "");
+    const char *state = json_str(now, "state", "?");
     const json_t *step;
     char text[DURATION_TEXT];
     int64_t at;
@@ -363,7 +381,7 @@ void draw_changes(struct strbuf *b, const json_t *before, const json_t *now) {
         if (step_changed(before ? step_named(before, json_str(step, "name", "")) : NULL, step))
             add_step_change(b, step);
     }
-    if (strcmp(state, was) == 0 || (!before && strcmp(state, "running") == 0))
+    if (!stands_elsewhere(before, now))
         return;
     at = text_time(json_str(now, "ended_at", NULL));
     strbuf_addf(b, "%s deployment ", text_clock(at ? at : clock_now_us(), text));

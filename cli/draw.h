@@ -6,11 +6,16 @@
 enum { DRAW_MOST = 1 << 18 };
 
 struct look {
-    size_t width, rows; /* of the terminal; rows 0: as many as there are */
-    bool color, utf8;
-    unsigned frame; /* of the spinner */
+    size_t width, rows;         /* of the terminal; rows 0: as many as there are */
+    bool terminal, color, utf8; /* color only on a terminal */
+    unsigned frame;             /* of the spinner */
     int64_t now_us;
 };
+
+/* Appends the mark of a state (of a step, of a checklist's item, of a flag): ✓, ✗, … */
+void draw_mark(struct strbuf *b, const char *state, const struct look *look);
+/* Appends a line that stands out. */
+void draw_heading(struct strbuf *b, const char *text, const struct look *look);
 
 /* Whether a state is final, or stuck: nothing moves any more by itself. */
 bool state_is_over(const char *state);
@@ -24,10 +29,14 @@ void draw_changes(struct strbuf *b, const json_t *before, const json_t *now);
 /* Appends how a deployment that is over ended, in sentences: what serves, or the reason and the
  * hint. */
 void draw_outcome(struct strbuf *b, const json_t *deployment, const struct look *look);
-/* Appends what a person may do now with a deployment that is paused or stuck, or where it goes on
- * when it was rolled back: a command a line.  Nothing for others. */
+/* Appends "  sluice retry ID  # what it does", a line that may be pasted; without the words where
+ * they do not fit. */
+void draw_way(struct strbuf *b, const char *command, const char *what, const struct look *look);
+/* Appends what a person may do now with a deployment that is blocked, paused or stuck, or where it
+ * goes on when it was rolled back: a command a line.  Nothing for others. */
 void draw_next(struct strbuf *b, const json_t *deployment, const struct look *look);
-/* Why a deployment that is paused or undoing stands there, as a sentence; NULL for others.  Yours.
+/* Why a deployment that is blocked, paused or undoing stands there, as a sentence; NULL for others.
+ * Yours.
  */
 char *draw_standing(const json_t *deployment);
 /* Borrowed, or NULL. */

@@ -1,4 +1,4 @@
-/* cli/keys.c: keys that sign requests: made, listed, exchanged, revoked. */
+/* cli/keys.c: API keys, and keys that sign requests: made, listed, exchanged, revoked. */
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "cli/commands.h"
@@ -39,18 +39,22 @@ static ExitCode give(struct session *s, const struct api_call *call) {
 
 ExitCode run_keys_create(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = api_path("/keys");
+    const char *environment = arg_text(a, "environment");
     int64_t lifetime_s = arg_seconds(a, "expires-in", 0);
     char expires[TIME_TEXT];
-    json_auto_t *body =
-        json_pack("{s:s, s:s, s:{s:s, s:o, s:o}}", "name", arg_operand(a, 0), "kind", "signature",
-                  "principal", "kind", arg_text(a, "kind") ? arg_text(a, "kind") : "service",
-                  "roles", list_of(a, "role"), "apps", list_of(a, "app"));
+    json_auto_t *body = json_pack("{s:s, s:s, s:{s:s, s:o, s:o}}", "name", arg_operand(a, 0),
+                                  "kind", arg_flag(a, "api") ? "api" : "signature", "principal",
+                                  "kind", arg_text(a, "kind") ? arg_text(a, "kind") : "service",
+                                  "roles", list_of(a, "role"), "apps", list_of(a, "app"));
 
     if (!body)
         return usage_error("NAME is not UTF-8 text");
     if (json_array_size(json_at(body, "principal", "roles", NULL)) == 0 ||
         json_array_size(json_at(body, "principal", "apps", NULL)) == 0)
         return usage_error("keys create wants --role ROLE and --app APP (or --app '*')");
+    if (environment && json_object_set_new(json_object_get(body, "principal"), "environment",
+                                           json_string(environment)) != 0)
+        return usage_error("--environment is not UTF-8 text");
     if (lifetime_s)
         json_set_str(body, "expires_at",
                      clock_format(clock_now_us() + lifetime_s * US_PER_S, expires));
@@ -59,9 +63,11 @@ ExitCode run_keys_create(struct session *s, const struct args *a) {
 
 ExitCode run_keys_list(struct session *s, const struct args *a) {
     (void)a;
-    return LIST(s, "/api/v1/keys", {"KEY", "/id"}, {"NAME", "/name"}, {"KIND", "/principal/kind"},
-                {"ROLES", "/principal/roles"}, {"APPS", "/principal/apps"},
-                {"CREATED", "/created_at"}, {"EXPIRES", "/expires_at"});
+    return LIST(s, "/api/v1/keys", {"KEY", "/id"}, {"NAME", "/name"}, {"TYPE", "/kind"},
+                {"KIND", "/principal/kind"}, {"ROLES", "/principal/roles"},
+                {"APPS", "/principal/apps"}, {"ENVIRONMENT", "/principal/environment"},
+                {"CREATED", "/created_at"}, {"EXPIRES", "/expires_at"},
+                {"LAST USED", "/last_used_at"});
 }
 
 ExitCode run_keys_show(struct session *s, const struct args *a) {

@@ -19,11 +19,29 @@ static bool waits_for_promote(const json_t *d) {
     return is(step, "state", "waiting") || is(step, "state", "running");
 }
 
+/* The freeze that stopped it before the cut-over; NULL for none. */
+static const char *frozen_by(const json_t *d) {
+    static const char *const asking[] = {"check-gates", "recheck-gates", "switch-traffic"};
+
+    for (size_t i = 0; i < sizeof(asking) / sizeof(asking[0]); i++) {
+        const json_t *step = step_named(d, asking[i]);
+
+        if (is(step, "state", "waiting"))
+            return json_str(step, "detail", NULL);
+    }
+    return NULL;
+}
+
 char *draw_standing(const json_t *d) {
     const json_t *step = step_named(d, "switch-traffic"), *from = json_object_get(d, "from");
+    const char *frozen = frozen_by(d);
     bool moved = step && !is(step, "state", "pending") && !is(step, "state", "undone");
     char *serves, *text;
 
+    if (is(d, "state", "blocked"))
+        return xstrdup("it begins when its gates open");
+    if (is(d, "state", "paused") && frozen)
+        return xasprintf("it waits to be resumed. %s", frozen);
     if (is(d, "state", "paused"))
         return xstrdup(waits_for_promote(d) ? "it waits to be promoted" : "it waits to be resumed");
     if (!is(d, "state", "undoing"))
@@ -38,11 +56,7 @@ char *draw_standing(const json_t *d) {
     return text;
 }
 
-/* "  sluice retry ID  # what it does", in lines that may be pasted; without the words where they do
- * not fit. */
-static void add_way(struct strbuf *b, const char *verb, const char *id, const char *after,
-                    const char *what, const struct look *look) {
-    char *command = xasprintf("sluice %s %s%s", verb, id, after);
+void draw_way(struct strbuf *b, const char *command, const char *what, const struct look *look) {
     size_t width = text_width(command), column = width > COMMAND_COLUMN ? width : COMMAND_COLUMN;
 
     if (INDENT + column + 4 + text_width(what) < look->width) {
@@ -52,7 +66,23 @@ static void add_way(struct strbuf *b, const char *verb, const char *id, const ch
     } else {
         draw_wrapped(b, command, INDENT, look);
     }
+}
+
+static void add_way(struct strbuf *b, const char *verb, const char *id, const char *after,
+                    const char *what, const struct look *look) {
+    char *command = xasprintf("sluice %s %s%s", verb, id, after);
+
+    draw_way(b, command, what, look);
     free(command);
+}
+
+static void add_blocked(struct strbuf *b, const json_t *d, const struct look *look) {
+    char *why = xasprintf("sluice why %s %s %s", json_str(d, "app", "?"),
+                          json_str(d, "environment", "?"), json_str(d, "version", "?"));
+
+    draw_way(b, why, "the commands that open them", look);
+    add_way(b, "cancel", json_str(d, "id", "?"), "", "let it not begin", look);
+    free(why);
 }
 
 void draw_next(struct strbuf *b, const json_t *d, const struct look *look) {
@@ -60,7 +90,9 @@ void draw_next(struct strbuf *b, const json_t *d, const struct look *look) {
     /* a rollback is what takes things back: nothing takes it back */
     bool abortable = !is(d, "kind", "rollback");
 
-    if (is(d, "state", "paused")) {
+    if (is(d, "state", "blocked")) {
+        add_blocked(b, d, look);
+    } else if (is(d, "state", "paused")) {
         if (waits_for_promote(d))
             add_way(b, "promote", id, "", "let it serve", look);
         else

@@ -1,5 +1,7 @@
 /* cli/report.c: what went wrong with a call, in words: the problem document of the server, and what
  * to do next. */
+#include "cli/gate.h"
+#include "cli/screen.h"
 #include "cli/session.h"
 #include "cli/text.h"
 #include <stdio.h>
@@ -73,23 +75,13 @@ static void next_wrong_state(const json_t *problem) {
 }
 
 static void next_blocked(const json_t *problem) {
-    const json_t *blocker;
-    size_t i;
+    struct strbuf b = STRBUF(DRAW_MOST);
+    struct look look = screen_look();
 
-    json_array_foreach(json_object_get(problem, "blockers"), i, blocker) {
-        fputs("  - ", stderr);
-        text_print_clean(stderr, json_str(blocker, "what", json_str(blocker, "gate", "a gate")));
-        if (json_str(blocker, "why", NULL)) {
-            fputs(": ", stderr);
-            text_print_clean(stderr, json_str(blocker, "why", ""));
-        }
-        if (json_str(blocker, "opens_at", NULL)) {
-            fputs(" (opens at ", stderr);
-            text_print_clean(stderr, json_str(blocker, "opens_at", ""));
-            fputc(')', stderr);
-        }
-        fputc('\n', stderr);
-    }
+    look.color = false; /* of standard output */
+    draw_blockers(&b, json_object_get(problem, "blockers"), &look);
+    fputs(b.data ? b.data : "", stderr);
+    strbuf_done(&b);
 }
 
 static const struct advice {

@@ -6,16 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* An answer as one JSON document; text of another kind under `key`. */
-static void print_document(const struct api_answer *a, const char *key) {
+enum { NEWEST = 20 };
+
+void print_document(const struct api_answer *a, const char *key) {
     json_auto_t *document = a->json ? NULL : json_pack("{s:s%}", key, a->text, a->n);
 
     print_json(a->json ? a->json : document);
 }
 
-/* Puts a resource and says what became of it: "app inopnc created". */
-static ExitCode put(struct session *s, const struct args *a, struct api_call call, const char *what,
-                    const char *name) {
+ExitCode resource_put(struct session *s, const struct args *a, struct api_call call,
+                      const char *what, const char *name) {
     _cleanup_(api_answer_done) struct api_answer answer = {0};
     ExitCode code;
 
@@ -34,6 +34,39 @@ static ExitCode put(struct session *s, const struct args *a, struct api_call cal
     return EXIT_DONE;
 }
 
+char *read_json_option(const struct args *a, const char *option, size_t flags, json_t **ret) {
+    const char *file = arg_text(a, option);
+    _cleanup_free_ char *text = NULL;
+    json_error_t error;
+
+    *ret = NULL;
+    if (file)
+        text = read_input(file);
+    else
+        usage_error("%s wants --%s FILE (or - for standard input)", a->command->words, option);
+    if (!text)
+        return NULL;
+    *ret = json_loads(text, flags, &error);
+    if (!*ret) {
+        usage_error("%s, line %d: %s", file, error.line, error.text);
+        return NULL;
+    }
+    return TAKE_PTR(text);
+}
+
+ExitCode resource_put_file(struct session *s, const struct args *a, const char *path,
+                           const char *what, const char *name) {
+    json_auto_t *body = NULL;
+    _cleanup_free_ char *text = read_json_option(a, "file", 0, &body);
+
+    if (!text)
+        return EXIT_USAGE;
+    /* Sent as it is: the server judges duplicates and unknown names. */
+    return resource_put(
+        s, a, (struct api_call){.path = path, .text = text, .content_type = "application/json"},
+        what, name);
+}
+
 ExitCode resource_show(struct session *s, const char *path) {
     _cleanup_(api_answer_done) struct api_answer answer = {0};
     ExitCode code = api_do(s, &(struct api_call){.path = path}, &answer);
@@ -49,15 +82,20 @@ ExitCode resource_show(struct session *s, const char *path) {
     return EXIT_DONE;
 }
 
-ExitCode resource_delete(struct session *s, const char *path, const char *what, const char *name) {
+ExitCode resource_end(struct session *s, const char *path, const char *what, const char *name,
+                      const char *done) {
     _cleanup_(api_answer_done) struct api_answer answer = {0};
     ExitCode code = api_do(s, &(struct api_call){.method = "DELETE", .path = path}, &answer);
 
     if (code == EXIT_DONE && s->json)
-        puts("{\"deleted\":true}");
+        printf("{\"%s\":true}\n", done);
     else if (code == EXIT_DONE)
-        printf("%s %s deleted\n", what, name);
+        printf("%s %s %s\n", what, name, done);
     return code;
+}
+
+ExitCode resource_delete(struct session *s, const char *path, const char *what, const char *name) {
+    return resource_end(s, path, what, name, "deleted");
 }
 
 static void add_value(struct table *t, const json_t *v) {
@@ -84,20 +122,15 @@ static void add_value(struct table *t, const json_t *v) {
     }
 }
 
-ExitCode resource_list(struct session *s, const char *path, const struct column *columns,
-                       size_t n) {
+void print_list(const struct session *s, const json_t *items, const struct column *columns,
+                size_t n) {
     _cleanup_(table_done) struct table table = {.columns = n};
-    json_auto_t *items = NULL;
     const json_t *item;
-    ExitCode code;
     size_t i;
 
-    code = api_list(s, path, &items);
-    if (code != EXIT_DONE)
-        return code;
     if (s->json) {
         print_json(items);
-        return EXIT_DONE;
+        return;
     }
     for (size_t c = 0; c < n; c++)
         table_add(&table, columns[c].title);
@@ -109,7 +142,28 @@ ExitCode resource_list(struct session *s, const char *path, const struct column 
         table_print(&table, stdout);
     else
         fputs("none\n", stderr);
-    return EXIT_DONE;
+}
+
+ExitCode resource_list(struct session *s, const char *path, const struct column *columns,
+                       size_t n) {
+    json_auto_t *items = NULL;
+    ExitCode code = api_list(s, path, &items);
+
+    if (code == EXIT_DONE)
+        print_list(s, items, columns, n);
+    return code;
+}
+
+ExitCode resource_newest(struct session *s, const struct args *a, const char *path,
+                         const struct column *columns, size_t n) {
+    _cleanup_free_ char *page =
+        xasprintf("%s?limit=%lld", path, (long long)arg_count(a, "limit", NEWEST));
+    _cleanup_(api_answer_done) struct api_answer answer = {0};
+    ExitCode code = api_do(s, &(struct api_call){.path = page}, &answer);
+
+    if (code == EXIT_DONE)
+        print_list(s, json_object_get(answer.json, "items"), columns, n);
+    return code;
 }
 
 void set_option(json_t *body, const struct args *a, const char *option, const char *key) {
@@ -130,7 +184,8 @@ ExitCode run_app_create(struct session *s, const struct args *a) {
         json_array_append_new(owners, json_string(owner));
     if (json_array_size(owners))
         json_object_set(body, "owners", owners);
-    return put(s, a, (struct api_call){.path = path, .json = body}, "app", arg_operand(a, 0));
+    return resource_put(s, a, (struct api_call){.path = path, .json = body}, "app",
+                        arg_operand(a, 0));
 }
 
 ExitCode run_app_list(struct session *s, const struct args *a) {
@@ -164,7 +219,8 @@ ExitCode run_cluster_create(struct session *s, const struct args *a) {
         json_object_set_new(body, "in_cluster", json_true());
     set_option(body, a, "kubeconfig-file", "kubeconfig_file");
     set_option(body, a, "context", "context");
-    return put(s, a, (struct api_call){.path = path, .json = body}, "cluster", arg_operand(a, 0));
+    return resource_put(s, a, (struct api_call){.path = path, .json = body}, "cluster",
+                        arg_operand(a, 0));
 }
 
 ExitCode run_cluster_list(struct session *s, const struct args *a) {
@@ -195,23 +251,9 @@ static char *environment_name(const struct args *a) {
 }
 
 ExitCode run_env_create(struct session *s, const struct args *a) {
-    _cleanup_free_ char *path = environment_path(a), *name = environment_name(a), *text = NULL;
-    const char *file = arg_text(a, "file");
-    json_error_t error;
-    json_auto_t *body = NULL;
+    _cleanup_free_ char *path = environment_path(a), *name = environment_name(a);
 
-    if (!file)
-        return usage_error("env create wants --file FILE (or - for standard input)");
-    text = read_input(file);
-    if (!text)
-        return EXIT_USAGE;
-    body = json_loads(text, 0, &error);
-    if (!body)
-        return usage_error("%s, line %d: %s", file, error.line, error.text);
-    /* Sent as it is: the server judges duplicates and unknown names. */
-    return put(s, a,
-               (struct api_call){.path = path, .text = text, .content_type = "application/json"},
-               "environment", name);
+    return resource_put_file(s, a, path, "environment", name);
 }
 
 ExitCode run_env_list(struct session *s, const struct args *a) {
@@ -246,7 +288,7 @@ ExitCode run_env_manifests(struct session *s, const struct args *a) {
         text = read_input(arg_text(a, "file"));
         if (!text)
             return EXIT_USAGE;
-        return put(
+        return resource_put(
             s, a,
             (struct api_call){
                 .path = path, .text = text, .content_type = "application/yaml", .accept = accept},
@@ -262,8 +304,28 @@ ExitCode run_env_manifests(struct session *s, const struct args *a) {
     return EXIT_DONE;
 }
 
+/* What files say of a release. */
+static ExitCode add_release_files(json_t *body, const struct args *a) {
+    _cleanup_free_ char *manifests = NULL, *text = NULL;
+    json_t *flags;
+
+    if (arg_text(a, "manifests")) {
+        manifests = read_input(arg_text(a, "manifests"));
+        if (!manifests)
+            return EXIT_USAGE;
+        json_set_str(body, "manifests", manifests);
+    }
+    if (arg_text(a, "flags")) {
+        text = read_json_option(a, "flags", JSON_REJECT_DUPLICATES, &flags);
+        if (!text)
+            return EXIT_USAGE;
+        json_object_set_new(body, "flags", flags);
+    }
+    return EXIT_DONE;
+}
+
 ExitCode run_release_create(struct session *s, const struct args *a) {
-    _cleanup_free_ char *path = api_path("/apps/%s/releases", arg_operand(a, 0)), *manifests = NULL;
+    _cleanup_free_ char *path = api_path("/apps/%s/releases", arg_operand(a, 0));
     _cleanup_(api_answer_done) struct api_answer answer = {0};
     json_auto_t *body = json_object();
     ExitCode code;
@@ -275,13 +337,9 @@ ExitCode run_release_create(struct session *s, const struct args *a) {
     set_option(body, a, "digest", "digest");
     set_option(body, a, "commit", "commit");
     set_option(body, a, "notes", "notes");
-    if (arg_text(a, "manifests")) {
-        manifests = read_input(arg_text(a, "manifests"));
-        if (!manifests)
-            return EXIT_USAGE;
-        json_set_str(body, "manifests", manifests);
-    }
-    code = api_do(s, &(struct api_call){.method = "POST", .path = path, .json = body}, &answer);
+    code = add_release_files(body, a);
+    if (code == EXIT_DONE)
+        code = api_do(s, &(struct api_call){.method = "POST", .path = path, .json = body}, &answer);
     if (code != EXIT_DONE)
         return code;
     if (s->json) {

@@ -46,6 +46,7 @@ struct look screen_look(void) {
         look.width = size.ws_col;
         look.rows = size.ws_row;
     }
+    look.terminal = true;
     look.color = !(no_color && *no_color);
     return look;
 }

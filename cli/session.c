@@ -21,7 +21,7 @@ ExitCode usage_error(const char *format, ...) {
     return EXIT_USAGE;
 }
 
-char *read_input(const char *path) {
+char *read_bytes(const char *path, size_t *ret_n) {
     bool standard = strcmp(path, "-") == 0;
     FILE *from = standard ? stdin : fopen(path, "re");
     struct strbuf b = STRBUF(INPUT_MOST);
@@ -46,7 +46,12 @@ char *read_input(const char *path) {
         strbuf_done(&b);
         return NULL;
     }
+    *ret_n = b.len;
     return strbuf_take(&b);
+}
+
+char *read_input(const char *path) {
+    return read_bytes(path, &(size_t){0});
 }
 
 static char *read_token(const char *path) {

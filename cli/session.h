@@ -25,6 +25,7 @@ struct api_call {
     const char *path;            /* from api_path() */
     const json_t *json;          /* body; NULL: `text` */
     const char *text;            /* body as it is, or NULL */
+    size_t text_len;             /* of `text`; 0: to its NUL */
     const char *content_type;    /* of `text` */
     const char *accept;          /* NULL: application/json */
     const char *if_match;        /* NULL: none */
@@ -38,10 +39,10 @@ struct api_answer {
     json_t *json;    /* owned; NULL when the body is no JSON */
     char *text;      /* owned; the body as it came */
     size_t n;
-    char *location, *content_type; /* owned or NULL */
-    int retry_after_s;             /* -1 when absent */
-    char error[160];               /* when not answered */
-    bool may_have_acted;           /* not answered, and it was no read */
+    char *location, *content_type, *etag; /* owned or NULL */
+    int retry_after_s;                    /* -1 when absent */
+    char error[160];                      /* when not answered */
+    bool may_have_acted;                  /* not answered, and it was no read */
 };
 /* "/api/v1" and `format`, whose every %s is one path segment or query value, encoded.  Yours. */
 char *api_path(const char *format, ...);
@@ -72,3 +73,5 @@ void print_json_line(const json_t *v);
 /* The whole content of a file ("-": standard input) of at most 16 MiB, yours; NULL after a line on
  * stderr. */
 char *read_input(const char *path);
+/* The same of a file that may hold NULs. */
+char *read_bytes(const char *path, size_t *ret_n);

@@ -8,6 +8,47 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What was waived for a deployment, a line each. */
+static void print_waivers(const json_t *deployment) {
+    const json_t *waiver;
+    size_t i;
+
+    json_array_foreach(json_object_get(deployment, "waivers"), i, waiver) {
+        _cleanup_free_ char *line =
+            xasprintf("waived:     %s (%s), by %s as %s: %s", json_str(waiver, "item", "?"),
+                      json_str(waiver, "checklist", "?"),
+                      json_str(json_object_get(waiver, "by"), "subject", "?"),
+                      json_str(waiver, "role", "?"), json_str(waiver, "reason", "?"));
+
+        text_print_clean(stdout, line);
+        putchar('\n');
+    }
+}
+
+/* The same of the deployment that brought what serves; nothing where it is none of ours. */
+static ExitCode waivers_of_serving(struct session *s, const char *app, const char *env,
+                                   const char *version) {
+    _cleanup_free_ char *list = api_path(
+        "/deployments?app=%s&environment=%s&version=%s&state=succeeded&limit=1", app, env, version);
+    _cleanup_(api_answer_done) struct api_answer found = {0}, answer = {0};
+    _cleanup_free_ char *path = NULL;
+    const json_t *newest;
+    ExitCode code = api_try(s, &(struct api_call){.path = list}, &found);
+
+    if (code == EXIT_REFUSED) /* an image's tag is no version */
+        return EXIT_DONE;
+    if (code != EXIT_DONE)
+        report_answer(s, &found);
+    newest = json_array_get(json_object_get(found.json, "items"), 0);
+    if (code != EXIT_DONE || !newest)
+        return code;
+    path = api_path("/deployments/%s", json_str(newest, "id", ""));
+    code = api_do(s, &(struct api_call){.path = path}, &answer);
+    if (code == EXIT_DONE)
+        print_waivers(answer.json);
+    return code;
+}
+
 static ExitCode status_of_deployment(struct session *s, const char *id) {
     _cleanup_free_ char *path = api_path("/deployments/%s", id);
     _cleanup_(strbuf_done) struct strbuf b = STRBUF(DRAW_MOST);
@@ -24,6 +65,7 @@ static ExitCode status_of_deployment(struct session *s, const char *id) {
     look.rows = 0;
     draw_deployment(&b, answer.json, &look);
     fputs(b.data, stdout);
+    print_waivers(answer.json);
     return EXIT_DONE;
 }
 
@@ -157,6 +199,7 @@ static ExitCode status_of_environment(struct session *s, const char *app, const 
     _cleanup_(api_answer_done) struct api_answer answer = {0};
     ExitCode code = api_do(s, &(struct api_call){.path = path}, &answer);
     const json_t *status = json_object_get(answer.json, "status");
+    const char *serves = json_str(json_object_get(status, "active"), "version", NULL);
 
     if (code != EXIT_DONE)
         return code;
@@ -175,12 +218,14 @@ static ExitCode status_of_environment(struct session *s, const char *app, const 
     print_side("serves:     ", json_object_get(status, "active"));
     print_side("previous:   ", json_object_get(status, "previous"));
     print_drift(json_object_get(status, "drift"));
-    if (json_str(status, "deployment", NULL)) {
+    fflush(stdout);
+    code = serves ? waivers_of_serving(s, app, env, serves) : EXIT_DONE;
+    if (code == EXIT_DONE && json_str(status, "deployment", NULL)) {
         puts("deploying:");
         fflush(stdout);
         return status_of_deployment(s, json_str(status, "deployment", ""));
     }
-    return EXIT_DONE;
+    return code;
 }
 
 ExitCode run_status(struct session *s, const struct args *a) {

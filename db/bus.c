@@ -85,6 +85,10 @@ static void remember(struct bus *b, const char *topic) {
     b->pending[b->pending_n++] = xstrdup(topic);
 }
 
+void bus_publish_here(struct bus *b, const char *topic) {
+    deliver(b, topic);
+}
+
 void bus_publish(struct bus *b, const char *topic) {
     if (strlen(topic) > TOPIC_MAX || strchr(topic, '\n'))
         die("bus: the topic \"%.40s…\" is longer than %d bytes or holds a newline", topic,

@@ -18,4 +18,6 @@ bus_new(const char *database_url); /* starts both threads; works without a datab
 void bus_subscribe(struct bus *b, bus_fn *fn, void *ctx); /* before the first publish */
 void bus_publish(struct bus *b,
                  const char *topic); /* after the commit; topic at most 200 bytes; any thread */
-void bus_free(struct bus *b);        /* sends what is pending (at most 1 s), ends the threads */
+/* To this process's subscribers only. */
+void bus_publish_here(struct bus *b, const char *topic);
+void bus_free(struct bus *b); /* sends what is pending (at most 1 s), ends the threads */

@@ -89,6 +89,9 @@ static inline void db_rows_free_cleanup(struct db_rows **r) {
     db_rows_free(*r);
 }
 
+unsigned char *db_bytea(const struct db_rows *r, size_t i, const char *column,
+                        size_t *ret_n); /* yours; NULL for null */
+
 /* Parameter texts. */
 enum { DB_NUMBER = 24 };
 char *db_number(int64_t n, char text[DB_NUMBER]);
@@ -97,5 +100,6 @@ char *db_number(int64_t n, char text[DB_NUMBER]);
 enum { DB_TIME = 40 };
 char *db_time_text(int64_t us, char text[DB_TIME]); /* timestamptz from µs since 1970 */
 #define DB_TIMESTAMP(us) db_time_text((us), (char[DB_TIME]){0})
+char *db_bytea_text(const void *bytes, size_t n); /* bytea; yours */
 /* text[] from strings ended by NULL; NULL for NULL.  In the arena. */
 char *db_text_array(struct arena *a, const char *const *items);

@@ -29,6 +29,14 @@ struct deployment_row deployment_row(const struct db_rows *rows, size_t i) {
     };
 }
 
+struct deployment_row deployment_row_whole(const struct db_rows *rows) {
+    struct deployment_row row = deployment_row(rows, 0);
+
+    row.waivers = db_text(rows, 0, "waivers");
+    row.flags = db_text(rows, 0, "flags");
+    return row;
+}
+
 Status db_deployment_get(struct db_pool *p, const char *id, struct db_rows **ret) {
     return db_once(p, SQL_DEPLOYMENT_GET, ret, DB_PARAMS(id));
 }
@@ -60,11 +68,13 @@ struct deployment_basis deployment_basis(const struct db_rows *rows) {
         .version = db_text(rows, 0, "version"),
         .image = db_text(rows, 0, "image"),
         .digest = db_text(rows, 0, "digest"),
+        .flags = db_text(rows, 0, "flags"),
         .active_id = db_text(rows, 0, "active_id"),
         .revision = db_int(rows, 0, "revision"),
         .cutover = db_int(rows, 0, "cutover"),
         .cluster_revision = db_int(rows, 0, "cluster_revision"),
         .yanked = db_bool(rows, 0, "yanked"),
+        .gated = db_bool(rows, 0, "gated"),
     };
 }
 
@@ -87,6 +97,23 @@ Status db_deployment_insert(struct db_tx *tx, const struct deployment_new *in) {
     if (s == E_WRONG_STATE && !strcmp(db_tx_constraint(tx), "deployment_one_active"))
         return E_ENVIRONMENT_BUSY;
     return s == STATUS_OK && db_rows_count(rows) == 0 ? E_RELEASE_YANKED : s;
+}
+
+Status db_deployment_insert_blocked(struct db_tx *tx, const struct deployment_new *in,
+                                    int64_t look_at_us) {
+    return db_query(tx, SQL_DEPLOYMENT_INSERT_BLOCKED, NULL,
+                    DB_PARAMS(in->id, in->environment_id, in->release_id, in->strategy, in->reason,
+                              in->requested_by, in->plan,
+                              look_at_us ? DB_TIMESTAMP(look_at_us) : NULL));
+}
+
+Status db_deployment_start(struct db_tx *tx, const char *id, const char *plan, const char *steps) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    Status s = db_query(tx, SQL_DEPLOYMENT_START, &rows, DB_PARAMS(id, plan, steps));
+
+    if (s == E_WRONG_STATE && !strcmp(db_tx_constraint(tx), "deployment_one_active"))
+        return E_ENVIRONMENT_BUSY;
+    return s == STATUS_OK && db_rows_count(rows) == 0 ? E_WRONG_STATE : s;
 }
 
 Status db_deployment_active(struct db_pool *p, const char *environment_id, struct db_rows **ret) {

@@ -7,11 +7,13 @@
 struct deployment_row {
     const char *id, *environment_id, *app, *environment, *version, *strategy, *kind, *state;
     const char *reason, *current_step, *acceptance, *rolled_back_by, *rollback_of;
-    const char *requested_by, *from, *to, *failure,
-        *steps; /* JSON texts; failure and steps may be NULL */
+    const char *requested_by, *from, *to, *failure, *steps, *waivers,
+        *flags; /* JSON texts; failure and steps may be NULL; the last two: of a whole row */
     int64_t confirmed_us, created_us, started_us, ended_us;
 };
 struct deployment_row deployment_row(const struct db_rows *rows, size_t i);
+/* The row of db_deployment_get, which says more than a list's. */
+struct deployment_row deployment_row_whole(const struct db_rows *rows);
 
 /* No row: no such deployment. */
 MUSTCHECK Status db_deployment_get(struct db_pool *p, const char *id, struct db_rows **ret);
@@ -31,9 +33,9 @@ struct deployment_basis {
     const char *environment_id, *spec,
         *manifests; /* manifests: the release's, else the environment's, else NULL */
     const char *cluster, *cluster_spec;
-    const char *release_id, *version, *image, *digest, *active_id;
+    const char *release_id, *version, *image, *digest, *flags, *active_id; /* flags: JSON text */
     int64_t revision, cutover, cluster_revision;
-    bool yanked;
+    bool yanked, gated; /* gated: the environment has gates */
 };
 MUSTCHECK Status db_deployment_prepare(struct db_pool *p, const char *app, const char *environment,
                                        const char *version_key, struct db_rows **ret);
@@ -48,6 +50,13 @@ struct deployment_new {
 MUSTCHECK Status db_deployment_begin(struct db_tx *tx, const struct deployment_basis *basis);
 /* Refuses E_ENVIRONMENT_BUSY (law 1), E_RELEASE_YANKED. */
 MUSTCHECK Status db_deployment_insert(struct db_tx *tx, const struct deployment_new *in);
+/* Waits for its gates.  in->plan: only its params (JSON) count; look_at_us 0: never by time alone.
+ */
+MUSTCHECK Status db_deployment_insert_blocked(struct db_tx *tx, const struct deployment_new *in,
+                                              int64_t look_at_us);
+/* A blocked one becomes active.  Refuses E_ENVIRONMENT_BUSY, E_WRONG_STATE: it is not blocked. */
+MUSTCHECK Status db_deployment_start(struct db_tx *tx, const char *id, const char *plan,
+                                     const char *steps);
 /* No row: none is active. */
 MUSTCHECK Status db_deployment_active(struct db_pool *p, const char *environment_id,
                                       struct db_rows **ret);

@@ -1,6 +1,5 @@
 #include "db/key.h"
 #include "base/cleanup.h"
-#include "base/ids.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -12,17 +11,20 @@ struct key_row key_row(const struct db_rows *rows, size_t i) {
         .principal_kind = db_text(rows, i, "principal_kind"),
         .roles = db_text(rows, i, "roles_json"),
         .apps = db_text(rows, i, "apps_json"),
+        .environment = db_text(rows, i, "environment"),
         .created_by = db_text(rows, i, "created_by"),
         .secrets = db_text(rows, i, "secrets"),
         .created_us = db_time(rows, i, "created_at"),
         .expires_us = db_time(rows, i, "expires_at"),
+        .last_used_us = db_time(rows, i, "last_used_at"),
     };
 }
 
 Status db_key_insert(struct db_tx *tx, const struct key_new *k) {
     return db_query(tx, SQL_KEY_INSERT, NULL,
                     DB_PARAMS(k->id, k->name, k->kind, k->principal_kind, k->roles, k->apps,
-                              k->created_by, k->expires_us ? DB_TIMESTAMP(k->expires_us) : NULL));
+                              k->environment, k->created_by,
+                              k->expires_us ? DB_TIMESTAMP(k->expires_us) : NULL));
 }
 
 Status db_key_get(struct db_pool *p, const char *id, struct db_rows **ret) {
@@ -42,28 +44,26 @@ Status db_key_lock(struct db_tx *tx, const char *id) {
     return db_query(tx, SQL_KEY_LOCK, NULL, DB_PARAMS(id));
 }
 
+Status db_key_used(struct db_pool *p, const char *ids, const char *times) {
+    return db_once(p, SQL_KEY_USED, NULL, DB_PARAMS(ids, times));
+}
+
 Status db_key_delete(struct db_tx *tx, const char *id) {
     return db_query(tx, SQL_KEY_DELETE, NULL, DB_PARAMS(id));
 }
 
 /* ---- secrets ---- */
 
-/* bytea in PostgreSQL's hex form: "\x" and two digits each. */
-static char *bytea(const struct key_secret_row *s, char text[2 * KEY_SEALED_MAX + 3]) {
-    memcpy(text, "\\x", 2);
-    hex_encode(s->sealed, s->sealed_n, text + 2);
-    return text;
-}
+/* A null, and whatever is longer than there is room for, are nothing. */
+static size_t read_bytes(const struct db_rows *rows, size_t i, const char *column,
+                         unsigned char *ret, size_t max) {
+    size_t n = 0;
+    _cleanup_free_ unsigned char *bytes = db_bytea(rows, i, column, &n);
 
-static int digit(char c) {
-    return c <= '9' ? c - '0' : c - 'a' + 10;
-}
-
-static void read_sealed(const struct db_rows *rows, size_t i, struct key_secret_row *ret) {
-    const char *hex = db_text(rows, i, "sealed") + 2;
-
-    for (; hex[0] && ret->sealed_n < KEY_SEALED_MAX; hex += 2)
-        ret->sealed[ret->sealed_n++] = (unsigned char)(digit(hex[0]) << 4 | digit(hex[1]));
+    if (!bytes || n > max)
+        return 0;
+    memcpy(ret, bytes, n);
+    return n;
 }
 
 char *key_secret_name(const struct key_secret_row *s, char text[KEY_SECRET_NAME]) {
@@ -72,10 +72,11 @@ char *key_secret_name(const struct key_secret_row *s, char text[KEY_SECRET_NAME]
 }
 
 Status db_key_secret_insert(struct db_tx *tx, const struct key_secret_row *s) {
-    char text[2 * KEY_SEALED_MAX + 3];
+    _cleanup_free_ char *sealed = s->kek ? db_bytea_text(s->sealed, s->sealed_n) : NULL;
+    _cleanup_free_ char *digest = s->kek ? NULL : db_bytea_text(s->digest, KEY_DIGEST);
 
     return db_query(tx, SQL_KEY_SECRET_INSERT, NULL,
-                    DB_PARAMS(s->key_id, DB_INT(s->slot), s->kek, bytea(s, text)));
+                    DB_PARAMS(s->key_id, DB_INT(s->slot), s->kek, sealed, digest));
 }
 
 Status db_key_secret_purge(struct db_tx *tx, const char *id) {
@@ -103,13 +104,16 @@ struct key_snapshot_row key_snapshot_row(const struct db_rows *rows, size_t i) {
         .principal_kind = db_text(rows, i, "principal_kind"),
         .roles = db_text(rows, i, "roles_json"),
         .apps = db_text(rows, i, "apps_json"),
+        .environment = db_text(rows, i, "environment"),
         .expires_us = db_time(rows, i, "expires_at"),
         .secret = {.key_id = db_text(rows, i, "id"),
                    .kek = db_text(rows, i, "kek"),
                    .slot = db_int(rows, i, "slot")},
     };
 
-    read_sealed(rows, i, &row.secret);
+    row.secret.sealed_n =
+        read_bytes(rows, i, "sealed", row.secret.sealed, sizeof row.secret.sealed);
+    (void)read_bytes(rows, i, "digest", row.secret.digest, sizeof row.secret.digest);
     return row;
 }
 
@@ -118,7 +122,7 @@ struct key_secret_row key_secret_row(const struct db_rows *rows, size_t i) {
                                  .kek = db_text(rows, i, "kek"),
                                  .slot = db_int(rows, i, "slot")};
 
-    read_sealed(rows, i, &row);
+    row.sealed_n = read_bytes(rows, i, "sealed", row.sealed, sizeof row.sealed);
     return row;
 }
 
@@ -129,8 +133,8 @@ Status db_key_sealed_otherwise(struct db_tx *tx, const char *kek, const char *af
 }
 
 Status db_key_seal_again(struct db_tx *tx, const struct key_secret_row *s) {
-    char text[2 * KEY_SEALED_MAX + 3];
+    _cleanup_free_ char *sealed = db_bytea_text(s->sealed, s->sealed_n);
 
     return db_query(tx, SQL_KEY_SEAL_AGAIN, NULL,
-                    DB_PARAMS(s->key_id, DB_INT(s->slot), s->kek, bytea(s, text)));
+                    DB_PARAMS(s->key_id, DB_INT(s->slot), s->kek, sealed));
 }

@@ -3,20 +3,22 @@
 #pragma once
 #include "db/db.h"
 
-enum { KEY_SEALED_MAX = 512, KEY_SECRET_NAME = 64 };
+enum { KEY_SEALED_MAX = 512, KEY_DIGEST = 32, KEY_SECRET_NAME = 64 };
 
 struct key_row {
     const char *id, *name, *kind, *principal_kind;
-    const char *roles, *apps;       /* JSON arrays */
-    const char *created_by;         /* JSON */
-    const char *secrets;            /* JSON: [{slot, created_us, expires_us?}], oldest first */
-    int64_t created_us, expires_us; /* expires_us 0: never */
+    const char *roles, *apps; /* JSON arrays */
+    const char *environment;  /* NULL: all of its apps */
+    const char *created_by;   /* JSON */
+    const char *secrets;      /* JSON: [{slot, created_us, expires_us?}], oldest first */
+    int64_t created_us, expires_us, last_used_us; /* 0: never */
 };
 struct key_row key_row(const struct db_rows *rows, size_t i);
 
 struct key_new {
     const char *id, *name, *kind, *principal_kind, *created_by;
     const char *roles, *apps; /* text[] */
+    const char *environment;  /* NULL: all of its apps */
     int64_t expires_us;       /* 0: never */
 };
 MUSTCHECK Status db_key_insert(struct db_tx *tx, const struct key_new *k);
@@ -29,11 +31,14 @@ MUSTCHECK Status db_key_list(struct db_pool *p, const char *after, const char *a
 /* Others that change this key wait until the transaction ends. */
 MUSTCHECK Status db_key_lock(struct db_tx *tx, const char *id);
 MUSTCHECK Status db_key_delete(struct db_tx *tx, const char *id);
+/* Notes when keys were used, where that is later than what is there; ids, times: uuid[],
+ * timestamptz[], in pairs. */
+MUSTCHECK Status db_key_used(struct db_pool *p, const char *ids, const char *times);
 
 struct key_secret_row {
-    const char *key_id, *kek;
+    const char *key_id, *kek; /* kek NULL: it has a digest */
     int64_t slot;
-    unsigned char sealed[KEY_SEALED_MAX];
+    unsigned char sealed[KEY_SEALED_MAX], digest[KEY_DIGEST];
     size_t sealed_n;
 };
 /* What its encryption is bound to: "KEY/SLOT".  Returns `text`. */
@@ -50,6 +55,7 @@ MUSTCHECK Status db_key_secret_delete(struct db_tx *tx, const char *id, int64_t 
 /* One secret that counts, with whom it speaks for: rows of db_key_snapshot. */
 struct key_snapshot_row {
     const char *name, *principal_kind, *roles, *apps; /* roles, apps: JSON arrays */
+    const char *environment;                          /* NULL: all of its apps */
     int64_t expires_us;                               /* of key or secret; 0: never */
     struct key_secret_row secret;
 };

@@ -6,11 +6,12 @@
  * committed late. */
 #include "db/record.h"
 #include "base/cleanup.h"
+#include "base/ids.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { CHAIN_TEXT = 160 };
+enum { CHAIN_TEXT = 160, RECORD_SPEC_MAX = 32 * 1024 };
 
 static const char *chain_name(const char *app, const char *environment, char text[CHAIN_TEXT]) {
     if (!app)
@@ -28,6 +29,16 @@ Status record_append(struct db_tx *tx, const struct record_entry *e) {
                     DB_PARAMS(chain_name(e->app, e->environment, chain), e->actor, e->from,
                               e->action, e->subject, e->message, e->data ? e->data : "{}",
                               e->deployment_id));
+}
+
+json_t *record_of_spec(json_t *spec) {
+    _cleanup_free_ char *text = json_text(spec);
+    char digest[SHA256_HEX];
+    size_t n = strlen(text);
+
+    if (n <= RECORD_SPEC_MAX)
+        return json_pack("{s:O}", "spec", spec);
+    return json_pack("{s:s}", "spec_sha256", sha256_hex(text, n, digest));
 }
 
 /* Digits only, so that PostgreSQL cannot refuse them. */

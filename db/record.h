@@ -16,6 +16,9 @@ struct record_entry {
 /* Appends.  The last statement of its transaction; entries of several chains in the chains' name
  * order. */
 MUSTCHECK Status record_append(struct db_tx *tx, const struct record_entry *e);
+/* For a record's data: {spec}, or its SHA-256 where it would make a line too long for a stream;
+ * yours. */
+json_t *record_of_spec(json_t *spec);
 
 /* Which records to read, oldest first.  Set `chain` (GET /audit, …/environments/{env}/records), or
  * `deployment_id` (its records are all of one chain), or neither: then several chains, where app,

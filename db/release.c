@@ -1,6 +1,5 @@
 #include "db/release.h"
 #include "base/cleanup.h"
-#include "base/ids.h"
 #include <string.h>
 
 struct release_row release_row(const struct db_rows *rows, size_t i, bool whole) {
@@ -35,18 +34,9 @@ Status db_release_get_in(struct db_tx *tx, const char *app, const char *version_
     return db_query(tx, SQL_RELEASE_GET, ret, DB_PARAMS(app, version_key));
 }
 
-/* PostgreSQL's text form of bytea; yours. */
-static char *bytea_text(const unsigned char *bytes, size_t n) {
-    char *text = xmalloc(2 * n + 3);
-
-    memcpy(text, "\\x", 2);
-    hex_encode(bytes, n, text + 2);
-    return text;
-}
-
 Status db_release_insert(struct db_tx *tx, const struct release_new *in, bool *ret_made) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    _cleanup_free_ char *precedence = bytea_text(in->precedence, in->precedence_len);
+    _cleanup_free_ char *precedence = db_bytea_text(in->precedence, in->precedence_len);
     Status s;
 
     s = db_query(tx, SQL_RELEASE_INSERT, &rows,
@@ -69,7 +59,7 @@ Status db_release_yank(struct db_tx *tx, const char *app, const char *version_ke
 Status db_release_list(struct db_pool *p, const char *app, const unsigned char *precedence,
                        size_t precedence_len, const char *version_key, int64_t limit,
                        struct db_rows **ret) {
-    _cleanup_free_ char *after = precedence ? bytea_text(precedence, precedence_len) : NULL;
+    _cleanup_free_ char *after = precedence ? db_bytea_text(precedence, precedence_len) : NULL;
 
     return db_once(p, SQL_RELEASE_LIST, ret, DB_PARAMS(app, after, version_key, DB_INT(limit)));
 }

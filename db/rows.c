@@ -1,5 +1,6 @@
 /* db/rows.c: what a statement answered, and the text forms of values in both directions. */
 #include "base/clock.h"
+#include "base/ids.h"
 #include "base/strbuf.h"
 #include "db/conn.h"
 #include <inttypes.h>
@@ -82,6 +83,26 @@ int64_t db_time(const struct db_rows *r, size_t i, const char *column) {
 
 json_t *db_json(const struct db_rows *r, size_t i, const char *column) {
     return json_parse(db_text(r, i, column));
+}
+
+unsigned char *db_bytea(const struct db_rows *r, size_t i, const char *column, size_t *ret_n) {
+    const char *text = db_text(r, i, column);
+    unsigned char *bytes = text ? PQunescapeBytea((const unsigned char *)text, ret_n) : NULL, *out;
+
+    if (!bytes)
+        return NULL;
+    out = xmalloc(*ret_n + 1);
+    memcpy(out, bytes, *ret_n);
+    PQfreemem(bytes);
+    return out;
+}
+
+char *db_bytea_text(const void *bytes, size_t n) {
+    char *text = xmalloc(2 * n + 3);
+
+    memcpy(text, "\\x", 2);
+    hex_encode(bytes, n, text + 2);
+    return text;
 }
 
 char *db_number(int64_t n, char text[DB_NUMBER]) {

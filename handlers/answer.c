@@ -1,12 +1,12 @@
 #include "handlers/answer.h"
 #include "base/cleanup.h"
 #include "base/ids.h"
+#include "base/semver.h"
 #include "db/app.h"
+#include "db/release.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-enum { RECORD_SPEC_MAX = 32 * 1024 };
 
 Status invalid_path(struct reply *r, const char *name, const char *why) {
     reply_extra(r, "parameter", json_string(name));
@@ -38,6 +38,54 @@ Status path_app(const struct request *q, const char **ret, struct reply *r) {
     if (s == STATUS_OK)
         *ret = app;
     return s;
+}
+
+Status path_place(const struct request *q, const char **ret_app, const char **ret_env,
+                  struct reply *r) {
+    Status s = path_app(q, ret_app, r);
+
+    return s == STATUS_OK ? path_name(q, "env", ret_env, r) : s;
+}
+
+Status environment_missing(struct reply *r, const char *app, const char *name) {
+    return reply_refuse(r, E_NOT_FOUND, "App %s has no environment %s.", app, name);
+}
+
+Status path_environment(const struct request *q, struct db_rows **ret, struct reply *r) {
+    const char *app = NULL, *name = NULL;
+    Status s = path_place(q, &app, &name, r);
+
+    if (s == STATUS_OK)
+        s = db_environment_get(request_pool(q), app, name, ret);
+    return s == STATUS_OK && db_rows_count(*ret) == 0 ? environment_missing(r, app, name) : s;
+}
+
+Status path_release(const struct request *q, const char **ret_app, const char **ret_key,
+                    struct reply *r) {
+    struct semver semver;
+    Status s = path_app(q, ret_app, r);
+
+    if (s != STATUS_OK)
+        return s;
+    if (!semver_parse(request_param(q, "version"), &semver))
+        return invalid_path(r, "version", "is no semantic version");
+    *ret_key = arena_strdup(q->arena, semver.key);
+    return STATUS_OK;
+}
+
+Status release_missing(struct reply *r, const char *app, const char *version) {
+    return reply_refuse(r, E_NOT_FOUND, "App %s has no release %s.", app, version);
+}
+
+Status path_release_row(const struct request *q, struct db_rows **ret, struct reply *r) {
+    const char *app = NULL, *key = NULL;
+    Status s = path_release(q, &app, &key, r);
+
+    if (s == STATUS_OK)
+        s = db_release_get(request_pool(q), app, key, ret);
+    return s == STATUS_OK && db_rows_count(*ret) == 0
+               ? release_missing(r, app, request_param(q, "version"))
+               : s;
 }
 
 bool caller_sees_all(const struct request *q) {
@@ -118,24 +166,14 @@ Status refuse_errors(struct reply *r, const json_t *errors) {
     return json_array_size(errors) ? E_INVALID_BODY : STATUS_OK;
 }
 
-json_t *record_of_spec(json_t *spec) {
-    _cleanup_free_ char *text = json_text(spec);
-    char digest[SHA256_HEX];
-    size_t n = strlen(text);
-
-    if (n <= RECORD_SPEC_MAX)
-        return json_pack("{s:O}", "spec", spec);
-    return json_pack("{s:s}", "spec_sha256", sha256_hex(text, n, digest));
-}
-
 Status record_by_caller(const struct request *q, struct db_tx *tx, const struct record_about *about,
                         json_t *data, const char *format, ...) {
     _cleanup_free_ char *data_text = data ? json_text(data) : NULL;
-    char message[512];
+    json_auto_t *message = NULL; /* whole, however much people wrote */
     va_list args;
 
     va_start(args, format);
-    vsnprintf(message, sizeof message, format, args);
+    message = json_vsprintf(format, args);
     va_end(args);
     json_decref(data);
     return record_append(tx, &(struct record_entry){.app = about->app,
@@ -144,7 +182,7 @@ Status record_by_caller(const struct request *q, struct db_tx *tx, const struct 
                                                     .from = q->remote,
                                                     .action = about->action,
                                                     .subject = about->subject,
-                                                    .message = message,
+                                                    .message = json_string_value(message),
                                                     .data = data_text,
                                                     .deployment_id = about->deployment_id});
 }
@@ -157,7 +195,7 @@ Status all_apps_allowed(const struct request *q, struct reply *r) {
     if (caller_sees_all(q))
         return STATUS_OK;
     return reply_refuse(r, E_FORBIDDEN,
-                        "Clusters belong to every app, and your credential does not reach all.");
+                        "It belongs to every app, and your credential does not reach all.");
 }
 
 Status app_exists(const struct request *q, const char *app, struct reply *r) {
@@ -166,6 +204,14 @@ Status app_exists(const struct request *q, const char *app, struct reply *r) {
 
     if (s == STATUS_OK && db_rows_count(rows) == 0)
         return reply_refuse(r, E_NOT_FOUND, "There is no app %s.", app);
+    return s;
+}
+
+Status page_of_ids(const struct request *q, struct page *ret, struct reply *r) {
+    Status s = request_page(q, ret, r);
+
+    if (s == STATUS_OK && ret->after && !uuid_valid(ret->after))
+        s = reply_query_error(r, "cursor", "format", "Not a next_cursor of this list.");
     return s;
 }
 

@@ -1,6 +1,7 @@
 /* handlers/answer.h: what handlers share: names in paths, who may see which app, ETags, the rule of
  * PUT, records. */
 #pragma once
+#include "db/environment.h"
 #include "db/record.h"
 #include "handlers/context.h"
 
@@ -9,6 +10,21 @@ MUSTCHECK Status path_name(const struct request *q, const char *name, const char
                            struct reply *r);
 /* The path value {app}: a name, and the principal's.  Refuses E_INVALID_PATH, E_FORBIDDEN. */
 MUSTCHECK Status path_app(const struct request *q, const char **ret, struct reply *r);
+/* {app} and {env} of the path.  Refuses as path_app and path_name. */
+MUSTCHECK Status path_place(const struct request *q, const char **ret_app, const char **ret_env,
+                            struct reply *r);
+Status environment_missing(struct reply *r, const char *app, const char *name);
+/* The environment that {app} and {env} name; *ret is yours, also of a refusal.  Refuses as
+ * path_place, and E_NOT_FOUND. */
+MUSTCHECK Status path_environment(const struct request *q, struct db_rows **ret, struct reply *r);
+/* {app} and {version} of the path; *ret_key: the version without its v, in the request's arena.
+ * Refuses as path_app, and E_INVALID_PATH. */
+MUSTCHECK Status path_release(const struct request *q, const char **ret_app, const char **ret_key,
+                              struct reply *r);
+/* The release that {app} and {version} name (db_release_get); *ret is yours, also of a refusal.
+ * Refuses as path_release, and E_NOT_FOUND. */
+MUSTCHECK Status path_release_row(const struct request *q, struct db_rows **ret, struct reply *r);
+Status release_missing(struct reply *r, const char *app, const char *version);
 /* Refuses E_FORBIDDEN when the principal's apps do not hold this one. */
 MUSTCHECK Status app_allowed(const struct request *q, const char *app, struct reply *r);
 Status invalid_path(struct reply *r, const char *name, const char *why);
@@ -41,9 +57,6 @@ MUSTCHECK Status body_name(const char *in_body, const char *in_path, struct repl
 /* Copies errors of the domain into the reply.  Refuses E_INVALID_BODY when there are any. */
 MUSTCHECK Status refuse_errors(struct reply *r, const json_t *errors);
 
-/* For a record's data: {spec}, or its SHA-256 where it would make a line too long for a stream;
- * yours. */
-json_t *record_of_spec(json_t *spec);
 /* A record by the caller.  message is a printf format; data (taken) may be NULL. */
 struct record_about {
     const char *app, *environment, *action, *subject, *deployment_id;
@@ -55,12 +68,14 @@ MUSTCHECK Status record_by_caller(const struct request *q, struct db_tx *tx,
 /* Tells parked requests and event streams that something about topic changed: an environment's id,
  * or an app's name. After the commit. */
 void announce(const struct request *q, const char *topic);
-/* Clusters belong to every app: writing one needs a credential that reaches all.  Refuses
- * E_FORBIDDEN. */
+/* Clusters and checklist templates belong to every app: writing one needs a credential that reaches
+ * all.  Refuses E_FORBIDDEN. */
 MUSTCHECK Status all_apps_allowed(const struct request *q, struct reply *r);
 /* A list of nothing is no answer to a misspelt app.  Refuses E_NOT_FOUND. */
 MUSTCHECK Status app_exists(const struct request *q, const char *app, struct reply *r);
 
+/* request_page of a list whose positions are ids. */
+MUSTCHECK Status page_of_ids(const struct request *q, struct page *ret, struct reply *r);
 /* Lists ask for one row more than the page holds: how many to answer, and the position of the last
  * one (its column `position`, borrowed from the rows) when there are more, else NULL. */
 size_t page_rows(const struct page *page, const struct db_rows *rows);

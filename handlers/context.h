@@ -8,17 +8,23 @@
 #include "notify/notify.h"
 #include "worker/worker.h"
 
-struct apisig_keys;
+struct exposure;
+struct flag_loader;
+struct tickets;
+struct keyring;
 struct vault;
 
 struct server_context {
     struct db_pool *pool;
     struct db_pool *reserved_pool; /* few connections, for abort and rollback */
     struct bus *bus;
-    struct apisig_keys *keys; /* who may sign */
+    struct keyring *keys; /* who may sign */
     const struct vault *vault;
     struct worker *worker;
     struct notify *notify;
+    struct flag_loader *flags; /* what is evaluated, in memory */
+    struct exposure *exposure; /* what flag clients report */
+    struct tickets *tickets;
     struct kube_clusters *clusters;
     const struct config *config;
     struct http_server *http;

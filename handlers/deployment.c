@@ -1,10 +1,12 @@
 /* handlers/deployment.c: deployments as people and pipelines read them. */
 #include "handlers/deployment.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/ids.h"
-#include "domain/semver.h"
+#include "base/semver.h"
 #include "handlers/answer.h"
 #include "handlers/handlers.h"
+#include "worker/gates.h"
 #include <string.h>
 
 static const char *const states[] = {"scheduled", "queued",  "blocked",     "running",
@@ -78,6 +80,10 @@ json_t *deployment_json(const struct deployment_row *row) {
         json_set_str(out, "rolled_back_by", row->rolled_back_by);
     if (row->rollback_of)
         json_set_str(out, "rollback_of", row->rollback_of);
+    if (row->waivers)
+        json_object_set_new(out, "waivers", json_parse(row->waivers));
+    if (row->flags)
+        json_object_set_new(out, "flags", json_parse(row->flags));
     json_object_set_new(out, "links", links_json(row));
     return out;
 }
@@ -100,6 +106,37 @@ Status path_deployment(const struct request *q, struct db_rows **ret, struct rep
     return s;
 }
 
+Status refuse_blocked(struct reply *r, const struct gate_verdict *v, const char *app,
+                      const char *version, const char *environment) {
+    _cleanup_free_ char *why = gate_verdict_text(v);
+    char at[TIME_TEXT];
+
+    reply_extra(r, "blockers", json_incref(v->blockers));
+    if (v->opens_us) {
+        clock_format(v->opens_us, at);
+        reply_extra(r, "opens_at", json_string(at));
+    }
+    return reply_refuse(r, E_BLOCKED, "%s %s may not go to %s: %s", app, version, environment, why);
+}
+
+/* Why a blocked one has not begun. */
+static Status add_blockers(const struct request *q, const struct deployment_row *row, json_t *out) {
+    _cleanup_(gate_verdict_done) struct gate_verdict v = {0};
+    const struct gate_ask ask = {.environment_id = row->environment_id,
+                                 .version_key = row->version + (*row->version == 'v'),
+                                 .deployment_id = row->id};
+    Status s;
+
+    if (strcmp(row->state, "blocked") != 0)
+        return STATUS_OK;
+    s = gates_look(request_pool(q), &ask, GATE_ASKED, &v);
+    if (s == E_NOT_FOUND) /* its environment was deleted: it ends */
+        return STATUS_OK;
+    if (s == STATUS_OK)
+        gate_verdict_add(&v, out);
+    return s;
+}
+
 Status deployment_get(struct request *q, const void *in, struct reply *r) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     struct deployment_row row;
@@ -108,8 +145,9 @@ Status deployment_get(struct request *q, const void *in, struct reply *r) {
     (void)in;
     if (s != STATUS_OK)
         return s;
-    row = deployment_row(rows, 0);
-    return answer(r, 200, deployment_json(&row));
+    row = deployment_row_whole(rows);
+    answer(r, 200, deployment_json(&row));
+    return add_blockers(q, &row, r->json);
 }
 
 static Status read_filter(struct request *q, struct deployment_filter *ret, struct semver *version,
@@ -147,9 +185,7 @@ Status deployment_list(struct request *q, const void *in, struct reply *r) {
 
     (void)in;
     if (s == STATUS_OK)
-        s = request_page(q, &page, r);
-    if (s == STATUS_OK && page.after && !uuid_valid(page.after))
-        s = reply_query_error(r, "cursor", "format", "Not a next_cursor of this list.");
+        s = page_of_ids(q, &page, r);
     if (s == STATUS_OK)
         s = db_deployment_list(context_of(q)->pool, &filter, page.after, page.limit + 1, &rows);
     if (s != STATUS_OK)

@@ -4,18 +4,15 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/ids.h"
-#include "domain/semver.h"
+#include "base/semver.h"
 #include "handlers/answer.h"
 #include "handlers/cluster_status.h"
 #include "handlers/deployment.h"
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
-#include "kube/yaml.h"
-#include "rollout/plan.h"
-#include "rollout/step.h"
 #include "worker/crash.h"
 #include "worker/dry_run.h"
-#include "worker/observe.h"
+#include "worker/start.h"
 #include <string.h>
 
 enum { TRIES = 5 };
@@ -28,7 +25,6 @@ struct create_in {
 };
 
 static Status create_check(const json_t *body, struct reply *r) {
-    const json_t *params = json_object_get(body, "params"), *wait = json_object_get(params, "wait");
     struct semver version;
 
     if (!semver_parse(json_str(body, "version", ""), &version))
@@ -39,14 +35,12 @@ static Status create_check(const json_t *body, struct reply *r) {
         return not_supported(r, "/scheduled_at", "Scheduling is not supported yet.");
     if (json_bool(body, "queue", false))
         return not_supported(r, "/queue", "Queueing is not supported yet.");
-    if (wait && !json_is_null(wait) && !json_is_false(wait))
-        return not_supported(r, "/params/wait", "Waiting for gates is not supported yet.");
     return STATUS_OK;
 }
 
 static const struct field params_fields[] = {
     {.name = "promote", .type = FIELD_ENUM, .offset = FIELD_NOWHERE, .words = "auto|manual"},
-    {.name = "wait", .type = FIELD_ANY, .offset = FIELD_NOWHERE},
+    {.name = "wait", .type = FIELD_BOOL, .offset = FIELD_NOWHERE},
 };
 static const struct body_schema params_schema = {
     .name = "DeploymentParams",
@@ -82,8 +76,9 @@ struct create {
     struct reply *r;
     const struct create_in *in;
     struct deployment_basis basis; /* borrowed from its rows */
-    const char *version_key, *id, *plan, *steps;
+    const char *version_key, *id, *plan;
     const json_t *plan_json;
+    struct gate_verdict gate; /* owned */
 };
 
 static Status refuse_busy(struct create *c, const char *active_id) {
@@ -110,8 +105,7 @@ static Status read_basis(struct create *c, struct db_rows **ret) {
     if (s != STATUS_OK)
         return s;
     if (db_rows_count(*ret) == 0)
-        return reply_refuse(c->r, E_NOT_FOUND, "App %s has no environment %s.", in->app,
-                            in->environment);
+        return environment_missing(c->r, in->app, in->environment);
     c->basis = deployment_basis(*ret);
     if (!c->basis.release_id)
         return reply_refuse(c->r, E_NOT_FOUND, "App %s has no release %s.", in->app, in->version);
@@ -120,57 +114,22 @@ static Status read_basis(struct create *c, struct db_rows **ret) {
     return c->basis.active_id ? refuse_busy(c, c->basis.active_id) : STATUS_OK;
 }
 
-static Status observe(struct create *c, const json_t *spec, struct seen *ret) {
-    _cleanup_(kube_cluster_unref) struct kube_cluster *cluster = NULL;
-    const struct deployment_basis *b = &c->basis;
-    Status s = cluster_of(c->q, b->cluster, b->cluster_spec, b->cluster_revision, &cluster, c->r);
-
-    if (s != STATUS_OK)
-        return s;
-    kube_watch(cluster, json_str(spec, "namespace", ""));
-    observe_start(cluster, spec, ret);
-    if (ret->reachable)
-        return STATUS_OK;
-    c->r->retry_after_s = 5;
-    return reply_refuse(c->r, E_CLUSTER_UNAVAILABLE, "Cluster %s does not answer: %s", b->cluster,
-                        ret->error);
-}
-
-static Status parse_manifests(struct create *c, json_t **ret) {
-    const char *text = c->basis.manifests;
-    char line[256] = "";
-
-    if (!text)
-        return STATUS_OK;
-    *ret = kube_yaml_documents(text, strlen(text), line, sizeof line);
-    if (*ret)
-        return STATUS_OK;
-    return reply_field_error(c->r, "/version", "manifests", "The manifests cannot be read: %s",
-                             line);
-}
-
 /* The plan, fixed before the transaction: its text in the arena, the JSON yours. */
-static Status make_plan(struct create *c, const json_t *spec, json_t **ret) {
-    json_auto_t *documents = NULL;
+static Status make_plan(struct create *c, json_t **ret) {
+    const struct start_plan in = {.clusters = context_of(c->q)->clusters,
+                                  .basis = &c->basis,
+                                  .params = c->in->params,
+                                  .arena = c->q->arena};
     _cleanup_free_ char *text = NULL;
-    _cleanup_(seen_done) struct seen seen = {0};
     const char *why = "";
-    struct plan_request in = {.spec = spec,
-                              .version = c->basis.version,
-                              .image = c->basis.image,
-                              .digest = c->basis.digest,
-                              .params = c->in->params,
-                              .seen = &seen};
-    Status s = parse_manifests(c, &documents);
+    Status s = start_plan(&in, ret, &why);
 
-    if (s == STATUS_OK)
-        s = observe(c, spec, &seen);
-    if (s != STATUS_OK)
-        return s;
-    in.documents = documents;
-    s = plan_make(&in, c->q->arena, ret, &why);
     if (s == E_INVALID_BODY)
         return reply_field_error(c->r, "/version", "manifests", "%s", why);
+    if (s == E_CLUSTER_UNAVAILABLE) {
+        c->r->retry_after_s = 5;
+        return reply_refuse(c->r, s, "%s", why);
+    }
     if (s != STATUS_OK)
         return s;
     text = json_text(*ret);
@@ -179,24 +138,15 @@ static Status make_plan(struct create *c, const json_t *spec, json_t **ret) {
     return STATUS_OK;
 }
 
-static json_t *steps_json(const char *strategy) {
-    json_t *steps = json_array();
-    size_t n = 0;
-    const struct step_row *rows = strategy_steps(strategy, &n);
-
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(
-            steps, json_pack("{s:s, s:s}", "name", rows[i].name, "title", rows[i].title));
-    return steps;
-}
-
-static Status create_records(struct db_tx *tx, const struct create *c) {
+static Status create_records(struct db_tx *tx, const struct create *c, bool open) {
     const struct create_in *in = c->in;
+    const struct transition_row *row = transition_find(NULL, open ? EVENT_START : EVENT_BLOCK);
     struct record_about about = {.app = in->app,
                                  .environment = in->environment,
                                  .action = "deployment.created",
                                  .subject = c->id,
                                  .deployment_id = c->id};
+    _cleanup_free_ char *why = gate_verdict_text(&c->gate);
     json_t *target = json_object_get(c->plan_json, "target");
     json_t *from = json_object_get(c->plan_json, "from");
     Status s = record_by_caller(
@@ -207,38 +157,61 @@ static Status create_records(struct db_tx *tx, const struct create *c) {
 
     if (s != STATUS_OK)
         return s;
-    about.action = "deployment.started";
+    about.action = row->action;
+    if (!open)
+        return record_by_caller(c->q, tx, &about, gate_verdict_json(&c->gate), "%s: %s", row->title,
+                                why);
     return record_by_caller(c->q, tx, &about, NULL, "Deployment of %s %s to %s started.", in->app,
                             c->basis.version, in->environment);
 }
 
+/* Active where the gates are open; else blocked where it may wait; else refused. */
+static Status store(struct db_tx *tx, const struct create *c) {
+    json_auto_t *steps = start_steps(&c->basis, c->plan_json);
+    _cleanup_free_ char *steps_text = json_text(steps), *params = NULL;
+    struct deployment_new new = {.id = c->id,
+                                 .environment_id = c->basis.environment_id,
+                                 .app = c->in->app,
+                                 .environment = c->in->environment,
+                                 .release_id = c->basis.release_id,
+                                 .strategy = "blue-green",
+                                 .reason = c->in->reason,
+                                 .requested_by = c->q->principal->actor_json,
+                                 .plan = c->plan,
+                                 .steps = steps_text};
+
+    if (c->gate.open)
+        return db_deployment_insert(tx, &new);
+    if (!json_bool(c->in->params, "wait", false))
+        return E_BLOCKED;
+    new.plan = params = json_text(c->in->params);
+    return db_deployment_insert_blocked(tx, &new, c->gate.next_us);
+}
+
 static Status create_tx(struct db_tx *tx, void *ctx) {
     struct create *c = ctx;
-    const struct create_in *in = c->in;
-    const struct deployment_new new = {.id = c->id,
-                                       .environment_id = c->basis.environment_id,
-                                       .app = in->app,
-                                       .environment = in->environment,
-                                       .release_id = c->basis.release_id,
-                                       .strategy = "blue-green",
-                                       .reason = in->reason,
-                                       .requested_by = c->q->principal->actor_json,
-                                       .plan = c->plan,
-                                       .steps = c->steps};
+    const struct gate_ask ask = {.environment_id = c->basis.environment_id,
+                                 .version_key = c->version_key,
+                                 .requested_by = c->q->principal->actor_json};
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     struct deployment_row row;
     Status s = db_deployment_begin(tx, &c->basis);
 
+    gate_verdict_done(&c->gate);
     if (s == STATUS_OK)
-        s = db_deployment_insert(tx, &new);
+        s = start_gates(tx, &c->basis, &ask, &c->gate);
+    if (s == STATUS_OK)
+        s = store(tx, c);
     if (s == STATUS_OK)
         s = db_deployment_get_in(tx, c->id, &rows);
     if (s != STATUS_OK)
         return s;
-    row = deployment_row(rows, 0);
+    row = deployment_row_whole(rows);
     c->r->location = deployment_link(c->q->arena, c->id);
     answer(c->r, 202, deployment_json(&row));
-    return create_records(tx, c);
+    if (!c->gate.open)
+        gate_verdict_add(&c->gate, c->r->json);
+    return create_records(tx, c, c->gate.open);
 }
 
 /* Lost against law 1 at the last moment: by whom?  E_PRECONDITION_FAILED when that has ended
@@ -257,18 +230,18 @@ static Status busy_after_all(struct create *c) {
 /* One look and one attempt.  E_PRECONDITION_FAILED: something changed in between. */
 static Status create_once(struct create *c) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    json_auto_t *spec = NULL;
     json_auto_t *plan = NULL;
     Status s = read_basis(c, &rows);
 
     if (s != STATUS_OK)
         return s;
-    spec = json_parse(c->basis.spec);
-    s = make_plan(c, spec, &plan);
+    s = make_plan(c, &plan);
     crash_point("before-create");
     if (s == STATUS_OK)
         s = idempotent_tx(c->q, c->r, "deployment_create", create_tx, c);
     crash_point("after-create");
+    if (s == E_BLOCKED)
+        return refuse_blocked(c->r, &c->gate, c->in->app, c->basis.version, c->in->environment);
     if (s == E_ENVIRONMENT_BUSY)
         return busy_after_all(c);
     if (s == E_RELEASE_YANKED && !c->r->detail)
@@ -304,7 +277,15 @@ static Status refuse_failing(struct reply *r, const struct dry_run *tried) {
     return reply_refuse(r, E_WRONG_STATE, "The deployment would fail: %s.", tried->detail);
 }
 
-static Status dry_run_answer(struct create *c, const json_t *plan, const json_t *steps) {
+static Status dry_run_gates(struct create *c) {
+    const struct gate_ask ask = {.environment_id = c->basis.environment_id,
+                                 .version_key = c->version_key,
+                                 .requested_by = c->q->principal->actor_json};
+
+    return gates_look(context_of(c->q)->pool, &ask, GATE_START, &c->gate);
+}
+
+static Status dry_run_answer(struct create *c, const json_t *plan) {
     _cleanup_(kube_cluster_unref) struct kube_cluster *cluster = NULL;
     _cleanup_(dry_run_done) struct dry_run tried = {0};
     const struct deployment_basis *b = &c->basis;
@@ -328,26 +309,25 @@ static Status dry_run_answer(struct create *c, const json_t *plan, const json_t 
     if (tried.code)
         return refuse_failing(c->r, &tried);
     return answer(c->r, 200,
-                  json_pack("{s:O, s:O, s:[]}", "steps", steps, "changes", tried.changes, "gates"));
+                  json_pack("{s:o, s:O, s:O}", "steps", start_steps(b, plan), "changes",
+                            tried.changes, "gates", c->gate.blockers));
 }
 
-static Status create_dry_run(struct create *c, const json_t *steps) {
+static Status create_dry_run(struct create *c) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    json_auto_t *spec = NULL;
     json_auto_t *plan = NULL;
     Status s = read_basis(c, &rows);
 
     if (s != STATUS_OK)
         return s;
-    spec = json_parse(c->basis.spec);
-    s = make_plan(c, spec, &plan);
-    return s == STATUS_OK ? dry_run_answer(c, plan, steps) : s;
+    s = make_plan(c, &plan);
+    if (s == STATUS_OK)
+        s = dry_run_gates(c);
+    return s == STATUS_OK ? dry_run_answer(c, plan) : s;
 }
 
 Status deployment_create(struct request *q, const void *body, struct reply *r) {
     struct create c = {.q = q, .r = r, .in = body};
-    json_auto_t *steps = steps_json("blue-green");
-    _cleanup_free_ char *steps_text = json_text(steps);
     struct semver version;
     char id[UUID_TEXT];
     Status s = app_allowed(q, c.in->app, r);
@@ -358,6 +338,7 @@ Status deployment_create(struct request *q, const void *body, struct reply *r) {
         return FAULT_BUG; /* the schema's check saw to it */
     c.version_key = version.key;
     c.id = uuid_v7(id);
-    c.steps = steps_text;
-    return c.in->dry_run ? create_dry_run(&c, steps) : idempotent_run(q, r, create, &c);
+    s = c.in->dry_run ? create_dry_run(&c) : idempotent_run(q, r, create, &c);
+    gate_verdict_done(&c.gate);
+    return s;
 }

@@ -58,24 +58,34 @@ static json_t *schema_json(const struct body_schema *schema) {
     json_t *out = json_object(), *fields = json_array();
 
     json_set_str(out, "name", schema->name);
+    json_object_set_new(out, "open", json_boolean(schema->open));
     for (size_t i = 0; i < schema->count; i++)
         json_array_append_new(fields, field_json(&schema->fields[i]));
     json_object_set_new(out, "fields", fields);
     return out;
 }
 
+enum { JSON_MAX = 256 * 1024 };
+
+static json_int_t raw_max(const struct route *route) {
+    return route->max_body ? (json_int_t)route->max_body : JSON_MAX;
+}
+
 static json_t *body_json(const struct route *route) {
+    bool json = route->body == BODY_JSON;
     json_t *out;
 
     if (route->body == BODY_NONE)
         return json_null();
     out = json_object();
-    json_set_str(out, "media_type",
-                 route->body == BODY_JSON ? "application/json" : route->media_type);
-    json_object_set_new(out, "max_bytes",
-                        json_integer(route->max_body ? (json_int_t)route->max_body : 256 * 1024));
+    json_set_str(out, "media_type", json ? "application/json" : route->media_type);
+    json_object_set_new(out, "max_bytes", json_integer(json ? JSON_MAX : raw_max(route)));
     if (route->schema)
         json_object_set_new(out, "schema", schema_json(route->schema));
+    if (json && route->media_type)
+        json_object_set_new(out, "raw",
+                            json_pack("{s:o, s:I}", "media_types", words_json(route->media_type),
+                                      "max_bytes", raw_max(route)));
     return out;
 }
 
@@ -89,6 +99,7 @@ json_t *routes_dump(const struct route *table) {
         json_set_str(route, "method", method_name(table->method));
         json_set_str(route, "path", table->path);
         json_set_str(route, "scope", table->scope);
+        json_set_str(route, "protocol", table->protocol ? table->protocol->name : NULL);
         json_object_set_new(route, "query", words_json(table->query));
         json_object_set_new(route, "body", body_json(table));
         json_array_append_new(out, route);

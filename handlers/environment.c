@@ -8,6 +8,7 @@
 #include "handlers/answer.h"
 #include "handlers/cluster_status.h"
 #include "handlers/environment_status.h"
+#include "handlers/flag.h"
 #include "handlers/handlers.h"
 #include <stdio.h>
 #include <string.h>
@@ -56,10 +57,6 @@ static Status environment_record(const struct environment_write *w, struct db_tx
 
     return record_by_caller(w->q, tx, &about, w->spec ? record_of_spec(w->spec) : NULL,
                             "Environment %s of %s was %s.", w->name, w->app, done);
-}
-
-static Status environment_missing(struct reply *r, const char *app, const char *name) {
-    return reply_refuse(r, E_NOT_FOUND, "App %s has no environment %s.", app, name);
 }
 
 static Status refuse_busy(struct reply *r, const char *active_id, const char *what) {
@@ -199,19 +196,12 @@ static Status find_cluster(struct environment_write *w) {
     return cluster_uid(w->q, &row, &w->cluster_uid, w->r);
 }
 
-static Status path_environment(const struct request *q, const char **ret_app, const char **ret_name,
-                               struct reply *r) {
-    Status s = path_app(q, ret_app, r);
-
-    return s == STATUS_OK ? path_name(q, "env", ret_name, r) : s;
-}
-
 Status environment_put(struct request *q, const void *in, struct reply *r) {
     struct environment_write w = {.q = q, .r = r};
     json_auto_t *spec = environment_spec(q->json);
     _cleanup_free_ char *text = json_text(spec);
     struct environment_row row;
-    Status s = path_environment(q, &w.app, &w.name, r);
+    Status s = path_place(q, &w.app, &w.name, r);
 
     (void)in;
     w.spec = spec;
@@ -226,6 +216,7 @@ Status environment_put(struct request *q, const void *in, struct reply *r) {
         r->etag = environment_etag(q, w.rows);
         environment_watch(context_of(q), &row);
         announce(q, row.id);
+        announce_flags(q, w.app, w.name);
         s = answer(r, r->status, environment_json(&row, NULL));
     }
     db_rows_free(w.rows);
@@ -234,17 +225,12 @@ Status environment_put(struct request *q, const void *in, struct reply *r) {
 
 Status environment_get(struct request *q, const void *in, struct reply *r) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    const char *app = NULL, *name = NULL;
     struct environment_row row;
-    Status s = path_environment(q, &app, &name, r);
+    Status s = path_environment(q, &rows, r);
 
     (void)in;
-    if (s == STATUS_OK)
-        s = db_environment_get(context_of(q)->pool, app, name, &rows);
     if (s != STATUS_OK)
         return s;
-    if (db_rows_count(rows) == 0)
-        return environment_missing(r, app, name);
     row = environment_row(rows, 0);
     r->etag = environment_etag(q, rows);
     r->live = true;
@@ -279,15 +265,17 @@ static Status environment_delete_tx(struct db_tx *tx, void *ctx) {
 
 Status environment_delete(struct request *q, const void *in, struct reply *r) {
     struct environment_write w = {.q = q, .r = r};
-    Status s = path_environment(q, &w.app, &w.name, r);
+    Status s = path_place(q, &w.app, &w.name, r);
 
     (void)in;
     if (s != STATUS_OK)
         return s;
     s = db_tx_run(context_of(q)->pool, "environment_delete", DB_READ_COMMITTED,
                   environment_delete_tx, &w);
-    if (s == STATUS_OK)
+    if (s == STATUS_OK) {
         announce(q, w.id);
+        announce_flags(q, w.app, w.name);
+    }
     return s;
 }
 

@@ -6,6 +6,8 @@
 #include "handlers/answer.h"
 #include "handlers/cluster_status.h"
 #include "handlers/handlers.h"
+#include "live/exposure.h"
+#include "live/flag_loader.h"
 
 enum { CLUSTERS_MAX = 50 };
 
@@ -92,10 +94,14 @@ static json_t *checkpoints_json(struct server_context *context, Status database)
 
 Status health_detailed(struct request *q, const void *in, struct reply *r) {
     struct server_context *context = context_of(q);
-    Status database = db_pool_ready(context->pool);
-    json_t *out = json_object();
+    Status database;
+    json_t *out;
 
     (void)in;
+    if (q->principal->environment)
+        return reply_refuse(r, E_FORBIDDEN, "A key of one environment evaluates flags, no more.");
+    database = db_pool_ready(context->pool);
+    out = json_object();
     json_set_str(out, "status", database == STATUS_OK ? "healthy" : "degraded");
     json_set_time(out, "timestamp", clock_now_us());
     json_set_str(out, "version", SLUICE_VERSION);
@@ -104,6 +110,8 @@ Status health_detailed(struct request *q, const void *in, struct reply *r) {
                         json_integer((clock_now_us() - context->started_us) / US_PER_S));
     json_object_set_new(out, "checks", checks_json(context, database));
     json_object_set_new(out, "http", http_stats(context->http));
+    json_object_set_new(out, "flags", flag_loader_stats(context->flags));
+    json_object_set_new(out, "exposure", exposure_stats(context->exposure));
     json_object_set_new(out, "worker", worker_stats(context->worker));
     json_object_set_new(out, "checkpoints", checkpoints_json(context, database));
     return answer(r, 200, out);

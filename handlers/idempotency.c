@@ -32,7 +32,7 @@ static const char *fingerprint(const struct request *q) {
     _cleanup_(strbuf_done) struct strbuf b = STRBUF(q->body_len + AROUND_BODY * 2);
     char hex[SHA256_HEX];
 
-    strbuf_addf(&b, "POST\n%s\n", q->path);
+    strbuf_addf(&b, "POST\n%s%s%s\n", q->path, q->query ? "?" : "", q->query ? q->query : "");
     strbuf_add(&b, q->body, q->body_len);
     return b.overflowed ? NULL : arena_strdup(q->arena, sha256_hex(b.data, b.len, hex));
 }

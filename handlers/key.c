@@ -1,9 +1,10 @@
-/* handlers/key.c: keys that sign requests: made, listed, exchanged, deleted.
+/* handlers/key.c: keys that sign requests, and API keys: made, listed, exchanged, deleted.
  *
  * A secret is in an answer once and nowhere else: what an Idempotency-Key keeps of that answer is
  * without it. */
 #include "db/key.h"
-#include "auth/apisig_keys.h"
+#include "auth/apikey.h"
+#include "auth/keyring.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/ids.h"
@@ -22,12 +23,17 @@ enum {
 
 /* ---- what a caller may give ---- */
 
+/* What evaluation tells is decided by whoever writes flags. */
+static bool holds(const struct principal *p, const char *scope) {
+    return principal_may(p, strcmp(scope, "flag:evaluate") != 0 ? scope : "flag:write");
+}
+
 static bool within(const struct principal *p, const char *role) {
     for (const char *const *own = p->roles; *own; own++)
         if (!strcmp(*own, role))
             return true;
     for (const char *const *scope = role_scopes(role); *scope; scope++)
-        if (!principal_may(p, *scope))
+        if (!holds(p, *scope))
             return false;
     return true;
 }
@@ -100,8 +106,12 @@ static json_t *secrets_json(const char *text) {
 }
 
 static json_t *principal_json(const struct key_row *row) {
-    return json_pack("{ss so so}", "kind", row->principal_kind, "roles", json_parse(row->roles),
-                     "apps", json_parse(row->apps));
+    json_t *out = json_pack("{ss so so}", "kind", row->principal_kind, "roles",
+                            json_parse(row->roles), "apps", json_parse(row->apps));
+
+    if (row->environment)
+        json_set_str(out, "environment", row->environment);
+    return out;
 }
 
 static json_t *key_json(const struct key_row *row) {
@@ -115,6 +125,7 @@ static json_t *key_json(const struct key_row *row) {
     json_object_set_new(out, "created_by", actor_value(row->created_by));
     json_set_time(out, "created_at", row->created_us);
     json_set_time(out, "expires_at", row->expires_us);
+    json_set_time(out, "last_used_at", row->last_used_us);
     return out;
 }
 
@@ -123,13 +134,17 @@ static json_t *key_json(const struct key_row *row) {
 struct key_write {
     struct request *q;
     struct reply *r;
-    const char *id;
+    const char *id, *kind;
     const struct key_in *in;
     int64_t overlap_s, slot;
-    char secret[64]; /* the text that signs */
+    char secret[APIKEY_TEXT]; /* the text that signs, or is sent */
 };
 
-static void make_secret(struct key_write *w) {
+static bool is_sent(const struct key_write *w) {
+    return !strcmp(w->kind, "api");
+}
+
+static void make_signing_secret(struct key_write *w) {
     unsigned char bytes[SECRET_BYTES];
     _cleanup_free_ char *text = NULL;
 
@@ -140,7 +155,8 @@ static void make_secret(struct key_write *w) {
     explicit_bzero(bytes, sizeof bytes);
 }
 
-static Status store_secret(struct db_tx *tx, const struct key_write *w, int64_t slot) {
+/* Kept as it is, encrypted: whoever verifies a signature needs it. */
+static Status store_signing_secret(struct db_tx *tx, const struct key_write *w, int64_t slot) {
     const struct vault *vault = context_of(w->q)->vault;
     struct key_secret_row row = {.key_id = w->id, .kek = vault_key_id(vault), .slot = slot};
     char name[KEY_SECRET_NAME];
@@ -151,12 +167,22 @@ static Status store_secret(struct db_tx *tx, const struct key_write *w, int64_t 
     return row.sealed_n ? db_key_secret_insert(tx, &row) : FAULT_BUG;
 }
 
-static Status vault_there(const struct request *q, struct reply *r) {
-    if (vault_key_id(context_of(q)->vault))
+static Status store_secret(struct db_tx *tx, const struct key_write *w, int64_t slot) {
+    struct key_secret_row row = {.key_id = w->id, .slot = slot};
+
+    if (!is_sent(w))
+        return store_signing_secret(tx, w, slot);
+    apikey_digest(w->secret, row.digest);
+    return db_key_secret_insert(tx, &row);
+}
+
+/* Whether this server can store secrets of the key's kind. */
+static Status can_store(const struct key_write *w) {
+    if (is_sent(w) || vault_key_id(context_of(w->q)->vault))
         return STATUS_OK;
-    return reply_refuse(r, E_NOT_SUPPORTED,
-                        "This server has no SLUICE_KEY_ENCRYPTION_KEY, without which no secret is "
-                        "stored.");
+    return reply_refuse(w->r, E_NOT_SUPPORTED,
+                        "This server has no SLUICE_KEY_ENCRYPTION_KEY, without which no secret "
+                        "that signs is stored.");
 }
 
 /* The key as it is now, without its secret. */
@@ -189,8 +215,8 @@ static Status key_record(const struct key_write *w, struct db_tx *tx, const char
 
 /* After the commit: here at once, elsewhere as soon as the bus says so. */
 static void keys_changed(const struct request *q) {
-    apisig_keys_reload(context_of(q)->keys);
-    announce(q, APISIG_TOPIC);
+    keyring_reload(context_of(q)->keys);
+    announce(q, KEY_TOPIC);
 }
 
 /* Makes a secret and runs `create`; the secret goes into the answer after what is kept of that was
@@ -198,7 +224,10 @@ static void keys_changed(const struct request *q) {
 static Status give_secret(struct key_write *w, create_fn *create) {
     Status s;
 
-    make_secret(w);
+    if (is_sent(w))
+        apikey_make(w->id, w->secret);
+    else
+        make_signing_secret(w);
     s = idempotent_run(w->q, w->r, create, w);
     if (s == STATUS_OK && !w->r->replayed)
         json_object_set_new(w->r->json, "key", json_string(w->secret));
@@ -229,6 +258,7 @@ static Status key_create_tx(struct db_tx *tx, void *ctx) {
         .principal_kind = json_str(principal, "kind", ""),
         .roles = texts(w->q->arena, json_object_get(principal, "roles")),
         .apps = texts(w->q->arena, json_object_get(principal, "apps")),
+        .environment = json_string_value(json_object_get(principal, "environment")),
         .created_by = w->q->principal->actor_json,
         .expires_us = w->in->expires_us,
     };
@@ -255,16 +285,14 @@ static Status key_make(struct request *q, struct reply *r, void *ctx) {
 Status key_create(struct request *q, const void *body, struct reply *r) {
     const struct key_in *in = body;
     char id[UUID_TEXT];
-    struct key_write w = {.q = q, .r = r, .in = in, .slot = 1};
+    struct key_write w = {.q = q, .r = r, .kind = in->kind, .in = in, .slot = 1};
     Status s;
 
-    if (!strcmp(in->kind, "api"))
-        return not_supported(r, "/kind", "API keys are not made by this version of Sluice.");
     if (in->expires_us && in->expires_us <= clock_now_us())
         return reply_field_error(r, "/expires_at", "range", "This is over.");
     s = grant_allowed(q, in->principal, r);
     if (s == STATUS_OK)
-        s = vault_there(q, r);
+        s = can_store(&w);
     if (s != STATUS_OK)
         return s;
     w.id = arena_strdup(q->arena, uuid_v7(id));
@@ -328,27 +356,28 @@ static Status key_exchange(struct request *q, struct reply *r, void *ctx) {
 }
 
 /* Whoever gets a secret of a key may act as it: that is to be within the caller's own. */
-static Status path_key_within(const struct request *q, const char **ret_id, struct reply *r) {
+static Status path_key_within(struct key_write *w) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     json_auto_t *principal = NULL;
-    Status s = path_key(q, &rows, r);
+    Status s = path_key(w->q, &rows, w->r);
     struct key_row row;
 
     if (s != STATUS_OK)
         return s;
     row = key_row(rows, 0);
-    *ret_id = arena_strdup(q->arena, row.id);
+    w->id = arena_strdup(w->q->arena, row.id);
+    w->kind = arena_strdup(w->q->arena, row.kind);
     principal = principal_json(&row);
-    return grant_allowed(q, principal, r);
+    return grant_allowed(w->q, principal, w->r);
 }
 
 Status key_rotate(struct request *q, const void *in, struct reply *r) {
     struct key_write w = {.q = q, .r = r, .overlap_s = json_int(q->json, "overlap_s", OVERLAP_S)};
-    Status s = path_key_within(q, &w.id, r);
+    Status s = path_key_within(&w);
 
     (void)in;
     if (s == STATUS_OK)
-        s = vault_there(q, r);
+        s = can_store(&w);
     return s == STATUS_OK ? give_secret(&w, key_exchange) : s;
 }
 
@@ -438,11 +467,9 @@ Status key_list(struct request *q, const void *in, struct reply *r) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     json_t *items;
     struct page page;
-    Status s = request_page(q, &page, r);
+    Status s = page_of_ids(q, &page, r);
 
     (void)in;
-    if (s == STATUS_OK && page.after && !uuid_valid(page.after))
-        s = reply_query_error(r, "cursor", "format", "Not a next_cursor of this list.");
     if (s == STATUS_OK)
         s = db_key_list(context_of(q)->pool, page.after, caller_apps(q), page.limit + 1, &rows);
     if (s != STATUS_OK)

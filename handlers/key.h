@@ -6,6 +6,6 @@ enum { KEY_OVERLAP_MAX_S = 30 * 86400 };
 
 struct key_in {
     const char *name, *kind;
-    json_t *principal;  /* {kind, roles[], apps[]} */
+    json_t *principal;  /* {kind, roles[], apps[], environment?} */
     int64_t expires_us; /* 0: never */
 };

@@ -25,12 +25,15 @@ static const struct field principal_fields[] = {
      .required = true,
      .min = 1,
      .max = PRINCIPAL_APPS_MAX},
+    {.name = "environment", .type = FIELD_NAME, .offset = FIELD_NOWHERE},
 };
 static const struct body_schema principal_schema = {
     .name = "KeyPrincipal",
     .fields = principal_fields,
     .count = sizeof principal_fields / sizeof *principal_fields,
 };
+
+static const char flags_client[] = "flags:client";
 
 /* What a kind of caller is for: evidence comes from CI alone, and a sign-off from a person, whom no
  * key can stand for. */
@@ -43,18 +46,53 @@ static Status role_check(const char *role, const char *kind, size_t i, struct re
     if (!strncmp(role, "approver:", 9))
         return reply_field_error(r, field, "separation",
                                  "A sign-off is a person's own: no key gets this role.");
-    if (!strcmp(role, "flags:client"))
-        return reply_field_error(r, field, "not-supported", "Signing keys evaluate no flags.");
     if (!strcmp(role, "ci") != !strcmp(kind, "ci") && strcmp(role, "viewer") != 0)
         return reply_field_error(r, field, "separation",
                                  "Kind ci goes with the roles ci and viewer, and only it does.");
     return STATUS_OK;
 }
 
+/* Applications carry these keys, some as far as browsers: such a key reaches one environment and
+ * can do nothing else. */
+static Status flags_check(const json_t *body, const json_t *principal, struct reply *r) {
+    const json_t *apps = json_object_get(principal, "apps");
+    Status s = STATUS_OK;
+
+    if (strcmp(json_str(body, "kind", ""), "api") != 0)
+        s = reply_field_error(r, "/kind", "separation", "Only keys of kind api evaluate flags.");
+    if (strcmp(json_str(principal, "kind", ""), "service") != 0)
+        s = reply_field_error(r, "/principal/kind", "separation",
+                              "The role flags:client goes with the kind service.");
+    if (json_array_size(json_object_get(principal, "roles")) != 1)
+        s = reply_field_error(r, "/principal/roles", "separation",
+                              "The role flags:client goes with no other.");
+    if (json_array_size(apps) != 1 || !strcmp(json_string_value(json_array_get(apps, 0)), "*"))
+        s = reply_field_error(r, "/principal/apps", "separation",
+                              "The role flags:client holds for exactly one app.");
+    if (!json_string_value(json_object_get(principal, "environment")))
+        s = reply_field_error(r, "/principal/environment", "missing",
+                              "The role flags:client holds for one environment.");
+    return s;
+}
+
+static Status environment_check(const json_t *body, const json_t *principal, struct reply *r) {
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(principal, "roles"), i, one) {
+        if (!strcmp(json_string_value(one), flags_client))
+            return flags_check(body, principal, r);
+    }
+    if (!json_string_value(json_object_get(principal, "environment")))
+        return STATUS_OK;
+    return reply_field_error(r, "/principal/environment", "separation",
+                             "Only the role flags:client holds for an environment.");
+}
+
 static Status key_check(const json_t *body, struct reply *r) {
     const json_t *principal = json_object_get(body, "principal"), *one;
     const char *kind = json_str(principal, "kind", "");
-    Status s = STATUS_OK;
+    Status s = environment_check(body, principal, r);
     char field[48];
     size_t i;
 

@@ -20,10 +20,6 @@ static const char *manifests_etag(const struct request *q, const struct manifest
     return row->manifests ? etag_of(q->arena, row->revision, row->created_us) : NULL;
 }
 
-static Status manifests_missing(const struct manifests_write *w) {
-    return reply_refuse(w->r, E_NOT_FOUND, "App %s has no environment %s.", w->app, w->name);
-}
-
 /* Both colors, as the environment is now. */
 static Status check(const struct manifests_write *w, const char *spec_text) {
     const struct request *q = w->q;
@@ -74,7 +70,7 @@ static Status manifests_put_tx(struct db_tx *tx, void *ctx) {
     if (s != STATUS_OK)
         return s;
     if (db_rows_count(there) == 0)
-        return manifests_missing(w);
+        return environment_missing(w->r, w->app, w->name);
     row = manifests_row(there, 0);
     snprintf(w->id, sizeof w->id, "%s", row.id);
     equal = row.manifests && !strcmp(row.manifests, q->body);
@@ -90,15 +86,9 @@ static Status manifests_put_tx(struct db_tx *tx, void *ctx) {
     return what == PUT_KEEP ? STATUS_OK : manifests_record(w, tx);
 }
 
-static Status manifests_path(struct manifests_write *w) {
-    Status s = path_app(w->q, &w->app, w->r);
-
-    return s == STATUS_OK ? path_name(w->q, "env", &w->name, w->r) : s;
-}
-
 Status manifests_put(struct request *q, const void *in, struct reply *r) {
     struct manifests_write w = {.q = q, .r = r};
-    Status s = manifests_path(&w);
+    Status s = path_place(q, &w.app, &w.name, r);
 
     (void)in;
     if (s != STATUS_OK)
@@ -115,7 +105,7 @@ Status manifests_get(struct request *q, const void *in, struct reply *r) {
     struct manifests_write w = {.q = q, .r = r};
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     struct manifests_row row;
-    Status s = manifests_path(&w);
+    Status s = path_place(q, &w.app, &w.name, r);
 
     (void)in;
     if (s == STATUS_OK)
@@ -123,7 +113,7 @@ Status manifests_get(struct request *q, const void *in, struct reply *r) {
     if (s != STATUS_OK)
         return s;
     if (db_rows_count(rows) == 0)
-        return manifests_missing(&w);
+        return environment_missing(w.r, w.app, w.name);
     row = manifests_row(rows, 0);
     if (!row.manifests)
         return reply_refuse(r, E_NOT_FOUND, "Environment %s of %s has no manifests.", w.name,

@@ -22,6 +22,8 @@ static const struct metric {
     {
         {"connections", "sluice_http_connections", "", "gauge", "Open connections."},
         {"queued", "sluice_http_queued", "", "gauge", "Requests that wait for a handler thread."},
+        {"large_bodies", "sluice_http_large_bodies", "", "gauge",
+         "Bodies of more than 1 MiB that are held."},
         {"parked", "sluice_http_parked", "", "gauge", "Requests that wait for an event."},
         {"streams", "sluice_http_streams", "", "gauge", "Open event streams."},
         {"requests", "sluice_http_requests_total", "", "counter", "Requests."},

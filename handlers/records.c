@@ -191,11 +191,9 @@ Status records_of_environment(struct request *q, const void *in, struct reply *r
     struct feed *feed = feed_new(q);
     const char *app = NULL, *name = NULL;
     char latest[RECORD_POSITION];
-    Status s = path_app(q, &app, r);
+    Status s = path_place(q, &app, &name, r);
 
     (void)in;
-    if (s == STATUS_OK)
-        s = path_name(q, "env", &name, r);
     if (s == STATUS_OK)
         s = db_environment_get(context_of(q)->pool, app, name, &rows);
     if (s != STATUS_OK)
@@ -207,7 +205,7 @@ Status records_of_environment(struct request *q, const void *in, struct reply *r
     }
     s = record_latest(context_of(q)->pool, &feed->query, latest);
     if (s == STATUS_OK && !strcmp(latest, "0"))
-        return reply_refuse(r, E_NOT_FOUND, "App %s has no environment %s.", app, name);
+        return environment_missing(r, app, name);
     return s == STATUS_OK ? feed_answer(q, feed, false, r) : s;
 }
 

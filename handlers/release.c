@@ -1,9 +1,13 @@
 /* handlers/release.c: releases: made once, never changed, taken out of use by a yank. */
 #include "db/release.h"
 #include "base/cleanup.h"
+#include "base/field_errors.h"
 #include "db/app.h"
 #include "domain/release.h"
+#include "flags/model.h"
 #include "handlers/answer.h"
+#include "handlers/flag.h"
+#include "handlers/gate_fact.h"
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
 #include "kube/yaml.h"
@@ -11,8 +15,7 @@
 
 struct release_in {
     const char *version, *image, *digest, *commit, *notes, *manifests;
-    json_t *migrations, *source;
-    const char *const *flags;
+    json_t *migrations, *flags, *source;
 };
 
 static Status check_image(const char *image, const char *digest, struct reply *r) {
@@ -62,6 +65,32 @@ static Status check_migrations(const json_t *migrations, struct reply *r) {
     return STATUS_OK;
 }
 
+static void check_flag(const json_t *change, size_t i, json_t *seen, json_t *errors) {
+    json_auto_t *set = flag_form(&flag_change_schema, json_object_get(change, "set"));
+    _cleanup_free_ char *at = xasprintf("/flags/%zu", i), *set_at = xasprintf("%s/set", at),
+                        *strategies_at = xasprintf("%s/strategies", set_at),
+                        *key = xasprintf("%s %s", json_str(change, "flag", ""),
+                                         json_str(change, "at", ""));
+
+    if (json_object_get(seen, key))
+        field_error(errors, at, "duplicate", "Another change of this flag comes at the same time.");
+    json_object_set_new(seen, key, json_true());
+    if (json_object_size(set) == 0)
+        field_error(errors, set_at, "empty",
+                    "One of enabled, strategies, default_variant, requires_release.");
+    flag_strategies_check(json_object_get(set, "strategies"), NULL, strategies_at, errors);
+}
+
+/* Whether the flags are there, and what else they may be, the step that changes them sees. */
+static Status check_flags(const json_t *flags, struct reply *r) {
+    json_auto_t *seen = json_object(), *errors = json_array();
+    json_t *change;
+    size_t i;
+
+    json_array_foreach(flags, i, change) check_flag(change, i, seen, errors);
+    return refuse_errors(r, errors);
+}
+
 static Status check_manifests(const char *manifests, struct reply *r) {
     char line[256];
     json_auto_t *documents = NULL;
@@ -95,6 +124,8 @@ static Status release_check(const json_t *body, struct reply *r) {
         s = one;
     if ((one = check_migrations(json_object_get(body, "migrations"), r)) != STATUS_OK)
         s = one;
+    if ((one = check_flags(json_object_get(body, "flags"), r)) != STATUS_OK)
+        s = one;
     if ((one = check_manifests(json_str(body, "manifests", NULL), r)) != STATUS_OK)
         s = one;
     return s;
@@ -119,6 +150,30 @@ static const struct body_schema migration_schema = {
     .count = sizeof migration_fields / sizeof *migration_fields,
 };
 
+static const struct field release_flag_fields[] = {
+    {.name = "flag",
+     .type = FIELD_STRING,
+     .offset = FIELD_NOWHERE,
+     .required = true,
+     .min = 1,
+     .max = FLAG_NAME_MAX},
+    {.name = "at",
+     .type = FIELD_ENUM,
+     .offset = FIELD_NOWHERE,
+     .required = true,
+     .words = "before|after-switch|after-validate"},
+    {.name = "set",
+     .type = FIELD_OBJECT,
+     .offset = FIELD_NOWHERE,
+     .required = true,
+     .schema = &flag_change_schema},
+};
+static const struct body_schema release_flag_schema = {
+    .name = "ReleaseFlag",
+    .fields = release_flag_fields,
+    .count = sizeof release_flag_fields / sizeof *release_flag_fields,
+};
+
 #define AT(member) .offset = offsetof(struct release_in, member)
 static const struct field release_fields[] = {
     {.name = "version", .type = FIELD_STRING, AT(version), .required = true, .min = 1, .max = 129},
@@ -137,7 +192,11 @@ static const struct field release_fields[] = {
      AT(migrations),
      .max = RELEASE_MIGRATIONS,
      .schema = &migration_schema},
-    {.name = "flags", .type = FIELD_STRINGS, AT(flags), .max = RELEASE_FLAGS},
+    {.name = "flags",
+     .type = FIELD_OBJECTS,
+     AT(flags),
+     .max = RELEASE_FLAGS,
+     .schema = &release_flag_schema},
     {.name = "source", .type = FIELD_ANY, AT(source)},
 };
 #undef AT
@@ -203,16 +262,13 @@ static Status release_answer(struct reply *r, unsigned status, const struct db_r
     return answer(r, status, release_json(&row, true));
 }
 
-static Status release_missing(struct reply *r, const char *app, const char *version) {
-    return reply_refuse(r, E_NOT_FOUND, "App %s has no release %s.", app, version);
-}
-
 struct release_write {
     struct request *q;
     struct reply *r;
     const char *app, *key, *reason;
     const struct release_in *in;
     const struct release_new *new;
+    struct gate_fact fact; /* of a yank */
 };
 
 /* Of a create, as the body spells the version. */
@@ -279,10 +335,23 @@ static void split_image(struct arena *arena, const struct release_in *in, const 
     *ret_digest = at ? at + 1 : in->digest;
 }
 
-static Status release_store(struct release_write *w, const json_t *flags) {
+/* As they are kept; yours. */
+static json_t *flags_form(const json_t *flags) {
+    json_t *all = json_array(), *change;
+    size_t i;
+
+    json_array_foreach(flags, i, change) json_array_append_new(
+        all, json_pack("{s:O, s:O, s:o}", "flag", json_object_get(change, "flag"), "at",
+                       json_object_get(change, "at"), "set",
+                       flag_form(&flag_change_schema, json_object_get(change, "set"))));
+    return all;
+}
+
+static Status release_make(struct request *q, struct reply *r, void *ctx) {
     static const char empty[] = "[]";
+    struct release_write *w = ctx;
     const struct release_in *in = w->in;
-    struct request *q = w->q;
+    json_auto_t *flags = flags_form(in->flags);
     struct release_content content = {.commit = in->commit,
                                       .manifests = in->manifests,
                                       .migrations = in->migrations,
@@ -315,17 +384,7 @@ static Status release_store(struct release_write *w, const json_t *flags) {
         .precedence_len = content.semver.precedence_len,
     };
     w->new = &new;
-    return idempotent_tx(q, w->r, "release_create", release_create_tx, w);
-}
-
-static Status release_make(struct request *q, struct reply *r, void *ctx) {
-    struct release_write *w = ctx;
-    json_auto_t *flags = json_array();
-
-    (void)q, (void)r;
-    for (const char *const *flag = w->in->flags; flag && *flag; flag++)
-        json_array_append_new(flags, json_string(*flag));
-    return release_store(w, flags);
+    return idempotent_tx(q, r, "release_create", release_create_tx, w);
 }
 
 Status release_create(struct request *q, const void *body, struct reply *r) {
@@ -339,53 +398,33 @@ Status release_create(struct request *q, const void *body, struct reply *r) {
     return s;
 }
 
-/* {app} and {version}: the version's key, in the arena. */
-static Status path_release(const struct request *q, const char **ret_app, const char **ret_key,
-                           struct reply *r) {
-    struct semver semver;
-    Status s = path_app(q, ret_app, r);
-
-    if (s != STATUS_OK)
-        return s;
-    if (!semver_parse(request_param(q, "version"), &semver))
-        return invalid_path(r, "version", "is no semantic version");
-    *ret_key = arena_strdup(q->arena, semver.key);
-    return STATUS_OK;
-}
-
 Status release_get(struct request *q, const void *in, struct reply *r) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    const char *app = NULL, *key = NULL;
-    Status s = path_release(q, &app, &key, r);
+    Status s = path_release_row(q, &rows, r);
 
     (void)in;
-    if (s == STATUS_OK)
-        s = db_release_get(context_of(q)->pool, app, key, &rows);
-    if (s != STATUS_OK)
-        return s;
-    return db_rows_count(rows) ? release_answer(r, 200, rows)
-                               : release_missing(r, app, request_param(q, "version"));
+    return s == STATUS_OK ? release_answer(r, 200, rows) : s;
 }
 
+/* A yanked release goes nowhere any more: a fact of every environment's gate. */
 static Status release_yank_tx(struct db_tx *tx, void *ctx) {
-    const struct release_write *w = ctx;
+    struct release_write *w = ctx;
     struct record_about about = {.app = w->app, .action = "release.yanked"};
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     bool done = false;
-    Status s = db_release_yank(tx, w->app, w->key, w->reason, &done);
+    Status s = gate_fact_begin(tx, &w->fact);
 
     if (s == STATUS_OK)
+        s = db_release_yank(tx, w->app, w->key, w->reason, &done);
+    if (s == STATUS_OK)
         s = db_release_get_in(tx, w->app, w->key, &rows);
-    if (s != STATUS_OK)
-        return s;
-    if (db_rows_count(rows) == 0)
-        return release_missing(w->r, w->app, w->key);
-    s = release_answer(w->r, 200, rows);
-    if (s != STATUS_OK || !done)
-        return s;
-    about.subject = release_row(rows, 0, true).version;
-    return record_by_caller(w->q, tx, &about, json_pack("{s:s}", "reason", w->reason),
-                            "Release %s of %s was taken out of use.", about.subject, w->app);
+    if (s == STATUS_OK)
+        s = release_answer(w->r, 200, rows);
+    about.subject = w->fact.release.version;
+    if (s == STATUS_OK && done)
+        s = record_by_caller(w->q, tx, &about, json_pack("{s:s}", "reason", w->reason),
+                             "Release %s of %s was taken out of use.", about.subject, w->app);
+    return s == STATUS_OK ? gate_fact_end(tx, &w->fact, w->r->json) : s;
 }
 
 Status release_yank(struct request *q, const void *body, struct reply *r) {
@@ -395,9 +434,14 @@ Status release_yank(struct request *q, const void *body, struct reply *r) {
 
     if (s != STATUS_OK)
         return s;
+    w.fact = (struct gate_fact){
+        .q = q, .r = r, .app = w.app, .version = request_param(q, "version"), .version_key = w.key};
     s = db_tx_run(context_of(q)->pool, "release_yank", DB_READ_COMMITTED, release_yank_tx, &w);
-    if (s == STATUS_OK)
+    if (s == STATUS_OK) {
         announce(q, w.app);
+        gate_fact_announce(&w.fact);
+    }
+    gate_fact_done(&w.fact);
     return s;
 }
 

@@ -9,6 +9,7 @@
 #include "handlers/cluster_status.h"
 #include "handlers/deployment.h"
 #include "handlers/environment_status.h"
+#include "handlers/flag.h"
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
 #include "rollout/rollback.h"
@@ -171,11 +172,12 @@ static Status simple_verb(struct request *q, const struct verb *verb, const void
         return s;
     row = deployment_row(rows, 0);
     announce(q, row.environment_id);
+    announce_flags(q, row.app, row.environment);
     worker_wake(context_of(q)->worker, row.environment_id);
     s = db_deployment_get(request_pool(q), a.id, &now);
     if (s != STATUS_OK)
         return s;
-    row = deployment_row(now, 0);
+    row = deployment_row_whole(now);
     r->location = deployment_link(q->arena, row.id);
     return answer(r, verb->status, deployment_json(&row));
 }
@@ -258,7 +260,7 @@ static Status confirmed(struct request *q, struct reply *r) {
         return s;
     if (db_rows_count(rows) == 0)
         return FAULT_BUG; /* deployments are never deleted */
-    row = deployment_row(rows, 0);
+    row = deployment_row_whole(rows);
     if (row.confirmed_us || deployment_final(row.state)) {
         r->location = deployment_link(q->arena, row.id);
         return answer(r, 200, deployment_json(&row));
@@ -271,14 +273,18 @@ static Status confirmed(struct request *q, struct reply *r) {
 static Status begin_abort(struct request *q, const void *in, struct reply *r) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     struct asking a = {.q = q, .verb = &verb_abort, .in = in};
+    struct deployment_row row;
     Status s;
 
     crash_point("before-abort");
     s = ask(&a, &rows, r);
     crash_point("after-abort");
-    if (s == STATUS_OK)
-        wait_for(q, a.id, deployment_row(rows, 0).environment_id);
-    return s;
+    if (s != STATUS_OK)
+        return s;
+    row = deployment_row(rows, 0);
+    announce_flags(q, row.app, row.environment);
+    wait_for(q, a.id, row.environment_id);
+    return STATUS_OK;
 }
 
 Status deployment_abort_verb(struct request *q, const void *in, struct reply *r) {
@@ -318,6 +324,7 @@ static Status traffic_tx(struct db_tx *tx, void *ctx) {
     struct asking *a = ctx;
     const struct rollback_ask in = rollback_ask_of(a);
 
+    gate_verdict_done(&a->result.gate);
     a->result = (struct verb_result){0};
     return begun(a, deployment_traffic(tx, &in, a->plan, a->capacity, &a->result));
 }
@@ -337,12 +344,18 @@ static Status begin_moving(struct asking *a, db_tx_fn *fn, struct reply *r) {
         return reply_refuse(r, s, "Deployment %s is active here: abort it or roll back.",
                             a->result.deployment_id);
     }
+    if (s == E_BLOCKED)
+        return refuse_blocked(r, &a->result.gate, a->app,
+                              json_str(json_object_get(a->plan, "target"), "version", "?"),
+                              a->environment);
     if (s == E_NO_CAPACITY)
         return reply_refuse(r, s,
                             "%s has fewer ready pods than what serves now: scale it up, or deploy.",
                             a->in->color);
-    if (s == STATUS_OK && !r->replayed && !r->begun)
+    if (s == STATUS_OK && !r->replayed && !r->begun) {
+        announce_flags(a->q, a->app, a->environment);
         wait_for(a->q, a->result.deployment_id, a->environment_id);
+    }
     return s;
 }
 
@@ -400,22 +413,17 @@ Status deployment_rollback_verb(struct request *q, const void *in, struct reply 
     return move(&a, begin_rollback, r);
 }
 
-/* {app} and {env} of the path. */
-static Status path_environment(struct asking *a, struct db_rows **ret, struct reply *r) {
-    Status s = path_app(a->q, &a->app, r);
+/* The environment of the path. */
+static Status find_environment(struct asking *a, struct db_rows **ret, struct reply *r) {
+    Status s = path_environment(a->q, ret, r);
 
-    if (s == STATUS_OK)
-        s = path_name(a->q, "env", &a->environment, r);
-    if (s == STATUS_OK)
-        s = db_environment_get(request_pool(a->q), a->app, a->environment, ret);
-    if (s == STATUS_OK && db_rows_count(*ret) == 0)
-        return reply_refuse(r, E_NOT_FOUND, "App %s has no environment %s.", a->app,
-                            a->environment);
-    if (s == STATUS_OK) {
-        a->row = environment_row(*ret, 0);
-        a->environment_id = a->row.id;
-    }
-    return s;
+    if (s != STATUS_OK)
+        return s;
+    a->row = environment_row(*ret, 0);
+    a->app = a->row.app;
+    a->environment = a->row.name;
+    a->environment_id = a->row.id;
+    return STATUS_OK;
 }
 
 Status environment_rollback(struct request *q, const void *in, struct reply *r) {
@@ -425,7 +433,7 @@ Status environment_rollback(struct request *q, const void *in, struct reply *r) 
 
     if (q->state)
         return settled(q, r);
-    s = path_environment(&a, &rows, r);
+    s = find_environment(&a, &rows, r);
     return s == STATUS_OK ? move(&a, begin_rollback, r) : s;
 }
 
@@ -462,6 +470,9 @@ Status environment_traffic(struct request *q, const void *in, struct reply *r) {
 
     if (q->state)
         return settled(q, r);
-    s = path_environment(&a, &rows, r);
-    return s == STATUS_OK ? move(&a, begin_traffic, r) : s;
+    s = find_environment(&a, &rows, r);
+    if (s == STATUS_OK)
+        s = move(&a, begin_traffic, r);
+    gate_verdict_done(&a.result.gate);
+    return s;
 }

@@ -1,7 +1,7 @@
 /* sluice-verify: how many API signatures one core verifies: what an I/O thread does for a signed
  * POST with a body of 1 KiB, without the network.  Prints one line of JSON. */
 #include "auth/apisig_body.h"
-#include "auth/apisig_keys.h"
+#include "auth/keyring.h"
 #include "base/clock.h"
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -52,13 +52,13 @@ static void request_make(struct request *r) {
                                          .content_digest = r->digest};
 }
 
-static void verify(struct apisig_keys *keys, const struct request *r, bool body_too) {
+static void verify(struct keyring *keys, const struct request *r, bool body_too) {
     struct arena arena = {0};
     const struct principal *p;
     struct apisig a;
 
     if (apisig_parse(r->input, r->signature, &r->message, &a) ||
-        apisig_keys_verify(keys, &a, &r->message, clock_now_us(), &arena, &p) != STATUS_OK)
+        keyring_verify(keys, &a, &r->message, clock_now_us(), &arena, &p) != STATUS_OK)
         die("the signature was refused");
     if (body_too) {
         struct apisig_body *b = apisig_body_new();
@@ -72,7 +72,7 @@ static void verify(struct apisig_keys *keys, const struct request *r, bool body_
 }
 
 /* The best of some rounds: what others took of the machine is no figure of ours. */
-static double per_second(struct apisig_keys *keys, const struct request *r, bool body_too) {
+static double per_second(struct keyring *keys, const struct request *r, bool body_too) {
     double best = 0;
 
     for (int round = 0; round < ROUNDS; round++) {
@@ -90,14 +90,14 @@ static double per_second(struct apisig_keys *keys, const struct request *r, bool
 
 int main(void) {
     struct vault *vault = vault_new(NULL);
-    struct apisig_keys *keys =
-        apisig_keys_new(&(struct apisig_settings){.builtin_secret = SECRET, .vault = vault});
+    struct keyring *keys =
+        keyring_new(&(struct keyring_settings){.builtin_secret = SECRET, .vault = vault});
     struct request r;
 
     request_make(&r);
     printf("{\"headers_per_s\": %.0f, ", per_second(keys, &r, false));
     printf("\"with_1_kib_body_per_s\": %.0f}\n", per_second(keys, &r, true));
-    apisig_keys_free(keys);
+    keyring_free(keys);
     vault_free(vault);
     return 0;
 }

@@ -1,28 +1,18 @@
 #include "auth/apisig_body.h"
+#include "auth/digest.h"
 #include "base/status.h"
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 struct apisig_body {
     EVP_MD_CTX *context; /* owned */
 };
 
-static EVP_MD
-    *sha256; /* fetched once, for good: a fetch for each body costs more than a short one */
-
-static void fetch(void) {
-    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-}
-
 struct apisig_body *apisig_body_new(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct apisig_body *b = xcalloc(1, sizeof *b);
 
-    pthread_once(&once, fetch);
     b->context = EVP_MD_CTX_new();
-    if (!b->context || EVP_DigestInit_ex2(b->context, sha256, NULL) != 1)
+    if (!b->context || EVP_DigestInit_ex2(b->context, digest_sha256(), NULL) != 1)
         die("OpenSSL has no SHA-256");
     return b;
 }

@@ -1,11 +1,11 @@
 /* auth/auth.c: the door: header, cache, gate, signature, rights, in this order. */
 #include "auth/auth.h"
 #include "auth/cache.h"
+#include "auth/digest.h"
 #include "auth/issuers.h"
 #include "auth/signature.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -13,7 +13,6 @@
 struct auth {
     struct issuers *issuers;
     struct token_cache *cache;
-    EVP_MD *sha256; /* fetched once: a fetch per call costs more than the digest */
 };
 
 struct auth *auth_new(const struct auth_settings *in, char *reterr, size_t n) {
@@ -25,9 +24,6 @@ struct auth *auth_new(const struct auth_settings *in, char *reterr, size_t n) {
     a = xcalloc(1, sizeof *a);
     a->issuers = issuers;
     a->cache = token_cache_new();
-    a->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    if (!a->sha256)
-        die("OpenSSL has no SHA-256");
     jwks_start(issuers->jwks);
     return a;
 }
@@ -37,7 +33,6 @@ void auth_free(struct auth *a) {
         return;
     issuers_free(a->issuers);
     token_cache_free(a->cache);
-    EVP_MD_free(a->sha256);
     free(a);
 }
 
@@ -61,8 +56,7 @@ bool auth_check(const struct auth_settings *in, auth_say_fn *say, char *reterr, 
     return good;
 }
 
-/* The token of "Bearer TOKEN", or NULL. */
-static const char *token_of(const char *header) {
+const char *auth_token(const char *header) {
     static const char scheme[] = "Bearer ";
 
     if (strncasecmp(header, scheme, sizeof scheme - 1) != 0)
@@ -135,7 +129,7 @@ static Status token_read(struct auth *a, const char *text, struct arena *arena,
     *why = n > TOKEN_MAX ? "The token is longer than 8 KiB." : NULL;
     if (*why)
         return E_UNAUTHENTICATED;
-    if (EVP_Digest(text, n, key, NULL, a->sha256, NULL) != 1)
+    if (EVP_Digest(text, n, key, NULL, digest_sha256(), NULL) != 1)
         die("OpenSSL could not digest");
     *ret = token_cache_get(a->cache, key, generation, now_s, arena);
     if (*ret)
@@ -151,15 +145,13 @@ static Status token_read(struct auth *a, const char *text, struct arena *arena,
 
 Status auth_bearer(struct auth *a, const char *header, struct arena *arena,
                    const struct principal **ret, const char **reterr) {
-    const char *token = header ? token_of(header) : NULL;
+    const char *token = header ? auth_token(header) : NULL;
 
     *ret = NULL;
     *reterr = NULL;
     if (!header)
-        *reterr = "An Authorization header with a bearer token is required.";
+        *reterr = "An Authorization header with a bearer token or an API key is required.";
     else if (!token)
         *reterr = "The Authorization header is not of the form Bearer TOKEN.";
-    else if (!strncmp(token, "slk_", 4))
-        *reterr = "API keys are not accepted by this version of Sluice.";
     return *reterr ? E_UNAUTHENTICATED : token_read(a, token, arena, ret, reterr);
 }

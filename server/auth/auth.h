@@ -39,6 +39,9 @@ void auth_free(struct auth *a);
 typedef void auth_say_fn(const char *issuer, bool good, const char *line);
 bool auth_check(const struct auth_settings *in, auth_say_fn *say, char *reterr, size_t n);
 
+/* The token of an Authorization header's value, "Bearer TOKEN"; NULL: it is not of that form. */
+const char *auth_token(const char *header);
+
 /* From the value of an Authorization header ("Bearer …"; NULL: there was none).  The principal
  * lives in the arena.  Any thread, never blocks. E_UNAUTHENTICATED, or E_ISSUER_UNAVAILABLE while
  * an issuer's keys are missing or too old, with one sentence in *reterr (static text: it never

@@ -1,7 +1,7 @@
 /* auth/issuers.c: the issuers' file.  Everything in it is checked at the start, so that a token
  * never meets a mistake in the configuration. */
 #include "auth/issuers.h"
-#include "auth/apisig_keys.h"
+#include "auth/keyring.h"
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/strbuf.h"
@@ -231,7 +231,7 @@ static bool name_read(const struct issuer_reader *r, const json_t *in, struct is
     if (!plain(name, TEXT_MAX))
         return issuer_bad(r, "issuer", "1 to 255 printable characters without spaces are needed");
     ret->name = name;
-    if (!strcmp(name, AUTH_ISSUER) || !strcmp(name, APISIG_ISSUER))
+    if (!strcmp(name, AUTH_ISSUER) || !strcmp(name, KEY_ISSUER))
         return issuer_bad(r, "issuer", "this is the name of the built-in issuer");
     return true;
 }

@@ -1,5 +1,6 @@
 /* auth/keys.c: key sets, over OpenSSL 3.  docs/adr/0009 says why not over libjwt. */
 #include "auth/keys.h"
+#include "auth/digest.h"
 #include "base/cleanup.h"
 #include "base/ids.h"
 #include <openssl/core_names.h>
@@ -8,7 +9,6 @@
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
-#include <pthread.h>
 #include <string.h>
 
 enum { JWKS_LOOKED_AT = 64, P256_BYTES = 32, P256_POINT = 1 + 2 * P256_BYTES };
@@ -226,14 +226,6 @@ bool key_set_covers(const struct key_set *now, const struct key_set *old) {
     return true;
 }
 
-/* Fetched once: a fetch per call costs more than it should. */
-static EVP_MD *sha256;
-static void sha256_fetch(void) {
-    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    if (!sha256)
-        die("OpenSSL has no SHA-256");
-}
-
 /* JWS has r and s side by side (RFC 7518 §3.4), OpenSSL wants DER.  Yours; NULL if bad. */
 static unsigned char *ecdsa_der(const struct token *t, size_t *ret_n) {
     _cleanup_(ECDSA_SIG_free) ECDSA_SIG *pair = ECDSA_SIG_new();
@@ -253,20 +245,18 @@ static unsigned char *ecdsa_der(const struct token *t, size_t *ret_n) {
 }
 
 bool key_verify(EVP_PKEY *key, const struct token *t) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     _cleanup_(EVP_MD_CTX_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     const unsigned char *signature = t->signature;
     size_t n = t->signature_len;
     unsigned char *der = NULL;
     bool good;
 
-    pthread_once(&once, sha256_fetch);
     if (EVP_PKEY_is_a(key, "EC")) {
         signature = der = ecdsa_der(t, &n);
         if (!der)
             return false;
     }
-    good = EVP_DigestVerifyInit(ctx, NULL, sha256, NULL, key) == 1 &&
+    good = EVP_DigestVerifyInit(ctx, NULL, digest_sha256(), NULL, key) == 1 &&
            EVP_DigestVerify(ctx, signature, n, (const unsigned char *)t->text, t->signed_len) == 1;
     OPENSSL_free(der);
     if (!good)

@@ -134,11 +134,12 @@ enum { ROLES = sizeof roles / sizeof *roles };
 _Static_assert((int)ROLES <= (int)ROLES_MAX,
                "claims.c holds a principal's roles in an array of that size");
 
-/* What takes a person: to sign off, to waive, to decide what is stuck, to give keys out. */
+/* What takes a person: to sign off, to tick and waive items, to decide what is stuck, to give keys
+ * out. */
 #define PERSONAL                                                                                   \
     (S(SIGNOFF_ENGINEERING) | S(SIGNOFF_QA) | S(SIGNOFF_DEVOPS) | S(SIGNOFF_PRODUCT) |             \
-     S(SIGNOFF_CUSTOMER_SUCCESS) | S(SIGNOFF_SUPPORT) | S(SIGNOFF_FINAL) | S(CHECKLIST_WAIVE) |    \
-     S(DEPLOYMENT_RESOLVE) | S(KEY_WRITE))
+     S(SIGNOFF_CUSTOMER_SUCCESS) | S(SIGNOFF_SUPPORT) | S(SIGNOFF_FINAL) | S(CHECKLIST_WRITE) |    \
+     S(CHECKLIST_WAIVE) | S(DEPLOYMENT_RESOLVE) | S(KEY_WRITE))
 
 /* Separation of duties: what each kind never does, whatever its roles and scopes say.  The table
  * `duty` of the database refuses the same once more. */
@@ -236,6 +237,11 @@ bool principal_may_app(const struct principal *p, const char *app) {
     return p && (holds(p->apps, "*") || holds(p->apps, app));
 }
 
+bool principal_may_environment(const struct principal *p, const char *app,
+                               const char *environment) {
+    return principal_may_app(p, app) && (!p->environment || !strcmp(p->environment, environment));
+}
+
 bool principal_app_valid(const char *app) {
     return !strcmp(app, "*") || name_valid(app);
 }
@@ -268,6 +274,8 @@ size_t principal_size(const struct principal *p) {
 
     for (const char *const *app = p->apps; app && *app; app++)
         bytes += strlen(*app) + 1;
+    if (p->environment)
+        bytes += strlen(p->environment) + 1;
     return sizeof *p + pointers * sizeof(char *) + bytes;
 }
 
@@ -308,5 +316,6 @@ const struct principal *principal_place(void *memory, const struct principal *p)
     out->roles = place_list(&c, p->roles, false);
     out->scopes = place_list(&c, p->scopes, false);
     out->apps = place_list(&c, p->apps, true);
+    out->environment = p->environment ? place_text(&c, p->environment) : NULL;
     return out;
 }

@@ -13,6 +13,7 @@ struct principal {
     const char *const *scopes; /* ended by NULL; what the roles stand for, and the token's own: what
                                   of it is effective, principal_may says */
     const char *const *apps;   /* ended by NULL; {"*"} = all */
+    const char *environment;   /* the only one, of its one app; NULL: all of its apps */
     const char *actor_json;    /* {"kind","subject","issuer"}: for records and requested_by */
 };
 
@@ -22,6 +23,7 @@ bool principal_may(const struct principal *p, const char *scope);
  * has none. */
 bool kind_never(const char *kind, const char *scope);
 bool principal_may_app(const struct principal *p, const char *app);
+bool principal_may_environment(const struct principal *p, const char *app, const char *environment);
 /* The scopes of a role, ended by NULL; NULL for an unknown role. */
 const char *const *role_scopes(const char *role);
 /* Whether some role carries this scope: route tables are checked with it. */

@@ -1,6 +1,7 @@
 /* base/file.c: see file.h. */
 #include "base/file.h"
 #include "base/cleanup.h"
+#include "base/ids.h"
 #include "base/status.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -65,4 +66,37 @@ char *file_text(const char *path, size_t max, char *reterr, size_t n) {
         return text;
     free(text);
     return NULL;
+}
+
+static bool write_whole(int fd, const char *bytes) {
+    size_t n = strlen(bytes);
+
+    while (n) {
+        ssize_t done = write(fd, bytes, n);
+
+        if (done < 0 && errno != EINTR)
+            return false;
+        if (done > 0) {
+            bytes += done;
+            n -= (size_t)done;
+        }
+    }
+    return fsync(fd) == 0;
+}
+
+bool file_put(int dir, const char *name, const char *text, mode_t mode) {
+    _cleanup_free_ char *temporary = NULL;
+    _cleanup_(fd_close) int fd = -1;
+    unsigned char random[4];
+    char hex[9];
+
+    random_bytes(random, sizeof random);
+    temporary = xasprintf(".%s.%s", name, hex_encode(random, sizeof random, hex));
+    fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd < 0)
+        return false;
+    if (write_whole(fd, text) && renameat(dir, temporary, dir, name) == 0)
+        return fsync(dir) == 0;
+    unlinkat(dir, temporary, 0);
+    return false;
 }

@@ -48,6 +48,27 @@ void strbuf_addf(struct strbuf *b, const char *format, ...) {
     va_end(again);
 }
 
+void strbuf_add_json(struct strbuf *b, const char *s) {
+    static const char hex[] = "0123456789abcdef";
+
+    strbuf_add(b, "\"", 1);
+    while (*s) {
+        size_t plain = 0;
+
+        while ((unsigned char)s[plain] >= 0x20 && s[plain] != '"' && s[plain] != '\\')
+            plain++;
+        strbuf_add(b, s, plain);
+        s += plain;
+        if (*s == '"' || *s == '\\')
+            strbuf_add(b, (char[]){'\\', *s++}, 2);
+        else if (*s) {
+            strbuf_add(b, (char[]){'\\', 'u', '0', '0', hex[*s >> 4], hex[*s & 15]}, 6);
+            s++;
+        }
+    }
+    strbuf_add(b, "\"", 1);
+}
+
 void strbuf_clear(struct strbuf *b) {
     b->len = 0;
     b->overflowed = false;
@@ -71,4 +92,17 @@ void text_one_line(char *s) {
     for (; *s; s++)
         if ((unsigned char)*s < ' ' || *s == 0x7f)
             *s = ' ';
+}
+
+void text_cut(char *ret, size_t n, const char *text) {
+    size_t length = strlen(text), at = n - sizeof "…";
+
+    if (length < n) {
+        memcpy(ret, text, length + 1);
+        return;
+    }
+    while (at > 0 && ((unsigned char)text[at] & 0xC0) == 0x80)
+        at--;
+    memcpy(ret, text, at);
+    memcpy(ret + at, "…", sizeof "…");
 }

@@ -17,6 +17,8 @@ struct strbuf {
 void strbuf_add(struct strbuf *b, const void *bytes, size_t n);
 void strbuf_adds(struct strbuf *b, const char *s);
 void strbuf_addf(struct strbuf *b, const char *format, ...) PRINTF(2, 3);
+/* As a JSON string, with its quotes; `s` is UTF-8. */
+void strbuf_add_json(struct strbuf *b, const char *s);
 void strbuf_clear(struct strbuf *b); /* length 0, keeps the memory and the maximum */
 char *strbuf_take(struct strbuf *b); /* the string (never NULL), yours; leaves an empty buffer */
 /* Makes one line of a text that quotes others': control characters become spaces. */
@@ -25,3 +27,7 @@ void strbuf_done(struct strbuf *b); /* NULL-safe, idempotent */
 static inline void strbuf_done_cleanup(struct strbuf *b) {
     strbuf_done(b);
 }
+
+/* Copies UTF-8, at most n - 1 bytes of it; what does not fit ends with "…", after a whole letter.
+ * n at least 4. */
+void text_cut(char *ret, size_t n, const char *text);

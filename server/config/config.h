@@ -29,10 +29,12 @@ struct config {
     /* SLUICE_… */
     char *kubeconfig_exec; /* deny | allow */
     char *outbound_allow, *kubeconfig_dir, *public_url, *metrics_listen, *issuers_file;
+    char *cors_origins, *flags_dir;
     char *log_level, *log_format; /* debug | info | warning | error; text | json */
     int64_t io_threads, handler_threads, worker_threads;
     struct config_rate rate_principal, rate_network;
-    int64_t max_connections, queue_max, header_timeout_ms, idle_timeout_s, drain_timeout_s;
+    int64_t max_connections, queue_max, large_bodies_max, header_timeout_ms, idle_timeout_s,
+        drain_timeout_s;
     int64_t db_statement_ms, db_wait_ms, db_idle_in_tx_ms;
     int64_t lease_ms, lease_renew_ms, scan_ms; /* 10000, 3000, 500 */
     char *checkpoint_key, *checkpoint_name;    /* PEM; its name, which is never NULL */

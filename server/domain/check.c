@@ -1,28 +1,36 @@
 #include "domain/check.h"
 #include "base/cleanup.h"
+#include "base/field_errors.h"
 #include "domain/environment.h"
-#include "domain/field_errors.h"
 #include <string.h>
 #include <strings.h>
 
-/* Visible ASCII without spaces: what a request line can carry as it is. */
-static bool request_text(const char *s) {
+static bool visible_ascii(const char *s) {
     for (; *s; s++)
-        if (*s <= ' ' || *s >= 0x7f || *s == '#')
+        if (*s <= ' ' || *s >= 0x7f)
             return false;
     return true;
 }
 
-static bool url_valid(const char *url) {
+/* What a request line can carry as it is. */
+static bool request_text(const char *s) {
+    return visible_ascii(s) && !strchr(s, '#');
+}
+
+bool link_valid(const char *url) {
     const char *host = !strncmp(url, "https://", 8)  ? url + 8
                        : !strncmp(url, "http://", 7) ? url + 7
                                                      : NULL;
     size_t n;
 
-    if (!host || !request_text(url))
+    if (!host || !visible_ascii(url) || strpbrk(url, "\"<>\\"))
         return false;
-    n = strcspn(host, "/?");
+    n = strcspn(host, "/?#");
     return n > 0 && host[0] != ':' && !memchr(host, '@', n);
+}
+
+static bool url_valid(const char *url) {
+    return link_valid(url) && request_text(url);
 }
 
 static bool token_valid(const char *s) {

@@ -1,6 +1,10 @@
 /* domain/check.h: one machine check of an environment: a request and what its answer has to be. */
 #pragma once
 #include "base/json.h"
+#include <stdbool.h>
+
+/* Whether people can follow it: http or https, a host and no credentials. */
+bool link_valid(const char *url);
 
 /* Adds what is wrong with a list of checks ("health", "smoke", "production"); NULL: an absent list.
  */

@@ -1,8 +1,8 @@
 #include "domain/environment.h"
 #include "base/cleanup.h"
+#include "base/field_errors.h"
 #include "base/ids.h"
 #include "domain/check.h"
-#include "domain/field_errors.h"
 #include <string.h>
 
 static const char *const colors[] = {"blue", "green"};

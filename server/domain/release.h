@@ -2,7 +2,7 @@
 #pragma once
 #include "base/ids.h"
 #include "base/json.h"
-#include "domain/semver.h"
+#include "base/semver.h"
 
 enum { IMAGE_MAX = 512, RELEASE_MIGRATIONS = 64, RELEASE_FLAGS = 64 };
 
@@ -13,7 +13,7 @@ struct release_content {
     const char *digest; /* "sha256:…" */
     const char *commit, *manifests;
     const json_t *migrations; /* [{version, class}] */
-    const json_t *flags;      /* ["name"] */
+    const json_t *flags;      /* [{flag, at, set}] */
 };
 
 /* repository[:tag][@digest] as container registries have it (distribution/reference); `ret_digest`

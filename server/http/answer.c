@@ -49,6 +49,7 @@ static void common_headers(struct exchange *x) {
     header(x, "X-Request-Id", x->q.id);
     header(x, "X-Content-Type-Options", "nosniff");
     header(x, "Cache-Control", x->r.cache_control ? x->r.cache_control : "no-store");
+    cors_headers(x);
     header(x, "Location", x->r.location);
     header(x, "Allow", x->r.allow);
     if (x->r.retry_after_s > 0) {
@@ -63,13 +64,20 @@ static void common_headers(struct exchange *x) {
 
 static void render_problem(struct exchange *x) {
     const struct status_row *row = status_row(x->status);
-    json_auto_t *problem = problem_json(x, row);
+    const struct protocol *protocol = x->q.route ? x->q.route->protocol : NULL;
+    json_auto_t *problem = protocol ? protocol->problem(&x->q, row, &x->r) : problem_json(x, row);
 
     x->http_status = row->http;
     if ((row->http == 503 || row->http == 504) && x->r.retry_after_s == 0)
         x->r.retry_after_s = 1;
-    respond_json(x, problem);
-    header(x, "Content-Type", "application/problem+json");
+    if (problem)
+        respond_json(x, problem);
+    else
+        respond_bytes(x, NULL, 0);
+    header(x, "Content-Type",
+           !problem   ? NULL
+           : protocol ? "application/json"
+                      : "application/problem+json");
     if (x->status == E_UNAUTHENTICATED)
         header(x, "WWW-Authenticate", "Bearer");
     common_headers(x);
@@ -108,6 +116,7 @@ static void render_reply(struct exchange *x) {
         respond_bytes(x, TAKE_PTR(r->raw), r->raw_len);
     }
     header(x, "Content-Type", type);
+    header(x, "Content-Disposition", r->download ? "attachment" : NULL);
     header(x, "Idempotency-Replayed", r->replayed ? "true" : NULL);
     if (r->etag)
         header(x, "ETag", arena_printf(&x->arena, "\"%s\"", r->etag));

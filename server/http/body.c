@@ -273,7 +273,7 @@ static void decode_object(struct decoder *d, const struct body_schema *schema, j
     json_object_foreach(v, key, value) {
         const struct place here = {.in = at, .key = key};
 
-        if (!field_named(schema, key))
+        if (!schema->open && !field_named(schema, key))
             fail(d, &here, "unknown", "There is no such field.");
     }
     for (size_t i = 0; i < schema->count; i++) {

@@ -87,6 +87,8 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     json_decref(x->q.json);
     signed_done(x);
     strbuf_done(&x->body);
+    if (x->body_admitted)
+        atomic_fetch_sub(&s->large_bodies, 1);
     arena_done(&x->arena);
     free(x);
     pthread_mutex_lock(&s->active_lock);

@@ -40,12 +40,15 @@ struct exchange {
     struct apisig *signature;   /* of a signed write, in the arena; else NULL */
     struct apisig_body *digest; /* owned; of the same, while its body arrives */
     bool body_expected, body_complete, body_over;
-    size_t discarded; /* bytes of a body that is too large */
+    bool body_raw;                  /* of a type that is taken as it is */
+    bool body_large, body_admitted; /* it may be; it is one of server->large_bodies */
+    size_t discarded;               /* bytes of a body that is too large */
     /* where it is */
     unsigned phase;
     Status status;
     bool suspended; /* given to a handler thread: the answer must resume the connection */
     bool close;     /* the answer ends the connection */
+    bool preflight; /* a browser's question (cors.c) */
     bool abandoned; /* the server stops: answer instead of parking on */
     int64_t began_us;
     void *in; /* the decoded body */
@@ -74,6 +77,12 @@ static inline struct exchange *job_exchange(struct job *j) {
 MUSTCHECK Status guard_request(struct exchange *x);
 /* accept.c: whether Accept allows this type. */
 bool accepts_type(const char *accept, const char *media_type);
+
+/* cors.c: answers the question of a browser that would like to call a route of another protocol;
+ * false: it is no such question. */
+bool cors_preflight(struct exchange *x);
+/* What lets a page of an allowed origin read this answer. */
+void cors_headers(struct exchange *x);
 
 /* limit.c: counts the request against the rate of its network, or its principal.  Refuses
  * E_RATE_LIMITED. */

@@ -13,7 +13,7 @@ static const char token_chars[] =
     "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 struct survey {
-    size_t headers, hosts, lengths, encodings, authorizations, keys, signatures[3], ids;
+    size_t headers, hosts, lengths, encodings, authorizations, api_keys, keys, signatures[3], ids;
     const char *encoding, *id;
     const char *fault;
 };
@@ -45,6 +45,8 @@ static enum MHD_Result survey_header(void *cls, enum MHD_ValueKind kind, const c
         v->lengths++;
     else if (!strcasecmp(name, "Authorization"))
         v->authorizations++;
+    else if (!strcasecmp(name, "X-API-Key"))
+        v->api_keys++;
     else if (!strcasecmp(name, "Idempotency-Key"))
         v->keys++;
     else if (!strcasecmp(name, "Signature"))
@@ -72,8 +74,8 @@ static const char *survey_fault(const struct survey *v, const char *version) {
         return "Only HTTP/1.1 and HTTP/1.0 are spoken here.";
     if (v->hosts > 1 || (http11 && v->hosts == 0))
         return "There must be exactly one Host header.";
-    if (v->lengths > 1 || v->authorizations > 1 || v->keys > 1)
-        return "Content-Length, Authorization and Idempotency-Key may be there once.";
+    if (v->lengths > 1 || v->authorizations > 1 || v->api_keys > 1 || v->keys > 1)
+        return "Content-Length, Authorization, X-API-Key and Idempotency-Key may be there once.";
     for (int i = 0; i < 3; i++)
         if (v->signatures[i] > 1)
             return "Signature, Signature-Input and Content-Digest may be there once.";
@@ -111,5 +113,6 @@ Status guard_request(struct exchange *x) {
         return reply_refuse(&x->r, s, "%s", fault);
     }
     x->q.path = x->uri.path;
+    x->q.query = x->uri.query;
     return STATUS_OK;
 }

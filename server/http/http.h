@@ -56,12 +56,22 @@ struct body_schema {
     /* What fields alone cannot say; NULL for none.  Adds to the reply with reply_field_error.  Runs
      * for a whole body (never for a nested schema), and only when the fields are in order. */
     Status (*check)(const json_t *body, struct reply *r);
+    bool open; /* names that it does not know are left alone: others' clients send what they like */
 };
 
 /* ---- routes ---- */
 /* in: the decoded struct (NULL without schema).  Called again after it parked (request->resumed
  * counts). */
 typedef Status handler_fn(struct request *q, const void *in, struct reply *r);
+
+/* What another protocol than ours asks of its routes.  Pages of SLUICE_CORS_ORIGINS may read their
+ * answers, and names in their queries that we do not know, or that come again, are left alone. */
+struct protocol {
+    const char *name;
+    /* The body of a refusal or fault, yours; NULL: it has none.  r says what was wrong. */
+    json_t *(*problem)(const struct request *q, const struct status_row *row,
+                       const struct reply *r);
+};
 
 typedef enum BodyKind { BODY_NONE, BODY_JSON, BODY_RAW } BodyKind;
 
@@ -72,14 +82,18 @@ struct route {
     const char *scope; /* SCOPE_PUBLIC, SCOPE_ANY (any principal), or a scope */
     BodyKind body;
     const struct body_schema *schema; /* of BODY_JSON */
-    const char *media_type;           /* of BODY_RAW: "application/yaml" */
-    size_t max_body;                  /* 0: 256 KiB */
+    /* Taken as it is: "application/yaml", or several, "a/b|c/d".  BODY_JSON may have some, too: the
+     * handler then gets `in` NULL for them. */
+    const char *media_type;
+    size_t max_body;   /* of what is taken as it is; 0: 256 KiB, which JSON has always */
     const char *query; /* names that the query may have, "limit|cursor|app"; NULL: none */
     bool io_thread;    /* answers without blocking, on the I/O thread */
     handler_fn *handler;
     bool urgent;    /* abort, rollback: served before others, on a thread kept for them, and never
                        refused as overload or for their number */
-    bool unmetered; /* health, metrics: not counted against any rate */
+    bool unmetered; /* health, metrics, flags: not counted against any rate */
+    bool bare_key; /* Authorization may be an API key without "Bearer", as Unleash's SDKs send it */
+    const struct protocol *protocol; /* NULL: ours */
 };
 #define SCOPE_PUBLIC "public"
 #define SCOPE_ANY    "any"
@@ -89,6 +103,7 @@ struct request {
     const char *id; /* X-Request-Id, given or made */
     HttpMethod method;
     const char *path;   /* raw, without the query */
+    const char *query;  /* raw; NULL: none */
     const char *remote; /* the caller's address */
     const struct route *route;
     const struct principal *principal; /* NULL on public routes */
@@ -105,12 +120,18 @@ struct request {
 const char *request_param(const struct request *q, const char *name);
 const char *request_query(const struct request *q,
                           const char *name); /* decoded; NULL when absent */
+/* The i-th name and value as they came, names that come again too; false: there are no more. */
+bool request_query_at(const struct request *q, size_t i, const char **ret_name,
+                      const char **ret_value);
 const char *request_header(const struct request *q, const char *name); /* NULL when absent */
 bool request_accepts(const struct request *q,
                      const char *media_type); /* named in Accept (wildcards do not count) */
 /* If-Match against the ETag of what is there (without quotes): STATUS_OK, E_PRECONDITION_REQUIRED
  * (absent) or E_PRECONDITION_FAILED; "*" matches whatever is there. */
 MUSTCHECK Status request_if_match(const struct request *q, const char *etag, struct reply *r);
+
+/* A scope beside the route's own, of what the body asks for.  Refuses E_FORBIDDEN, naming it. */
+MUSTCHECK Status request_may(const struct request *q, const char *scope, struct reply *r);
 
 /* ?limit= (1..200, default 50) and ?cursor= : an opaque text that carries one position string. */
 struct page {
@@ -140,6 +161,7 @@ struct reply {
     const char *cache_control; /* NULL: no-store */
     bool replayed;             /* given before, to the same Idempotency-Key */
     bool begun;                /* not given yet, but what it is about was begun for the same key */
+    bool download;             /* what others wrote: a browser saves it instead of showing it */
     bool live;                 /* holds more than its etag stands for (a status): never 304 */
 };
 
@@ -186,7 +208,7 @@ struct stream_source {
 Status reply_stream(struct reply *r, const struct stream_source *source, void *ctx); /* takes ctx */
 
 /* ---- the server ---- */
-struct apisig_keys;
+struct keyring;
 struct auth;
 struct bus;
 struct http_rate {
@@ -198,17 +220,19 @@ struct http_settings {
     int io_threads, handler_threads;
     int max_connections,
         queue_max; /* queue_max: requests waiting for a handler thread; more: 503 overloaded */
+    int large_bodies_max; /* bodies of more than 1 MiB that are held; more: 503 overloaded; 0: 4 */
     int header_timeout_ms, idle_timeout_s;
     int heartbeat_ms;                              /* of event streams; 0: 15000 */
     struct http_rate rate_principal, rate_network; /* more: 429 rate-limited */
     bool log_requests;
-    const struct route *routes;     /* ended by a NULL operation */
-    struct auth *auth;              /* borrowed */
-    struct apisig_keys *signatures; /* borrowed; NULL: signatures are refused */
-    const char *authority;          /* what they are made for; borrowed; NULL: the Host header */
-    struct bus *bus;                /* borrowed; NULL: parks and streams only poll */
-    void *context;                  /* request->context */
-    struct http_server **self;      /* set before the first request can come; NULL: not wanted */
+    const struct route *routes; /* ended by a NULL operation */
+    struct auth *auth;          /* borrowed */
+    struct keyring *keys;       /* borrowed; NULL: API keys and signatures are refused */
+    const char *authority;      /* what they are made for; borrowed; NULL: the Host header */
+    const char *cors_origins;   /* comma-separated, or "*"; borrowed; NULL: none */
+    struct bus *bus;            /* borrowed; NULL: parks and streams only poll */
+    void *context;              /* request->context */
+    struct http_server **self;  /* set before the first request can come; NULL: not wanted */
 };
 struct http_server;
 /* Checks the table (http_routes_check) and starts.  NULL with a line in reterr when it cannot. */
@@ -223,5 +247,8 @@ bool http_draining(const struct http_server *s);
 /* NULL when the table is sound, else what is wrong (unique operation and method+template, known
  * scope, schema iff JSON). */
 const char *http_routes_check(const struct route *routes);
+/* The first of comma-separated origins that is none ("https://shop.example", no path; "*" alone is
+ * good); NULL: all are. */
+const char *http_origins_bad(const char *origins);
 /* Counters for metrics and /api/health/detailed. */
 json_t *http_stats(const struct http_server *s);

@@ -2,7 +2,7 @@
  *
  * Threads: up to `dispatch` on the I/O thread of the connection; from there on a handler thread,
  * unless the route says io_thread.  Only `render` turns a Status into HTTP. */
-#include "auth/auth.h"
+#include "auth/caller.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "http/body.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { BODY_MAX = 256 * 1024 };
+enum { BODY_MAX = 256 * 1024, BODY_LARGE = 1024 * 1024, LARGE_BODIES = 4 };
 
 struct phase {
     const char *name;
@@ -73,6 +73,8 @@ static Turn phase_route(struct exchange *x) {
     s = limit_network(x);
     if (s != STATUS_OK)
         return answer(x, s);
+    if (cors_preflight(x))
+        return answer(x, STATUS_OK);
     if (!x->match.methods)
         return answer(x, reply_refuse(&x->r, E_NOT_FOUND, "There is nothing at this path."));
     x->r.allow = allow_text(x);
@@ -83,10 +85,12 @@ static Turn phase_route(struct exchange *x) {
 
 /* ---- limits ---- */
 
-static size_t body_max(const struct route *route) {
+static size_t body_max(const struct exchange *x) {
+    const struct route *route = x->q.route;
+
     if (route->body == BODY_NONE)
         return 0;
-    return route->max_body ? route->max_body : BODY_MAX;
+    return x->body_raw && route->max_body ? route->max_body : BODY_MAX;
 }
 
 /* Whether the media type of a header is one of "a/b|c/d". */
@@ -103,17 +107,27 @@ static bool media_type_among(const char *given, const char *types) {
     return false;
 }
 
-static Status body_acceptable(struct exchange *x, uint64_t length) {
+static bool body_type_known(struct exchange *x) {
     const struct route *route = x->q.route;
     const char *type = request_header(&x->q, "Content-Type");
-    const char *wanted = route->body == BODY_RAW ? route->media_type : "application/json";
+
+    x->body_raw = type && route->media_type && media_type_among(type, route->media_type);
+    return x->body_raw ||
+           (type && route->body == BODY_JSON && media_type_among(type, "application/json"));
+}
+
+static Status body_acceptable(struct exchange *x, uint64_t length, bool type_known) {
+    const struct route *route = x->q.route;
 
     if (route->body == BODY_NONE) /* a chunked one may still turn out to be empty */
         return length ? reply_refuse(&x->r, E_INVALID_BODY, "This takes no body.") : STATUS_OK;
-    if (length > body_max(route))
-        return reply_refuse(&x->r, E_BODY_TOO_LARGE, "At most %zu bytes.", body_max(route));
-    if (!type || !media_type_among(type, wanted))
-        return reply_refuse(&x->r, E_UNSUPPORTED_MEDIA_TYPE, "Content-Type must be %s.", wanted);
+    if (!type_known)
+        return reply_refuse(&x->r, E_UNSUPPORTED_MEDIA_TYPE, "Content-Type must be %s%s%s.",
+                            route->body == BODY_JSON ? "application/json" : "",
+                            route->body == BODY_JSON && route->media_type ? "|" : "",
+                            route->media_type ? route->media_type : "");
+    if (length > body_max(x))
+        return reply_refuse(&x->r, E_BODY_TOO_LARGE, "At most %zu bytes.", body_max(x));
     return STATUS_OK;
 }
 
@@ -121,15 +135,19 @@ static Turn phase_limits(struct exchange *x) {
     const char *length_text = request_header(&x->q, "Content-Length");
     uint64_t length = length_text ? strtoull(length_text, NULL, 10) : 0;
     const char *accept = request_header(&x->q, "Accept");
+    bool type_known = body_type_known(x);
 
     x->body_expected = x->body_expected || length > 0;
-    x->body = STRBUF(body_max(x->q.route));
+    x->body = STRBUF(body_max(x));
     if (x->body_expected) {
-        Status s = body_acceptable(x, length);
+        Status s = body_acceptable(x, length, type_known);
 
         if (s != STATUS_OK)
             return answer(x, s);
-        reaper_reading_body(&x->server->reaper, x->conn, length ? length : body_max(x->q.route));
+        if (!length)
+            length = body_max(x);
+        x->body_large = length > BODY_LARGE;
+        reaper_reading_body(&x->server->reaper, x->conn, length);
     }
     /* what a GET answers is known only afterwards; others must not act and then have nothing to say
      * it in */
@@ -143,15 +161,24 @@ static Turn phase_limits(struct exchange *x) {
 
 /* ---- authenticate, authorise ---- */
 
+static Status presented_authenticate(struct exchange *x, const char **reterr) {
+    const struct presented in = {
+        .authorization = request_header(&x->q, "Authorization"),
+        .api_key = request_header(&x->q, "X-API-Key"),
+        .bare_key = x->q.route->bare_key,
+    };
+
+    return caller_find(x->server->in.auth, x->server->in.keys, &in, &x->arena, &x->q.principal,
+                       reterr);
+}
+
 static Turn phase_authenticate(struct exchange *x) {
     const char *why = NULL;
     Status s;
 
     if (!strcmp(x->q.route->scope, SCOPE_PUBLIC))
         return TURN_NEXT;
-    s = signed_given(x) ? signed_authenticate(x, &why)
-                        : auth_bearer(x->server->in.auth, request_header(&x->q, "Authorization"),
-                                      &x->arena, &x->q.principal, &why);
+    s = signed_given(x) ? signed_authenticate(x, &why) : presented_authenticate(x, &why);
     if (s == STATUS_OK) {
         s = limit_principal(x);
     } else {
@@ -163,26 +190,42 @@ static Turn phase_authenticate(struct exchange *x) {
 
 static Turn phase_authorise(struct exchange *x) {
     const struct principal *p = x->q.principal;
-    const char *scope = x->q.route->scope, *app = request_param(&x->q, "app");
+    const char *scope = x->q.route->scope, *app = request_param(&x->q, "app"),
+               *env = request_param(&x->q, "env");
 
     if (!p)
         return TURN_NEXT;
-    if (strcmp(scope, SCOPE_ANY) != 0 && !principal_may(p, scope)) {
-        reply_extra(&x->r, "scope", json_string(scope));
-        if (kind_never(p->kind, scope))
-            return answer(x,
-                          reply_refuse(&x->r, E_FORBIDDEN,
-                                       "This needs the scope %s, which a caller of kind %s never "
-                                       "has, whatever its roles.",
-                                       scope, p->kind));
-        return answer(x, reply_refuse(&x->r, E_FORBIDDEN, "This needs the scope %s.", scope));
-    }
+    if (strcmp(scope, SCOPE_ANY) != 0 && request_may(&x->q, scope, &x->r) != STATUS_OK)
+        return answer(x, E_FORBIDDEN);
     if (app && !principal_may_app(p, app))
         return answer(x, reply_refuse(&x->r, E_FORBIDDEN, "You may not act on the app %s.", app));
+    if (app && env && !principal_may_environment(p, app, env))
+        return answer(x, reply_refuse(&x->r, E_FORBIDDEN,
+                                      "You may not act on the environment %s of %s.", env, app));
     return TURN_NEXT;
 }
 
-/* ---- read_body, verify_body, dispatch, take_nonce ---- */
+/* ---- admit_body, read_body, verify_body, dispatch, take_nonce ---- */
+
+static Turn overloaded(struct exchange *x, const char *why) {
+    atomic_fetch_add(&x->server->overloaded, 1);
+    return answer(x, reply_refuse(&x->r, E_OVERLOADED, "%s; nothing was done.", why));
+}
+
+/* A body is held whole, and may be many times so large while it is worked on: few large ones at a
+ * time, from before the first byte until the answer, bound what that takes. */
+static Turn phase_admit_body(struct exchange *x) {
+    struct http_server *s = x->server;
+    int most = s->in.large_bodies_max ? s->in.large_bodies_max : LARGE_BODIES;
+
+    if (!x->body_large)
+        return TURN_NEXT;
+    x->body_admitted = atomic_fetch_add(&s->large_bodies, 1) < most;
+    if (x->body_admitted)
+        return TURN_NEXT;
+    atomic_fetch_sub(&s->large_bodies, 1);
+    return overloaded(x, "Too many large bodies are being read");
+}
 
 static Turn phase_read_body(struct exchange *x) {
     if (!x->body_complete) {
@@ -208,11 +251,8 @@ static Turn phase_verify_body(struct exchange *x) {
 static Turn phase_dispatch(struct exchange *x) {
     if (x->q.route->io_thread)
         return TURN_NEXT;
-    if (!queue_reserve(x->server->queue, x->job.urgent)) {
-        atomic_fetch_add(&x->server->overloaded, 1);
-        return answer(x, reply_refuse(&x->r, E_OVERLOADED,
-                                      "Too many requests wait for a thread; nothing was done."));
-    }
+    if (!queue_reserve(x->server->queue, x->job.urgent))
+        return overloaded(x, "Too many requests wait for a thread");
     x->suspended = true;
     MHD_suspend_connection(x->connection);
     queue_push(x->server->queue, &x->job, true);
@@ -253,7 +293,7 @@ static Status decode_query(struct exchange *x) {
     s = uri_query(&x->arena, x->uri.query, query, &name, &why);
     if (s != STATUS_OK)
         return reply_query_error(&x->r, name, "format", "%s", why);
-    for (size_t i = 0; i < query->n; i++) {
+    for (size_t i = 0; i < query->n && !x->q.route->protocol; i++) {
         const struct uri_pair *p = &query->pair[i];
 
         if (!query_allowed(x->q.route, p->name))
@@ -272,7 +312,7 @@ static Turn phase_decode(struct exchange *x) {
     const struct route *route = x->q.route;
     Status s = decode_query(x);
 
-    if (s == STATUS_OK && route->body == BODY_JSON) {
+    if (s == STATUS_OK && route->body == BODY_JSON && !x->body_raw) {
         /* no body is an empty object: verbs take an optional reason */
         s = x->q.body_len ? body_parse(x->q.body, x->q.body_len, &x->r, &x->q.json)
                           : body_parse("{}", 2, &x->r, &x->q.json);
@@ -332,17 +372,12 @@ static Turn phase_handle(struct exchange *x) {
 /* ---- the loop ---- */
 
 static const struct phase phases[] = {
-    {"begin", phase_begin},
-    {"route", phase_route},
-    {"limits", phase_limits},
-    {"authenticate", phase_authenticate},
-    {"authorise", phase_authorise},
-    {"read_body", phase_read_body},
-    {"verify_body", phase_verify_body},
-    {"dispatch", phase_dispatch},
-    {"take_nonce", phase_take_nonce},
-    {"decode", phase_decode},
-    {"handle", phase_handle},
+    {"begin", phase_begin},         {"route", phase_route},
+    {"limits", phase_limits},       {"authenticate", phase_authenticate},
+    {"authorise", phase_authorise}, {"admit_body", phase_admit_body},
+    {"read_body", phase_read_body}, {"verify_body", phase_verify_body},
+    {"dispatch", phase_dispatch},   {"take_nonce", phase_take_nonce},
+    {"decode", phase_decode},       {"handle", phase_handle},
 };
 enum { PHASES = sizeof phases / sizeof *phases };
 

@@ -14,6 +14,18 @@ const char *request_param(const struct request *q, const char *name) {
     return NULL;
 }
 
+Status request_may(const struct request *q, const char *scope, struct reply *r) {
+    if (principal_may(q->principal, scope))
+        return STATUS_OK;
+    reply_extra(r, "scope", json_string(scope));
+    if (kind_never(q->principal->kind, scope))
+        return reply_refuse(r, E_FORBIDDEN,
+                            "This needs the scope %s, which a caller of kind %s never has, "
+                            "whatever its roles.",
+                            scope, q->principal->kind);
+    return reply_refuse(r, E_FORBIDDEN, "This needs the scope %s.", scope);
+}
+
 const char *request_query(const struct request *q, const char *name) {
     const struct exchange *x = request_exchange(q);
 
@@ -21,6 +33,17 @@ const char *request_query(const struct request *q, const char *name) {
         if (!strcmp(x->query->pair[i].name, name))
             return x->query->pair[i].value;
     return NULL;
+}
+
+bool request_query_at(const struct request *q, size_t i, const char **ret_name,
+                      const char **ret_value) {
+    const struct exchange *x = request_exchange(q);
+
+    if (!x->query || i >= x->query->n)
+        return false;
+    *ret_name = x->query->pair[i].name;
+    *ret_value = x->query->pair[i].value;
+    return true;
 }
 
 const char *request_header(const struct request *q, const char *name) {

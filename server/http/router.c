@@ -154,8 +154,8 @@ static const char *route_fault(const struct route *r) {
         return "no handler";
     if ((r->body == BODY_JSON) != (r->schema != NULL))
         return "a schema belongs to a JSON body, and to nothing else";
-    if ((r->body == BODY_RAW) != (r->media_type != NULL))
-        return "a media type belongs to a raw body, and to nothing else";
+    if (r->body == BODY_RAW ? !r->media_type : r->body == BODY_NONE && r->media_type)
+        return "a raw body has a media type, and no body has none";
     if (r->method == HTTP_GET && r->body != BODY_NONE)
         return "GET takes no body";
     return template_fault(r->path);

@@ -174,6 +174,7 @@ json_t *http_stats(const struct http_server *in) {
     json_object_set_new(v, "parked", json_integer((json_int_t)parking_count(&s->parking)));
     json_object_set_new(v, "streams", json_integer((json_int_t)streams_count(&s->streams)));
     json_object_set_new(v, "requests", json_integer((json_int_t)atomic_load(&s->requests)));
+    json_object_set_new(v, "large_bodies", json_integer(atomic_load(&s->large_bodies)));
     json_object_set_new(v, "overloaded", json_integer((json_int_t)atomic_load(&s->overloaded)));
     json_object_set_new(v, "limited", json_integer((json_int_t)atomic_load(&s->limited)));
     json_object_set_new(v, "reaped", json_integer((json_int_t)atomic_load(&s->reaper.reaped)));

@@ -26,6 +26,7 @@ struct http_server {
     pthread_cond_t active_none;
     size_t active; /* under active_lock */
     _Atomic bool draining;
+    _Atomic int large_bodies;                                   /* that are held */
     _Atomic uint64_t requests, overloaded, limited, answers[6]; /* answers: by class, 2xx … */
     struct http_server *next;                                   /* of the running servers (bus.c) */
 };

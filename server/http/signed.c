@@ -4,7 +4,7 @@
  * and nobody who only knows a keyid can spend that caller's rate or make the server keep a body.
  * The body is hashed while it arrives and held to Content-Digest before anything decodes it. */
 #include "auth/apisig_body.h"
-#include "auth/apisig_keys.h"
+#include "auth/keyring.h"
 #include "base/clock.h"
 #include "http/server.h"
 
@@ -42,9 +42,9 @@ Status signed_authenticate(struct exchange *x, const char **reterr) {
     const char *why;
     Status s;
 
-    if (request_header(&x->q, "Authorization"))
-        return refuse(reterr, "A request carries Authorization or a signature, not both.");
-    if (!x->server->in.signatures)
+    if (request_header(&x->q, "Authorization") || request_header(&x->q, "X-API-Key"))
+        return refuse(reterr, "A request carries Authorization, X-API-Key or a signature.");
+    if (!x->server->in.keys)
         return refuse(reterr, "This server takes no signatures.");
     why = apisig_parse(request_header(&x->q, "Signature-Input"), request_header(&x->q, "Signature"),
                        &m, a);
@@ -52,7 +52,7 @@ Status signed_authenticate(struct exchange *x, const char **reterr) {
         return refuse(reterr, why);
     if (!apisig_timely(a, now_us / US_PER_S))
         return refuse(reterr, "The signature's created is not within 300 s of this server's time.");
-    s = apisig_keys_verify(x->server->in.signatures, a, &m, now_us, &x->arena, &x->q.principal);
+    s = keyring_verify(x->server->in.keys, a, &m, now_us, &x->arena, &x->q.principal);
     if (s == E_UNAUTHENTICATED)
         return refuse(reterr, "The signature is not that of a key that is valid here.");
     if (s == E_DATABASE_UNAVAILABLE)
@@ -83,7 +83,7 @@ Status signed_take_nonce(struct exchange *x) {
         return STATUS_OK;
     if (x->q.route->io_thread)
         return FAULT_BUG; /* it may not wait for the database */
-    s = apisig_keys_take_nonce(x->server->in.signatures, x->signature, x->q.route->urgent);
+    s = keyring_take_nonce(x->server->in.keys, x->signature, x->q.route->urgent);
     if (s != E_UNAUTHENTICATED)
         return s;
     limit_failure(x);

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { URI_SEGMENTS_MAX = 16, URI_QUERY_MAX = 16 };
+enum { URI_SEGMENTS_MAX = 16, URI_QUERY_MAX = 64 };
 
 struct uri {
     const char *path;                      /* raw, without the query */

@@ -25,15 +25,6 @@ int command_dump_routes(int argc, char **argv) {
     return print(routes_dump(routes));
 }
 
-static json_t *steps_json(const struct step_row *rows, size_t n) {
-    json_t *all = json_array();
-
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(all,
-                              json_pack("{ssss}", "name", rows[i].name, "title", rows[i].title));
-    return all;
-}
-
 int command_dump_steps(int argc, char **argv) {
     static const char *const kinds[] = {"rollback", "traffic", "clean-up"};
     size_t n = 0;
@@ -42,12 +33,12 @@ int command_dump_steps(int argc, char **argv) {
 
     if (no_words(argc, argv) != EXIT_DONE)
         return EXIT_USAGE;
-    all = json_pack("{so}", "blue-green", steps_json(rows, n));
+    all = json_pack("{so}", "blue-green", step_rows_json(rows, n));
     rows = undo_steps(&n);
-    json_object_set_new(all, "undo", steps_json(rows, n));
+    json_object_set_new(all, "undo", step_rows_json(rows, n));
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         rows = job_steps(kinds[i], "", &n);
-        json_object_set_new(all, kinds[i], steps_json(rows, n));
+        json_object_set_new(all, kinds[i], step_rows_json(rows, n));
     }
     return print(all);
 }

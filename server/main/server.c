@@ -1,14 +1,23 @@
 /* main/server.c: construction in the order of dependence, destruction in the reverse. */
 #include "main/server.h"
-#include "auth/apisig_keys.h"
+#include "auth/keyring.h"
+#include "auth/ticket.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "handlers/routes.h"
+#include "live/exposure.h"
+#include "live/flag_files.h"
+#include "live/flag_loader.h"
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { RESERVED_CONNECTIONS = 2, WORKER_EXTRA_CONNECTIONS = 2, LAST_MS = 1000 };
+enum {
+    FLAGS_POLL_MS = 5000,
+    RESERVED_CONNECTIONS = 2,
+    WORKER_EXTRA_CONNECTIONS = 2,
+    LAST_MS = 1000
+};
 
 char *server_kubeconfig_dir(const struct config *config) {
     char *copy, *dir;
@@ -75,11 +84,11 @@ static void make_keys(struct server *s, const struct config *c) {
     s->authority = authority_of(c->public_url);
     s->context.vault = s->vault;
     s->context.keys =
-        apisig_keys_new(&(struct apisig_settings){.builtin_secret = c->api_signature_secret,
-                                                  .vault = s->vault,
-                                                  .pool = s->context.pool,
-                                                  .reserved_pool = s->context.reserved_pool,
-                                                  .bus = s->context.bus});
+        keyring_new(&(struct keyring_settings){.builtin_secret = c->api_signature_secret,
+                                               .vault = s->vault,
+                                               .pool = s->context.pool,
+                                               .reserved_pool = s->context.reserved_pool,
+                                               .bus = s->context.bus});
 }
 
 static struct notify *notify_of(const struct config *c, struct db_pool *pool) {
@@ -92,6 +101,21 @@ static struct notify *notify_of(const struct config *c, struct db_pool *pool) {
                                                 .url = c->checkpoint_url,
                                                 .outbound_allow = c->outbound_allow,
                                                 .poll_ms = c->scan_ms});
+}
+
+/* What is served from memory begins before the schema is known to be right: it only reads, and a
+ * schema that is not ours makes its statements fail, as a database that is away does. */
+static void make_flags(struct server *s, const struct config *c) {
+    s->flags_pool = pool_of(c, "sluiced-flags", 1, 0);
+    s->context.flags = flag_loader_new(
+        &(struct flag_loader_settings){.pool = s->flags_pool,
+                                       .bus = s->context.bus,
+                                       .files = s->flag_files,
+                                       .poll_ms = FLAGS_POLL_MS,
+                                       .stale_ms = c->feature_flags_cache_timeout_ms});
+    s->exposure_pool = pool_of(c, "sluiced-exposure", 1, 0);
+    s->context.exposure = exposure_new(s->exposure_pool, EXPOSURE_FLUSH_MS);
+    s->context.tickets = tickets_new(c->jwt_secret);
 }
 
 static void make_parts(struct server *s, const struct config *c) {
@@ -123,6 +147,7 @@ static void make_parts(struct server *s, const struct config *c) {
                                              .scan_ms = c->scan_ms,
                                              .outbound_allow = c->outbound_allow});
     watch_for(s, s->context.worker);
+    make_flags(s, c);
     s->notify_pool = pool_of(c, "sluiced-notify", 1, c->db_idle_in_tx_ms);
     s->context.notify = notify_of(c, s->notify_pool);
     free(kubeconfig_dir);
@@ -137,6 +162,7 @@ static bool listen_on(struct server *s, const struct config *c, char *reterr, si
                    .handler_threads = (int)c->handler_threads,
                    .max_connections = (int)c->max_connections,
                    .queue_max = (int)c->queue_max,
+                   .large_bodies_max = (int)c->large_bodies_max,
                    .header_timeout_ms = (int)c->header_timeout_ms,
                    .idle_timeout_s = (int)c->idle_timeout_s,
                    .rate_principal = {c->rate_principal.per_s, c->rate_principal.burst},
@@ -144,8 +170,9 @@ static bool listen_on(struct server *s, const struct config *c, char *reterr, si
                    .log_requests = c->enable_request_logging,
                    .routes = routes,
                    .auth = s->auth,
-                   .signatures = s->context.keys,
+                   .keys = s->context.keys,
                    .authority = s->authority,
+                   .cors_origins = c->cors_origins,
                    .bus = s->context.bus,
                    .context = &s->context,
                    .self = &s->context.http},
@@ -159,8 +186,15 @@ static void end_parts(struct server *s, int worker_ms) {
     worker_free(s->context.worker, worker_ms);
     db_replica_close(s->replica);
     kube_clusters_free(s->context.clusters);
+    flag_loader_stop(s->context.flags); /* it publishes, and is told until the bus has ended */
     bus_free(s->context.bus);
-    apisig_keys_free(s->context.keys);
+    exposure_free(s->context.exposure);
+    db_pool_free(s->exposure_pool);
+    flag_loader_free(s->context.flags);
+    flag_files_close(s->flag_files);
+    tickets_free(s->context.tickets);
+    db_pool_free(s->flags_pool);
+    keyring_free(s->context.keys);
     vault_free(s->vault);
     free(s->authority);
     db_pool_free(s->notify_pool);
@@ -171,8 +205,14 @@ static void end_parts(struct server *s, int worker_ms) {
     pthread_mutex_destroy(&s->lock);
 }
 
+static bool open_files(struct server *s, const struct config *c, char *reterr, size_t n) {
+    if (c->flags_dir)
+        s->flag_files = flag_files_open(c->flags_dir, reterr, n);
+    return !c->flags_dir || s->flag_files;
+}
+
 bool server_start(struct server *s, const struct config *config, char *reterr, size_t n) {
-    if (!make_auth(s, config, reterr, n)) {
+    if (!make_auth(s, config, reterr, n) || !open_files(s, config, reterr, n)) {
         end_auth(s);
         return false;
     }

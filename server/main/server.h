@@ -12,7 +12,8 @@ struct server {
     struct net_client *keys_client; /* auth fetches issuers' keys with it */
     struct vault *vault;
     char *authority; /* of SLUICE_PUBLIC_URL; NULL without one */
-    struct db_pool *worker_pool, *notify_pool;
+    struct db_pool *worker_pool, *notify_pool, *flags_pool, *exposure_pool;
+    struct flag_files *flag_files; /* NULL: none are kept */
     struct db_replica *replica;
     pthread_mutex_t lock;
     struct worker *watched_by; /* under lock: context.worker while it may be told of events */

@@ -4,7 +4,7 @@
  * directory was, catches up.  Files are never replaced: another checkpoint has another name, also
  * one that was made again after the database was set back. */
 #include "base/cleanup.h"
-#include "base/ids.h"
+#include "base/file.h"
 #include "db/checkpoint.h"
 #include "notify/task.h"
 #include <dirent.h>
@@ -50,40 +50,10 @@ static bool last_file(const char *dir, char ret[CHECKPOINT_NAME]) {
     return true;
 }
 
-static bool write_whole(int fd, const char *bytes) {
-    size_t n = strlen(bytes);
-
-    while (n) {
-        ssize_t done = write(fd, bytes, n);
-
-        if (done < 0 && errno != EINTR)
-            return false;
-        if (done > 0) {
-            bytes += done;
-            n -= (size_t)done;
-        }
-    }
-    return fsync(fd) == 0;
-}
-
-/* Under its name it is whole, or not there. */
 static bool write_file(int dir, const char *stem, const char *note) {
-    _cleanup_free_ char *name = xasprintf("%s" SUFFIX, stem), *temporary = NULL;
-    unsigned char random[4];
-    char hex[9];
-    _cleanup_(fd_close) int fd = -1;
+    _cleanup_free_ char *name = xasprintf("%s" SUFFIX, stem);
 
-    if (faccessat(dir, name, F_OK, 0) == 0)
-        return true;
-    random_bytes(random, sizeof random);
-    temporary = xasprintf(".%s.%s", name, hex_encode(random, sizeof random, hex));
-    fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd < 0)
-        return false;
-    if (write_whole(fd, note) && renameat(dir, temporary, dir, name) == 0)
-        return fsync(dir) == 0;
-    unlinkat(dir, temporary, 0);
-    return false;
+    return faccessat(dir, name, F_OK, 0) == 0 || file_put(dir, name, note, 0644);
 }
 
 TaskResult checkpoint_keep(struct work *w, int64_t *ret_number, char reterr[TASK_ERROR]) {

@@ -316,8 +316,7 @@ static void promote_decide(const struct step_ask *a, struct decision *d) {
         decide_done(d, "automatic");
         return;
     }
-    d->kind = DECIDE_PAUSE;
-    snprintf(d->detail, sizeof d->detail, "waits for a person to promote it");
+    decide_pause(d, "waits for a person to promote it");
 }
 
 /* Law 6, right before the write: the Service is as it was, the target is what was applied, and
@@ -396,11 +395,52 @@ static void keep_decide(const struct step_ask *a, struct decision *d) {
                     (long long)a->plan->keep_previous_s);
 }
 
+/* ---- gates ---- */
+
+static void gates_decide(const struct step_ask *a, struct decision *d) {
+    const struct seen_gate *g = &a->seen->gate;
+
+    if (!g->known)
+        decide_wait(d, 0, "The gates' facts cannot be read");
+    else if (g->open)
+        decide_done(d, "every gate is open");
+    else if (g->frozen_only)
+        decide_pause(d, "%s", g->why);
+    else
+        decide_failed(d, "gate-closed", GATE_HINT, "%s", g->why);
+}
+
+/* ---- flags ---- */
+
+static void flags_decide(const struct step_ask *a, struct decision *d) {
+    const struct seen_flags *f = &a->seen->flags;
+
+    if (!f->known)
+        decide_wait(d, 0, "The flags cannot be read");
+    else if (*f->wrong)
+        decide_failed(d, "invalid-target", "Put the flag right, or leave it out of the release.",
+                      "%s", f->wrong);
+    else
+        decide_done(d, "%s", f->what);
+}
+
+#define FLAGS_STEP(at, when)                                                                       \
+    {                                                                                              \
+        .name = "set-flags-" at, .title = "Change the flags that the release changes " when,       \
+        .blind = true, .flags = at, .decide = flags_decide                                         \
+    }
+
 const struct step_row blue_green_steps[] = {
+    {.name = "check-gates",
+     .title = "See that every gate is open",
+     .blind = true,
+     .gates = true,
+     .decide = gates_decide},
     {.name = "resolve",
      .title = "Find out what serves and what is prepared",
      .fresh = true,
      .decide = resolve_decide},
+    FLAGS_STEP("before", "before anything else"),
     {.name = "apply",
      .title = "Take hold of the objects and apply the new version",
      .fresh = true,
@@ -415,6 +455,11 @@ const struct step_row blue_green_steps[] = {
      .title = "Run the smoke checks against the new version",
      .decide = smoke_decide},
     {.name = "promote", .blind = true, .title = "Decide to let it serve", .decide = promote_decide},
+    {.name = "recheck-gates",
+     .title = "See that every gate is still open",
+     .blind = true,
+     .gates = true,
+     .decide = gates_decide},
     {.name = "switch-traffic",
      .title = "Point the Service at the new version",
      .fresh = true,
@@ -424,7 +469,9 @@ const struct step_row blue_green_steps[] = {
     {.name = "await-endpoints",
      .title = "Wait until all traffic reaches the new version",
      .decide = endpoints_decide},
+    FLAGS_STEP("after-switch", "once all traffic is there"),
     {.name = "validate-production", .title = "Check production", .decide = production_decide},
+    FLAGS_STEP("after-validate", "once production was checked"),
     {.name = "keep-previous",
      .blind = true,
      .title = "Keep the previous version ready",

@@ -100,6 +100,20 @@ struct seen_check {
 
 enum { SEEN_CHECKS = 16 };
 
+/* What the gates said (domain/gate.h), of steps that ask for it. */
+struct seen_gate {
+    bool known; /* false: the facts could not be read */
+    bool open, frozen_only;
+    char why[SEEN_TEXT * 2]; /* of one that is closed */
+};
+
+/* What the step's flags are, of steps that change some. */
+struct seen_flags {
+    bool known;                /* false: they could not be read */
+    char wrong[SEEN_TEXT * 2]; /* why they cannot be changed; else empty */
+    char what[SEEN_TEXT * 2];  /* what is changed, for people */
+};
+
 struct seen {
     int64_t now_us; /* wall clock */
     bool reachable; /* false: error says why, and nothing else is known */
@@ -110,6 +124,8 @@ struct seen {
     json_t *template_[COLORS]; /* spec.template of each workload, owned; NULL where there is none */
     struct seen_check checks[SEEN_CHECKS];
     int check_count;
+    struct seen_gate gate;
+    struct seen_flags flags;
 };
 
 void seen_done(struct seen *s); /* NULL-safe, idempotent */

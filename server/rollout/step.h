@@ -55,6 +55,7 @@ bool journal_done(const struct journal *j, const char *job, const char *purpose)
 bool journal_touched(const struct journal *j, const char *job, const char *kind, const char *name);
 /* Whether a write of any job to kind/name is done. */
 bool journal_wrote(const struct journal *j, const char *kind, const char *name);
+void journal_drop_last(struct journal *j); /* there is one */
 void journal_clear(struct journal *j);
 
 /* ---- a decision ---- */
@@ -88,6 +89,9 @@ struct decision {
     json_t *resolved;                      /* DONE of resolve: what is added to the plan, owned */
 };
 
+/* What to do about gates that closed under a deployment. */
+#define GATE_HINT "GET …/blockers says who can clear it: then deploy again."
+
 /* The verbs of a write.  The runner adds annotations, label and metadata.resourceVersion to the
  * body. */
 #define WRITE_MERGE     "merge"     /* merge patch */
@@ -111,6 +115,8 @@ struct step_row {
     bool glance;       /* decides on what the watch cache has, or without: waits for no answer */
     bool fresh;        /* counts only what was seen after the seizures; the others see at least what
                           our own writes left */
+    bool gates;        /* sees what the gates say; only where the environment has gates */
+    const char *flags; /* makes the release's flag changes of that `at`; only where it has such */
     const char *cutover; /* purpose of the write whose intent's commit is the cut-over (law 4) */
     bool confirms;       /* its end confirms an abort or rollback to whoever asked */
     int patience_ms; /* after that long a write that is not done does not hold the rest up (law 2);
@@ -134,6 +140,14 @@ const struct step_row *cleanup_steps(size_t *ret_count);
  * unknown one. */
 const struct step_row *job_steps(const char *kind, const char *strategy, size_t *ret_count);
 
+/* [{name, title}]; yours. */
+json_t *step_rows_json(const struct step_row *rows, size_t n);
+/* The same of a strategy's rows, without those that a deployment has nothing to do in: it is not
+ * gated, or its plan makes no such flag change. */
+json_t *deployment_steps_json(const char *strategy, bool gated, const json_t *plan);
+/* The plan's changes of flags that a step makes: one of them is at [*i] or later; NULL: no more. */
+const json_t *plan_flag_change(const json_t *plan, const char *at, size_t *i);
+
 /* The checks of a set in the environment's spec: a JSON array, or NULL. */
 const json_t *plan_checks(const struct plan *p, CheckSet set);
 /* Whether checks go to the cluster IP instead of through the API server (`reach`). */
@@ -142,6 +156,8 @@ bool plan_checks_direct(const struct plan *p, bool in_cluster);
 /* ---- for steps ---- */
 void decide_done(struct decision *d, const char *format, ...) PRINTF(2, 3);
 void decide_skip(struct decision *d, const char *format, ...) PRINTF(2, 3);
+/* A person must resume it. */
+void decide_pause(struct decision *d, const char *format, ...) PRINTF(2, 3);
 void decide_wait(struct decision *d, int64_t until_us, const char *format, ...) PRINTF(3, 4);
 /* code and hint are static. */
 void decide_failed(struct decision *d, const char *code, const char *hint, const char *format, ...)

@@ -65,6 +65,25 @@ static bool ended(const char *state) {
     return strcmp(state, "done") == 0 || strcmp(state, "skipped") == 0;
 }
 
+/* A deployment that began where there were no gates has no steps for them; nor for flags that its
+ * release does not change. */
+static void leave_out(struct job *j) {
+    for (size_t k = 0; k < j->row_count; k++)
+        if ((j->rows[k].gates || j->rows[k].flags) && !*j->steps[k].state)
+            COPY(j->steps[k].state, "skipped");
+}
+
+bool job_next(struct job *j) {
+    size_t last = (j->undoing ? j->undo_count : j->row_count) - 1;
+
+    if (j->at == last)
+        return false;
+    do
+        j->at++;
+    while (!j->undoing && j->at < last && ended(j->steps[j->at].state));
+    return true;
+}
+
 /* Progress by name; the deploy job goes on at the first step that has not ended. */
 static void read_steps(struct job *j, const json_t *steps) {
     json_t *row;
@@ -77,8 +96,9 @@ static void read_steps(struct job *j, const json_t *steps) {
         COPY(j->steps[k].detail, json_str(row, "detail", ""));
         j->steps[k].started_us = json_int(row, "started_us", 0);
     }
-    while (!j->undoing && j->at < j->row_count - 1 && ended(j->steps[j->at].state))
-        j->at++;
+    leave_out(j);
+    if (!j->undoing && ended(j->steps[0].state))
+        job_next(j);
     for (size_t k = 0; j->undoing && j->confirmed_us && k + 1 < j->undo_count; k++)
         if (j->undo_rows[k].confirms)
             j->at = k + 1; /* traffic is back, and on the record */
@@ -264,6 +284,13 @@ void change_intent(struct job *j, const char *purpose, const char *kind, const c
                                     "name", n->name, "write", n->write));
 }
 
+void change_intent_dropped(struct job *j) {
+    json_t *list = change_list(j, "intents");
+
+    journal_drop_last(&j->journal);
+    json_array_remove(list, json_array_size(list) - 1);
+}
+
 void change_left(struct job *j, const char *kind, const char *name, const char *comparable,
                  const char *resource_version) {
     json_t *list = change_list(j, "left"), *row;
@@ -285,4 +312,20 @@ void change_resolved(struct job *j, json_t *resolved) {
     json_object_set_new(j->plan_json, "resolved", resolved);
     if (!plan_read(j->plan_json, &j->plan))
         die("a plan that was read before cannot be read again");
+}
+
+#define COMMIT_PARAMS(j, changes)                                                                  \
+    DB_PARAMS((j)->environment_id, (j)->deployment_id, DB_INT((j)->epoch), DB_INT((j)->holder),    \
+              (changes))
+
+Status job_commit_in(struct db_tx *tx, const struct job *j, const char *changes,
+                     struct db_rows **ret) {
+    db_rows_free(*ret);
+    *ret = NULL;
+    return db_query(tx, SQL_TICK_COMMIT, ret, COMMIT_PARAMS(j, changes));
+}
+
+Status job_commit(struct db_pool *p, const struct job *j, const char *changes,
+                  struct db_rows **ret) {
+    return db_once(p, SQL_TICK_COMMIT, ret, COMMIT_PARAMS(j, changes));
 }

@@ -53,6 +53,7 @@ static inline const char *job_name(const struct job *j) {
 }
 const struct step_row *job_row(const struct job *j); /* the step that runs */
 struct job_step *job_progress(struct job *j);        /* its progress */
+bool job_next(struct job *j); /* goes to the next step that has not ended; false: there is none */
 /* The intent of the running job that has no result yet, or NULL. */
 struct intent *job_open_intent(struct job *j);
 
@@ -65,6 +66,15 @@ void change_result(struct job *j, struct intent *intent, IntentResult result,
 /* A new intent, with its op; goes into the journal too.  Takes write. */
 void change_intent(struct job *j, const char *purpose, const char *kind, const char *name,
                    json_t *write);
+/* tick_commit of `changes` (JSON text) in the caller's transaction; *ret has `held`: whether the
+ * lease is still this holder's (else nothing was stored). */
+MUSTCHECK Status job_commit_in(struct db_tx *tx, const struct job *j, const char *changes,
+                               struct db_rows **ret);
+/* The same as a transaction of its own. */
+MUSTCHECK Status job_commit(struct db_pool *p, const struct job *j, const char *changes,
+                            struct db_rows **ret);
+/* Takes the last intent back, which no commit has stored yet. */
+void change_intent_dropped(struct job *j);
 /* What a write left of a shared object; goes into the journal too. */
 void change_left(struct job *j, const char *kind, const char *name, const char *comparable,
                  const char *resource_version);

@@ -188,15 +188,15 @@ void step_done(struct job *j, struct decision *d) {
     set_progress(j, skipped ? "skipped" : "done", d->detail);
     if (job_row(j)->confirms)
         change_set(j, "confirmed", json_true());
+    if (job_row(j)->flags)
+        change_set(j, "flags", json_string(job_row(j)->flags));
     if (j->undoing)
         undo_step_done(j, skipped);
     else if (!skipped && shown(j))
         own_step_done(j);
     prober_free(j->prober);
     j->prober = NULL;
-    if (j->at + 1 < (j->undoing ? j->undo_count : j->row_count))
-        j->at++;
-    else
+    if (!job_next(j))
         end_job(j);
 }
 

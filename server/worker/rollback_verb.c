@@ -2,6 +2,7 @@
  * alone (design.md, Undo). */
 #include "base/cleanup.h"
 #include "rollout/rollback.h"
+#include "worker/deployment_flags.h"
 #include "worker/verbs.h"
 #include <string.h>
 
@@ -82,9 +83,15 @@ static bool serves(const struct last *l, const char *version) {
 }
 
 /* The deployment whose `from` is returned to, and the color that traffic leaves. */
+struct basis {
+    const char *id; /* in the arena */
+    json_t *plan;   /* owned */
+    Color leaves;
+};
+
 static Status find_basis(struct db_tx *tx, const struct rollback_ask *in,
                          const char *environment_id, const struct last *l, struct verb_result *ret,
-                         json_t **basis, Color *leaves) {
+                         struct basis *basis) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     const char *state;
     Status s;
@@ -93,8 +100,9 @@ static Status find_basis(struct db_tx *tx, const struct rollback_ask *in,
         return refuse(ret, arena_strdup(in->arena, l->state),
                       arena_printf(in->arena, "%s serves already.", in->version));
     if ((!in->of && !in->version) || (in->version && serves(l, in->version))) {
-        *basis = json_incref(l->plan);
-        *leaves = color_other(color_of(json_object_get(l->plan, "from"), COLOR_BLUE));
+        basis->id = l->id;
+        basis->plan = json_incref(l->plan);
+        basis->leaves = color_other(color_of(json_object_get(l->plan, "from"), COLOR_BLUE));
         return STATUS_OK;
     }
     s = db_query(tx, SQL_TICK_ROLLBACK_BASIS, &rows,
@@ -114,21 +122,19 @@ static Status find_basis(struct db_tx *tx, const struct rollback_ask *in,
         (strcmp(state, "succeeded") != 0 || db_bool(rows, 0, "overtaken")))
         return refuse(ret, arena_strdup(in->arena, state),
                       "It is neither active nor did it put there what serves.");
-    *basis = db_json(rows, 0, "plan");
-    *leaves = in->version ? serving(l)
-                          : color_other(color_of(json_object_get(*basis, "from"), COLOR_BLUE));
+    basis->id = arena_strdup(in->arena, db_text(rows, 0, "id"));
+    basis->plan = db_json(rows, 0, "plan");
+    basis->leaves = in->version
+                        ? serving(l)
+                        : color_other(color_of(json_object_get(basis->plan, "from"), COLOR_BLUE));
     return STATUS_OK;
 }
 
 static json_t *steps_of(const char *kind) {
-    json_t *steps = json_array();
     size_t n = 0;
     const struct step_row *rows = job_steps(kind, "", &n);
 
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(
-            steps, json_pack("{s:s, s:s}", "name", rows[i].name, "title", rows[i].title));
-    return steps;
+    return step_rows_json(rows, n);
 }
 
 static Status record(struct db_tx *tx, const struct rollback_ask *in, const char *id,
@@ -214,18 +220,24 @@ static Status environment_of(struct db_tx *tx, const struct rollback_ask *in, co
 /* Begins the rollback of what is known of the environment. */
 static Status roll_back(struct db_tx *tx, const struct rollback_ask *in, const char *environment_id,
                         const struct last *l, struct verb_result *ret) {
-    json_auto_t *basis = NULL, *plan = NULL;
     struct rollback_request request = {.last = l->plan, .took_over = l->active && l->wrote};
+    struct basis basis = {0};
+    json_auto_t *plan = NULL, *basis_plan = NULL;
     const char *why = NULL;
-    Status s = find_basis(tx, in, environment_id, l, ret, &basis, &request.leaves);
+    Status s = find_basis(tx, in, environment_id, l, ret, &basis);
 
     if (s)
         return s;
-    request.basis = basis;
+    request.basis = basis_plan = basis.plan;
+    request.leaves = basis.leaves;
     plan = rollback_plan(&request, in->arena, &why);
     if (!plan)
         return refuse(ret, arena_strdup(in->arena, l->state), why);
     s = take_over(tx, in, l);
+    if (!s)
+        s = deployment_flags_take_back(tx, environment_id, basis.id,
+                                       json_str(json_object_get(plan, "target"), "version", NULL),
+                                       in->by);
     if (!s)
         s = begin(tx, in, environment_id, "rollback", plan, l->id);
     if (s)
@@ -258,6 +270,20 @@ Status deployment_rollback(struct db_tx *tx, const struct rollback_ask *in,
     return roll_back(tx, in, environment_id, &l, ret);
 }
 
+/* The version that the color runs goes through the gates as if it was deployed. */
+static Status ask_gates(struct db_tx *tx, const struct rollback_ask *in, const char *environment_id,
+                        const json_t *plan, struct gate_verdict *ret) {
+    const char *version = json_str(json_object_get(plan, "target"), "version", "");
+    const struct gate_ask ask = {.environment_id = environment_id,
+                                 .version_key = version + (*version == 'v'),
+                                 .requested_by = in->by.json};
+    Status s;
+
+    gate_verdict_done(ret);
+    s = gates_look_in(tx, &ask, GATE_TRAFFIC, ret);
+    return s || ret->open ? s : E_BLOCKED;
+}
+
 Status deployment_traffic(struct db_tx *tx, const struct rollback_ask *in, const json_t *plan,
                           bool capacity, struct verb_result *ret) {
     _cleanup_(last_done) struct last l = {0};
@@ -277,7 +303,9 @@ Status deployment_traffic(struct db_tx *tx, const struct rollback_ask *in, const
         return roll_back(tx, in, environment_id, &l, ret);
     if (!capacity)
         return E_NO_CAPACITY;
-    s = begin(tx, in, environment_id, "traffic", plan, NULL);
+    s = ask_gates(tx, in, environment_id, plan, &ret->gate);
+    if (!s)
+        s = begin(tx, in, environment_id, "traffic", plan, NULL);
     if (s)
         return s;
     ret->deployment_id = in->id;

@@ -3,7 +3,10 @@
 #include "worker/runner.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "db/flag.h"
 #include "worker/crash.h"
+#include "worker/cutover.h"
+#include "worker/deployment_flags.h"
 #include "worker/hands.h"
 #include "worker/observe.h"
 #include "worker/progress.h"
@@ -22,10 +25,22 @@ static bool is_last(const struct job *j) {
            (json_object_get(j->changes, "end") || json_object_get(j->changes, "release"));
 }
 
-/* Stores j->changes under the lease, if there are any. */
+/* Law 4: the gates closed before the cut-over, which is not made then. */
+static void gates_closed(struct job *j, const struct seen_gate *gate) {
+    if (!gate->frozen_only) {
+        fail_step(j, "gate-closed", gate->why, GATE_HINT);
+        return;
+    }
+    set_progress(j, "waiting", gate->why);
+    pause_job(j, gate->why);
+}
+
+/* Stores j->changes under the lease, if there are any.  Where the gates forbid the cut-over that is
+ * among them, nothing is stored and its intent is gone: what follows instead is in j->changes. */
 static RunEnd commit(const struct run_settings *in, struct job *j) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     _cleanup_free_ char *text = NULL;
+    struct seen_gate gate = {0};
     bool last = is_last(j);
     Status s;
 
@@ -35,15 +50,26 @@ static RunEnd commit(const struct run_settings *in, struct job *j) {
         change_set(j, "idle", json_true());
     text = json_text(j->changes);
     crash_point("before-commit");
-    s = db_once(
-        in->pool, SQL_TICK_COMMIT, &rows,
-        DB_PARAMS(j->environment_id, j->deployment_id, DB_INT(j->epoch), DB_INT(j->holder), text));
+    if (cutover_is_gated(j))
+        s = cutover_commit(in->pool, j, text, &rows, &gate);
+    else if (deployment_flags_change(j))
+        s = deployment_flags_commit(in->pool, j, text, &rows);
+    else
+        s = job_commit(in->pool, j, text, &rows);
     crash_point("after-commit");
     if (s)
         return RUN_FAULT;
+    if (gate.known && !gate.open) {
+        change_intent_dropped(j);
+        json_object_del(j->changes, "cutover");
+        gates_closed(j, &gate);
+        return RUN_WAIT;
+    }
     if (!db_bool(rows, 0, "held"))
         return RUN_DROPPED;
     j->epoch = json_int(j->changes, "epoch", j->epoch);
+    if (deployment_flags_change(j))
+        in->changed(in->ctx, flag_topic(j->app, j->environment, (char[FLAG_TOPIC]){0}));
     json_decref(j->changes);
     j->changes = NULL;
     in->changed(in->ctx, j->environment_id);
@@ -52,7 +78,7 @@ static RunEnd commit(const struct run_settings *in, struct job *j) {
 
 /* ---- looking and asking ---- */
 
-static void look(struct job *j, struct seen *seen) {
+static void look(const struct run_settings *in, struct job *j, struct seen *seen) {
     const struct step_row *row = job_row(j);
 
     if (row->blind)
@@ -65,6 +91,10 @@ static void look(struct job *j, struct seen *seen) {
         observe_after_writes(j->cluster, &j->plan, &j->journal, seen);
     if (row->fresh && !seen->reachable && job_backward(j)) /* law 2 decides on what is known */
         observe_cached(j->cluster, j->plan.spec, seen);
+    if (row->gates)
+        cutover_gates(in->pool, j, &seen->gate);
+    if (row->flags)
+        deployment_flags_look(in->pool, j, row->flags, &seen->flags);
 }
 
 static void run_checks(const struct run_settings *in, struct job *j, CheckSet set,
@@ -99,7 +129,7 @@ static void ask(const struct run_settings *in, struct job *j, struct decision *d
     struct step_ask a = {&j->plan, &j->journal, &seen, step_started(j)};
     int64_t next = 0;
 
-    look(j, &seen);
+    look(in, j, &seen);
     if (j->prober)
         run_checks(in, j, prober_set(j->prober), &seen, &next);
     job_row(j)->decide(&a, d);
@@ -208,19 +238,26 @@ RunEnd run_job(const struct run_settings *in, struct job *j, int64_t *ret_until_
             end = commit(in, j); /* an intent is committed before it is sent */
             if (end != RUN_WAIT)
                 return end;
-            write_intent(in->pool, j, open, &w);
+            again = job_open_intent(j) != open; /* the gates closed */
+            if (!again)
+                write_intent(in->pool, j, open, &w);
             if (w.end == WRITE_DROPPED)
                 return RUN_DROPPED;
-            again = take_outcome(j, open, &w, &until);
+            again = again || take_outcome(j, open, &w, &until);
         } else {
             struct decision d = {0};
 
+            end = job_row(j)->flags ? commit(in, j) : RUN_WAIT; /* flags see rows: what serves */
+            if (end != RUN_WAIT)
+                return end;
             ask(in, j, &d);
             again = take_decision(j, &d, &until);
         }
-        if (again && !is_last(j))
+        if (again && !is_last(j) && !deployment_flags_change(j))
             continue;
         end = commit(in, j);
+        if (end == RUN_WAIT && again)
+            continue;
         if (end != RUN_WAIT)
             return end;
         floor = clock_now_us() + POLL_FLOOR_S * US_PER_S;

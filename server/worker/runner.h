@@ -13,9 +13,8 @@ struct run_settings {
     struct db_pool *pool;
     struct kube_clusters *clusters;
     const char *outbound_allow;
-    void (*changed)(
-        void *ctx,
-        const char *environment_id); /* after each commit: wakes streams and parked requests */
+    void (*changed)(void *ctx, const char *topic); /* after each commit, the environment's id: wakes
+                                                      streams and parked requests */
     void (*wake)(void *ctx, const char *environment_id); /* a check has an answer */
     void *ctx;
 };

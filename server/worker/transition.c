@@ -1,8 +1,14 @@
 #include "worker/transition.h"
 #include <string.h>
 
+const struct actor worker_actor = {
+    "{\"kind\": \"service\", \"subject\": \"sluiced\", \"issuer\": \"sluice\"}", "worker"};
+
 static const struct transition_row rows[] = {
     /* clang-format off */
+    {NULL,        "blocked",     EVENT_BLOCK,             "deployment.blocked",     "It waits for its gates"},
+    {"blocked",   "running",     EVENT_OPEN,              "deployment.started",     "Its gates opened: the deployment began"},
+    {"blocked",   "failed",      EVENT_REFUSED,           "deployment.failed",      "It could not begin"},
     {NULL,        "running",     EVENT_START,             "deployment.started",     "The deployment began"},
     {"running",   "undoing",     EVENT_FAIL,              "deployment.undoing",     "A step failed: everything is taken back"},
     {"running",   "undoing",     EVENT_ABORT,             "deployment.undoing",     "Aborted by a person: everything is taken back"},
@@ -38,6 +44,9 @@ const struct transition_row *transitions(size_t *ret_count) {
 const char *event_name(DeploymentEvent e) {
     static const char *const names[] = {
         [EVENT_START] = "start",
+        [EVENT_BLOCK] = "block",
+        [EVENT_OPEN] = "open",
+        [EVENT_REFUSED] = "refused",
         [EVENT_FAIL] = "fail",
         [EVENT_ABORT] = "abort",
         [EVENT_PAUSE] = "pause",

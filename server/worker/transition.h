@@ -6,6 +6,9 @@
 
 typedef enum DeploymentEvent {
     EVENT_START,
+    EVENT_BLOCK,   /* made, and waits for its gates */
+    EVENT_OPEN,    /* they opened */
+    EVENT_REFUSED, /* they opened, and it cannot begin */
     EVENT_FAIL,
     EVENT_ABORT,
     EVENT_PAUSE,
@@ -39,3 +42,4 @@ struct actor {
     const char *json; /* principal->actor_json, or the worker's own */
     const char *from; /* remote address, or "worker" */
 };
+extern const struct actor worker_actor;

@@ -1,6 +1,7 @@
 #include "worker/verbs.h"
 #include "base/cleanup.h"
 #include "rollout/rollback.h"
+#include "worker/deployment_flags.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -104,6 +105,8 @@ Status deployment_abort(struct db_tx *tx, const struct verb_request *in, struct 
                         "Deploy again when the reason is gone.");
     text = json_text(failure);
     s = db_query(tx, SQL_TICK_ABORT_BEGIN, NULL, DB_PARAMS(in->deployment_id, text));
+    if (!s)
+        s = deployment_flags_take_back(tx, f.environment_id, in->deployment_id, NULL, in->by);
     return s ? s : record(tx, in, &f, row->action, row->title);
 }
 
@@ -116,8 +119,9 @@ Status deployment_promote(struct db_tx *tx, const struct verb_request *in,
         return s;
     if (strcmp(f.state, "paused") == 0 &&
         (f.pause_requested || strcmp(f.current_step, "promote") != 0))
-        return wrong_state(in, &f,
-                           "It is paused by a person, not waiting to be promoted: resume it.", ret);
+        return wrong_state(
+            in, &f, "It is paused by a person or a freeze, not waiting to be promoted: resume it.",
+            ret);
     return apply(tx, in, &f,
                  &(struct change){.event = EVENT_PROMOTE,
                                   .step_done = "promote",
@@ -156,7 +160,8 @@ Status deployment_resume(struct db_tx *tx, const struct verb_request *in, struct
                          DB_PARAMS(in->deployment_id, "running", "false", NULL, NULL, NULL));
         return s ? s : record(tx, in, &f, "deployment.resumed", "It goes on");
     }
-    if (strcmp(f.state, "paused") == 0 && !f.pause_requested)
+    if (strcmp(f.state, "paused") == 0 && !f.pause_requested &&
+        strcmp(f.current_step, "promote") == 0)
         return wrong_state(in, &f, "It waits to be promoted.", ret);
     return apply(tx, in, &f, &(struct change){.event = EVENT_RESUME}, ret);
 }
@@ -187,6 +192,8 @@ Status deployment_resolve(struct db_tx *tx, const struct verb_request *in, bool 
     if (s)
         return s;
     s = db_query(tx, SQL_TICK_FENCE, NULL, DB_PARAMS(f.environment_id));
+    if (!s && !succeeded && strcmp(f.state, "stuck") == 0)
+        s = deployment_flags_take_back(tx, f.environment_id, in->deployment_id, NULL, in->by);
     return s ? s
              : apply(tx, in, &f,
                      &(struct change){.event = succeeded ? EVENT_RESOLVE_SUCCEEDED

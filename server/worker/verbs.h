@@ -6,6 +6,7 @@
 #pragma once
 #include "base/arena.h"
 #include "db/db.h"
+#include "worker/gates.h"
 #include "worker/transition.h"
 
 struct verb_request {
@@ -18,6 +19,7 @@ struct verb_result {
     const char *state;         /* of E_WRONG_STATE */
     const char *detail;        /* of E_WRONG_STATE: why, where the state alone does not say it */
     const char *deployment_id; /* of rollback and traffic: the one that carries it */
+    struct gate_verdict gate;  /* of E_BLOCKED; the caller's */
     bool existing;             /* of rollback: that one was there already, nothing was changed */
 };
 
@@ -54,7 +56,7 @@ MUSTCHECK Status deployment_rollback(struct db_tx *tx, const struct rollback_ask
                                      struct verb_result *ret);
 
 /* Traffic to the color of a plan of traffic_plan(): to the previous one it is a rollback, to any
- * other a deployment of kind traffic.  E_ENVIRONMENT_BUSY (with ret->deployment_id) when one is
- * active, E_NO_CAPACITY without capacity. */
+ * other a deployment of kind traffic, which gates may forbid.  E_ENVIRONMENT_BUSY (with
+ * ret->deployment_id) when one is active, E_NO_CAPACITY without capacity, E_BLOCKED. */
 MUSTCHECK Status deployment_traffic(struct db_tx *tx, const struct rollback_ask *in,
                                     const json_t *plan, bool capacity, struct verb_result *ret);

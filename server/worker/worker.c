@@ -8,6 +8,7 @@
 #include "db/idempotency.h"
 #include "worker/job.h"
 #include "worker/runner.h"
+#include "worker/starter.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,6 +49,7 @@ struct worker {
     bool stopping;
     size_t thread_count, alive; /* worker threads: begun, not ended yet */
     pthread_t *threads, scheduler, renewer;
+    struct starter *starter;
     struct entry **running; /* what each worker thread runs, or NULL; [0] is the reserved one's */
 };
 
@@ -444,11 +446,16 @@ static void *renewer_thread(void *arg) {
 
 /* ---- life ---- */
 
-static void on_changed(void *ctx, const char *environment_id) {
+static void on_changed(void *ctx, const char *topic) {
     struct worker *w = ctx;
 
     if (w->in.bus)
-        bus_publish(w->in.bus, environment_id);
+        bus_publish(w->in.bus, topic);
+}
+
+static void on_began(void *ctx, const char *environment_id) {
+    on_changed(ctx, environment_id);
+    worker_wake(ctx, environment_id);
 }
 
 static void on_check(void *ctx, const char *environment_id) {
@@ -505,6 +512,12 @@ void worker_begin(struct worker *w) {
     }
     start_thread(&w->scheduler, scheduler_thread, w);
     start_thread(&w->renewer, renewer_thread, w);
+    w->starter = starter_new(&(struct starter_settings){.pool = w->in.pool,
+                                                        .clusters = w->in.clusters,
+                                                        .scan_ms = w->in.scan_ms,
+                                                        .changed = on_changed,
+                                                        .began = on_began,
+                                                        .ctx = w});
 }
 
 /* Ticks under way end by themselves; those that hang in a call to a cluster lose it in time.  What
@@ -536,6 +549,7 @@ void worker_free(struct worker *w, int timeout_ms) {
     end_threads(w, timeout_ms);
     if (w->thread_count > 0 && w->entries)
         release_all(w);
+    starter_free(w->starter);
     while (w->entries) {
         job_free(w->entries->job);
         remove_entry(w, w->entries);

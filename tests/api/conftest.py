@@ -47,6 +47,13 @@ def environment(stack, app):
     return app
 
 
+def ask_for(stack, app, before="before-deployment", **gates):
+    """Production of an app asks for a checklist before a deployment, and for one after it."""
+    answer = stack.api("PUT", f"/apps/{app}/environments/production/gates",
+                       {"checklist": {"before": before, "after": "after-deployment"}, **gates}, headers={"If-Match": "*"})
+    assert answer.status in (200, 201), answer
+
+
 def heads(stack):
     """The chains with their heads: what is the same before and after a refusal."""
     chains, cursor = {}, ""

@@ -365,6 +365,23 @@ def test_status_of_one_and_of_a_deployment(api):
     assert "inopnc/production: v1.2.2 (blue) → v1.2.3 (green)" in expect(run(api.url, "status", ID), 0).stdout
 
 
+def test_status_says_what_was_waived_for_what_serves(api):
+    waiver = {"item": "certificates", "checklist": "before", "reason": "renewed \x1b[31mtomorrow", "role": "operator",
+              "by": {"kind": "user", "subject": "ann", "issuer": "sluice"}, "at": at(0), "expires_at": at(30)}
+    status = {"active": {"color": "green", "version": "v1.2.3", "ready": 3}, "previous": None, "deployment": None, "drift": []}
+    api.on("GET", "/apps/inopnc/environments/production", {"name": "production", "status": status})
+    api.on("GET", "/deployments", {"items": [SUCCEEDED], "next_cursor": None})
+    api.on("GET", f"/deployments/{ID}", {**SUCCEEDED, "waivers": [waiver]})
+    line = "waived:     certificates (before), by ann as operator: renewed"
+    for words in (("inopnc", "production"), (ID,)):
+        out = expect(run(api.url, "status", *words), 0).stdout
+        assert line in out and "\x1b" not in out, out
+    asked = api.of("GET", "/deployments")[0]
+    assert {"app=inopnc", "environment=production", "version=v1.2.3", "state=succeeded"} <= set(asked["path"].split("?")[1].split("&"))
+    api.on("GET", "/deployments", problem(400, "invalid-query", "No version"))  # what serves is no version of ours
+    assert "waived" not in expect(run(api.url, "status", "inopnc", "production"), 0).stdout
+
+
 # --- deploying -----------------------------------------------------------------------------------------------------
 
 def test_deploy_says_how_to_go_on(api):
@@ -451,7 +468,7 @@ def test_dry_run_says_where_in_the_object(api):
                                                        "after": now}]}))
     out = expect(run(api.url, "deploy", "inopnc", "production", "v1.2.3", "--dry-run"), 0).stdout
     assert "@@ spec.template.spec.containers @@" in out.splitlines(), out
-    assert "freeze is blocked: release week" in out
+    assert "- freeze: release week" in out
 
 
 def test_busy_names_the_active_one(api):

@@ -12,7 +12,7 @@ from tests.support.stack import IMAGE, ROOT, until
 
 EVERYTHING = ("admin", "ci", "releaser", "operator", "viewer",
               *(f"approver:{role}" for role in ("engineering", "qa", "devops", "product", "customer-success", "support", "final")))
-PERSONAL = {"checklist:waive", "deployment:resolve", "key:write",
+PERSONAL = {"checklist:write", "checklist:waive", "deployment:resolve", "key:write",
             *(role.replace("approver", "signoff") for role in EVERYTHING if role.startswith("approver"))}
 NEVER = {"user": {"evidence:write"}, "ci": PERSONAL, "bot": PERSONAL, "service": PERSONAL}
 NOBODY = "0190a000-0000-7000-8000-000000000000"

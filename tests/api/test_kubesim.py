@@ -1050,7 +1050,8 @@ def test_two_clusters_share_a_machine(tmp_path):
     assert [c.stop() for c in clusters] == [0, 0]
 
 
-def test_calls_are_quick_on_an_open_connection(cluster):
+def test_calls_do_not_wait_on_an_open_connection(cluster):
+    """Not for Nagle's algorithm and delayed acknowledgements, which cost 40 ms each."""
     cluster.deploy()
     path, took = DEPLOYMENTS + "/inopnc-blue", {"GET": [], "PATCH": []}
     for n in range(200):
@@ -1058,7 +1059,7 @@ def test_calls_are_quick_on_an_open_connection(cluster):
             begun = time.perf_counter()
             assert cluster.call(method, path, body, MERGE).code == 200
             took[method].append(time.perf_counter() - begun)
-    assert sorted(took["GET"])[100] < 0.001 and sorted(took["PATCH"])[100] < 0.003, took
+    assert sorted(took["GET"])[100] < 0.03 and sorted(took["PATCH"])[100] < 0.03, took
 
 
 def test_usage(tmp_path):

@@ -2,8 +2,8 @@
 
 tests/unit/openapi.c compares field by field without a server; this is the same from outside, for what clients generate."""
 
-from tests.api.conftest import refused
-from tests.api.test_bad_input import ROUTES
+from tests.api.conftest import ask_for, environment_body, refused
+from tests.api.test_bad_input import OURS, ROUTES
 from tests.support.stack import call
 
 
@@ -56,21 +56,44 @@ def matches(document, schema, value, at=""):
 
 
 def test_real_answers_are_as_described(stack, environment):
+    ask_for(stack, environment)
+    stack.release("v1.0.0", environment)
     stack.inopnc()
     id = stack.deploy(f"v8.0.{int(stack.sql('SELECT count(*) FROM deployment'))}")
     stack.wait(id, "succeeded")
-    values = {"app": "inopnc", "env": "production", "cluster": "local", "id": id,
-              "version": stack.deployment(id)["version"], "code": "not-found",
+    version = stack.deployment(id)["version"]
+    evidence = stack.api("POST", f"/apps/inopnc/releases/{version}/evidence?item=tests&source=ci",
+                         "<testsuite><testcase/></testsuite>", token=stack.token_for("evidence:write"),
+                         headers={"Content-Type": "application/junit+xml"})
+    freeze = stack.api("POST", "/freezes", {"app": environment, "reason": "holidays", "starts_at": "2099-12-24T00:00:00Z", "ends_at": "2099-12-27T00:00:00Z"})
+    assert stack.api("PUT", "/apps/inopnc/segments/beta", {"constraints": [{"context_name": "a", "operator": "IN", "values": ["b"]}]},
+                     headers={"If-Match": "*"}).status in (200, 201)
+    assert stack.api("PUT", "/apps/inopnc/flags/checkout", {"variants": [{"name": "a", "weight": 1, "payload": {"type": "csv", "value": "b"}}]},
+                     headers={"If-Match": "*"}).status in (200, 201)
+    assert stack.api("PUT", "/apps/inopnc/environments/production/flags/checkout", {"enabled": True, "strategies": [
+        {"name": "default", "segments": ["beta"], "constraints": []}]}, headers={"If-Match": "*"}).status in (200, 201)
+    assert stack.api("PUT", f"/apps/{environment}/environments/staging", environment_body(environment + "-s")).status == 201
+    assert stack.api("PUT", f"/apps/{environment}/flags/checkout", {}).status == 201
+    assert stack.api("POST", f"/apps/{environment}/environments/staging/flags/checkout/enable", {}).status == 200
+    at = stack.sql("SELECT to_char(clock_timestamp() + interval '30 days', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')")
+    schedule = stack.api("POST", "/apps/inopnc/environments/production/flags/checkout/schedule", {"at": at, "change": {"enabled": True}})
+    values = {"flag": "checkout", "segment": "beta", "schedule": schedule["id"], "app": "inopnc", "freeze": freeze["id"], "env": "production", "cluster": "local", "template": "before-deployment",
+              "id": id, "version": version,
+              "report": evidence["report"], "signoff": id, "code": "not-found", "checklist": "success",
               "key": stack.api("POST", "/keys", {"name": "k", "kind": "signature",
                                                  "principal": {"kind": "bot", "roles": ["viewer"], "apps": ["*"]}})["id"]}
     doc, tried = document(stack), 0
-    for route in ROUTES:
+    for route in OURS:
         if route["method"] != "GET":
             continue
         path = route["path"]
-        for name, value in values.items():
+        gated = {"app": environment, "version": "v1.0.0"} if "{env}" in path and ("checklists" in path or "gates" in path) else {}
+        if route["operation"] == "diffFlags":
+            gated = {"app": environment}
+        for name, value in {**values, **gated}.items():
             path = path.replace("{%s}" % name, value)
-        answer = call("GET", stack.urls[0] + path + ("?chain=inopnc" if "chain" in route["query"] else ""), token=stack.token)
+        needed = {"readAudit": "?chain=inopnc", "getBlockers": "?version=v1.0.0", "diffFlags": "?from=staging"}.get(route["operation"], "")
+        answer = call("GET", stack.urls[0] + path + needed, token=stack.token)
         response = resolve(doc, doc["paths"][route["path"]]["get"]["responses"]["200"])
         kind = answer.headers["Content-Type"].split(";")[0]
         assert answer.status == 200 and kind in response["content"], (route, answer)

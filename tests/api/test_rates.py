@@ -5,6 +5,7 @@ import json
 import re
 import time
 import urllib.parse
+import uuid
 
 import pytest
 
@@ -105,6 +106,11 @@ def test_bad_credentials_use_up_the_network(slow):
     assert used_up(slow, "/nowhere", source=NEIGHBOR)
     away = ask(slow, "/api/v1/me", slow.mint("away"), AWAY)
     assert away.status == 200 and items(away, "RateLimit")["network"][0] == 49
+
+
+def test_guessed_api_keys_use_up_the_network(slow):
+    answer = exhaust(slow, 50, token=f"slk_{uuid.uuid4()}_{'0' * 64}")
+    assert answer.json["violated-policies"] == ["network"]
 
 
 def test_bad_credentials_at_an_exempt_route_count_too(slow):

@@ -11,7 +11,7 @@ from tests.support.stack import EXAMPLES, IMAGE, together
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 FULL = {"version": "v1.2.3", "image": f"{IMAGE}:v1.2.3", "digest": DIGEST, "commit": "0123abc", "notes": "Faster search",
         "manifests": (EXAMPLES / "manifests.yaml").read_text(),
-        "migrations": [{"version": "20261101", "class": "additive"}], "flags": ["new-search"],
+        "migrations": [{"version": "20261101", "class": "additive"}], "flags": [{"flag": "new-search", "at": "before", "set": {"enabled": True}}],
         "source": {"repository": "your-org/inopnc-wm", "run_id": 7}}
 
 
@@ -81,6 +81,12 @@ def test_sixteen_makers_at_once_make_one(stack, app):
     ({"migrations": [{"class": "additive"}]}, "/migrations/0/version"),
     ({"migrations": [{"version": "1", "class": "additive"}] * 2}, "/migrations/1/version"),
     ({"flags": [1]}, "/flags/0"),
+    ({"flags": [{"flag": "x", "at": "later", "set": {"enabled": True}}]}, "/flags/0/at"),
+    ({"flags": [{"flag": "x", "at": "before", "set": {}}]}, "/flags/0/set"),
+    ({"flags": [{"flag": "x", "at": "before", "set": {"enabled": None}}]}, "/flags/0/set"),
+    ({"flags": [{"flag": "x", "at": "before", "set": {"killed": False}}]}, "/flags/0/set/killed"),
+    ({"flags": [{"flag": "x", "at": "before", "set": {"strategies": [{"name": "x"}]}}]}, "/flags/0/set/strategies/0/name"),
+    ({"flags": [{"flag": "x", "at": "before", "set": {"enabled": True}}] * 2}, "/flags/1"),
     ({"source": [1]}, "/source"),
     ({"source": {"a": {}}}, "/source"),
 ])
@@ -111,6 +117,8 @@ def test_yank_takes_it_out_of_use_never_out_of_the_record(stack, environment):
     assert stack.api("POST", path, {"version": "v1.0.0", "image": IMAGE}).status == 201
     yanked = stack.api("POST", f"{path}/v1.0.0/yank", {"reason": "leaks memory"})
     assert yanked.status == 200 and yanked["yanked_at"] and yanked["yank_reason"] == "leaks memory"
+    assert (yanked["open"], yanked["effective"]) == (False, True) and "deployment" not in yanked.json
+    assert [r["action"] for r in stack.chain(f"{environment}/production") if r["action"].startswith("gate.")] == ["gate.closed"]
     before = heads(stack)
     again = stack.api("POST", f"{path}/1.0.0/yank", {"reason": "other"})
     assert again.status == 200 and again.json == yanked.json and heads(stack) == before
@@ -120,6 +128,21 @@ def test_yank_takes_it_out_of_use_never_out_of_the_record(stack, environment):
     assert (record["action"], record["data"]) == ("release.yanked", {"reason": "leaks memory"})
     refused(stack.api("POST", f"{path}/v1.0.1/yank", {"reason": "x"}), 404, "not-found")
     refused(stack.api("POST", f"{path}/v1.0.0/yank", {}), 400, "invalid-body", "/reason")
+
+
+def test_law4_a_yank_after_the_cut_over_comes_too_late_and_says_so(stack):
+    stack.inopnc()
+    id = stack.deploy("v8.9.0")
+    stack.wait(id, "succeeded")
+    serves = stack.selector()
+    yanked = stack.api("POST", "/apps/inopnc/releases/v8.9.0/yank", {"reason": "leaks memory"})
+    assert yanked.status == 200 and yanked["yanked_at"], yanked
+    assert (yanked["open"], yanked["effective"], yanked["deployment"]) == (False, False, id)
+    assert stack.api("POST", "/apps/inopnc/releases/v8.9.0/yank", {"reason": "again"}).json == yanked.json
+    assert stack.deployment(id)["state"] == "succeeded" and stack.selector() == serves
+    stack.release("v8.9.1")
+    early = stack.api("POST", "/apps/inopnc/releases/v8.9.1/yank", {"reason": "never went out"})
+    assert early["effective"] is True and "deployment" not in early.json
 
 
 def test_releases_need_their_app_and_outlive_it(stack, app):

@@ -196,20 +196,21 @@ START_TEST(pod__errors_spare_the_health_checks) {
 END_TEST
 
 START_TEST(pod__slow_one_delays_no_other) {
+    enum { SLOW_MS = 1500 };
     int port;
     struct dataplane *d = service_of_two(&port);
     struct answer a;
     int64_t begun = clock_monotonic_us();
     int slow;
 
-    dataplane_pod_behave(d, "u1", (struct pod_behavior){.latency_ms = 300, .health_ok = true});
+    dataplane_pod_behave(d, "u1", (struct pod_behavior){.latency_ms = SLOW_MS, .health_ok = true});
     slow = dial(BLUE, port);
     ck_assert_int_eq(send(slow, "GET / HTTP/1.1\r\n\r\n", 18, 0), 18);
     for (int i = 0; i < 20; i++)
         ck_assert_uint_eq(get(GREEN, port, "/").status, 200);
-    ck_assert_int_lt(clock_monotonic_us() - begun, 300 * US_PER_MS);
+    ck_assert_int_lt(clock_monotonic_us() - begun, SLOW_MS * US_PER_MS);
     ck_assert(receive(slow, &a));
-    ck_assert_int_ge(clock_monotonic_us() - begun, 300 * US_PER_MS);
+    ck_assert_int_ge(clock_monotonic_us() - begun, SLOW_MS * US_PER_MS);
     close(slow);
     dataplane_free(d);
 }
@@ -428,7 +429,8 @@ struct load {
     int port;
     bool keep_alive;
     atomic_bool *stop;
-    int asked, failed;
+    atomic_int asked;
+    int failed;
     pthread_t thread;
 };
 
@@ -438,7 +440,7 @@ static void *load_run(void *argument) {
     int fd = -1;
 
     while (!atomic_load(load->stop)) {
-        load->asked++;
+        atomic_fetch_add(&load->asked, 1);
         if (fd < 0)
             fd = dial(SERVICE, load->port);
         if (fd < 0 || !ask(fd, "/", &a) || a.status != 200)
@@ -454,6 +456,13 @@ static void *load_run(void *argument) {
     return NULL;
 }
 
+/* Until each has asked anew and has its answer: then none holds a connection of before. */
+static void await_load(struct load *loads, int n) {
+    for (int i = 0; i < n; i++)
+        for (int before = atomic_load(&loads[i].asked); atomic_load(&loads[i].asked) < before + 3;)
+            usleep(1000);
+}
+
 START_TEST(service__switch_under_load_fails_no_request) {
     enum { LOADS = 6, SWITCHES = 20 };
     int port = free_port(), asked = 0;
@@ -465,7 +474,7 @@ START_TEST(service__switch_under_load_fails_no_request) {
     ck_assert(dataplane_service_open(d, KEY, SERVICE, port));
     for (int round = 0; round <= SWITCHES; round++) {
         const char *ip = round % 2 == 0 ? BLUE : GREEN;
-        char uid[16], old[16], version[16];
+        char uid[16], old[16], version[32];
         snprintf(uid, sizeof uid, "u%d", round);
         snprintf(old, sizeof old, "u%d", round - 1);
         snprintf(version, sizeof version, "v1.0.%d", round);
@@ -478,14 +487,14 @@ START_TEST(service__switch_under_load_fails_no_request) {
             pthread_create(&loads[i].thread, NULL, load_run, &loads[i]);
         }
         dataplane_pod_drain(d, old);
-        usleep(40000); /* the load: enough for every connection to come back */
+        await_load(loads, LOADS);
         dataplane_pod_close(d, old);
     }
     atomic_store(&stop, true);
     for (int i = 0; i < LOADS; i++) {
         pthread_join(loads[i].thread, NULL);
         ck_assert_int_eq(loads[i].failed, 0);
-        asked += loads[i].asked;
+        asked += atomic_load(&loads[i].asked);
     }
     await_traffic(d, "total", asked);
     ck_assert_int_eq(traffic_int(d, 0, "failed"), 0);

@@ -152,10 +152,13 @@ START_TEST(hosts__next_one_is_taken_when_the_first_is_silent) {
 END_TEST
 
 START_TEST(hosts__read_only_server_is_not_taken) {
+    struct db_pool *patient = pool_waiting(url, 1, 3000); /* it is to be refused, not to be late */
+
     free(pg_sql(url, "ALTER DATABASE %.*s SET default_transaction_read_only = on",
                 (int)strcspn(strstr(url, "///") + 3, "?"), strstr(url, "///") + 3));
-    ck_assert_int_eq(ping(pool), FAULT_DB_DOWN);
+    ck_assert_int_eq(ping(patient), FAULT_DB_DOWN);
     ck_assert_msg(strstr(db_fault_text(), "read-only"), "%s", db_fault_text());
+    db_pool_free(patient);
 }
 END_TEST
 

@@ -1,7 +1,7 @@
 /* tests/db/key.c: keys as a snapshot that others swap while it is read, and the nonces of signed
  * writes; also as a role that owns nothing. */
 #include "db/key.h"
-#include "auth/apisig_keys.h"
+#include "auth/keyring.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/ids.h"
@@ -68,80 +68,80 @@ static struct apisig signature(const char *keyid) {
     return a;
 }
 
-static Status verify_at(struct apisig_keys *k, const char *keyid, int64_t now_us) {
+static Status verify_at(struct keyring *k, const char *keyid, int64_t now_us) {
     _cleanup_(arena_done) struct arena arena = {0};
     const struct apisig a = signature(keyid);
     const struct principal *p = NULL;
-    Status s = apisig_keys_verify(k, &a, &message, now_us, &arena, &p);
+    Status s = keyring_verify(k, &a, &message, now_us, &arena, &p);
 
     ck_assert((s == STATUS_OK) == (p != NULL));
     if (p)
-        ck_assert(!strcmp(p->subject, keyid) && !strcmp(p->issuer, APISIG_ISSUER) &&
+        ck_assert(!strcmp(p->subject, keyid) && !strcmp(p->issuer, KEY_ISSUER) &&
                   principal_may(p, "app:read") && p->actor_json[0] == '{');
     return s;
 }
 
-static Status verify(struct apisig_keys *k, const char *keyid) {
+static Status verify(struct keyring *k, const char *keyid) {
     return verify_at(k, keyid, clock_now_us());
 }
 
-static struct apisig_keys *keys_with(const struct vault *v) {
-    struct apisig_keys *k = apisig_keys_new(&(struct apisig_settings){
+static struct keyring *keys_with(const struct vault *v) {
+    struct keyring *k = keyring_new(&(struct keyring_settings){
         .builtin_secret = SECRET, .vault = v, .pool = pool, .reserved_pool = pool});
 
-    apisig_keys_reload(k);
+    keyring_reload(k);
     return k;
 }
 
 START_TEST(key__is_known_after_a_reload_and_unknown_after_the_next) {
-    struct apisig_keys *k = keys_with(vault);
+    struct keyring *k = keys_with(vault);
 
-    ck_assert_int_eq(verify(k, APISIG_BUILTIN), STATUS_OK);
+    ck_assert_int_eq(verify(k, KEY_BUILTIN), STATUS_OK);
     ck_assert_int_eq(verify(k, ID), E_UNAUTHENTICATED);
     make_key();
-    apisig_keys_reload(k);
+    keyring_reload(k);
     ck_assert_int_eq(verify(k, ID), STATUS_OK);
     free(pg_sql(url, "UPDATE key SET expires_at = now() - interval '1 s'"));
-    apisig_keys_reload(k);
+    keyring_reload(k);
     ck_assert_int_eq(verify(k, ID), E_UNAUTHENTICATED);
-    apisig_keys_free(k);
+    keyring_free(k);
 }
 END_TEST
 
 START_TEST(key__that_expires_is_refused_without_a_reload) {
-    struct apisig_keys *k;
+    struct keyring *k;
 
     make_key();
     free(pg_sql(url, "UPDATE key SET expires_at = now() + interval '1 hour'"));
     k = keys_with(vault);
     ck_assert_int_eq(verify(k, ID), STATUS_OK);
     ck_assert_int_eq(verify_at(k, ID, clock_now_us() + 3601 * US_PER_S), E_UNAUTHENTICATED);
-    apisig_keys_free(k);
+    keyring_free(k);
 }
 END_TEST
 
 START_TEST(key__sealed_otherwise_or_for_another_row_is_refused_alone) {
     struct vault *wrong = vault_new(OTHER);
-    struct apisig_keys *k, *blind;
+    struct keyring *k, *blind;
 
     make_key();
     store(ID "/9", 2); /* of another slot */
     k = keys_with(vault);
     ck_assert_int_eq(verify(k, ID), STATUS_OK);
     free(pg_sql(url, "DELETE FROM key_secret WHERE slot = 1"));
-    apisig_keys_reload(k);
+    keyring_reload(k);
     ck_assert_int_eq(verify(k, ID), E_UNAUTHENTICATED);
     blind = keys_with(wrong);
     ck_assert_int_eq(verify(blind, ID), E_UNAUTHENTICATED);
-    ck_assert_int_eq(verify(blind, APISIG_BUILTIN), STATUS_OK);
-    apisig_keys_free(k);
-    apisig_keys_free(blind);
+    ck_assert_int_eq(verify(blind, KEY_BUILTIN), STATUS_OK);
+    keyring_free(k);
+    keyring_free(blind);
     vault_free(wrong);
 }
 END_TEST
 
 struct reading {
-    struct apisig_keys *keys;
+    struct keyring *keys;
     atomic_bool stop;
     atomic_int good, refused;
 };
@@ -165,14 +165,14 @@ START_TEST(key__snapshot_is_swapped_under_readers) {
     for (int i = 0; i < 40; i++) {
         free(pg_sql(url, "UPDATE key SET expires_at = %s",
                     i % 2 ? "now() - interval '1 s'" : "NULL"));
-        apisig_keys_reload(r.keys);
+        keyring_reload(r.keys);
         ck_assert_int_eq(verify(r.keys, ID), i % 2 ? E_UNAUTHENTICATED : STATUS_OK);
     }
     atomic_store(&r.stop, true);
     for (int i = 0; i < 3; i++)
         pthread_join(threads[i], NULL);
     ck_assert(r.good > 0 && r.refused > 0);
-    apisig_keys_free(r.keys);
+    keyring_free(r.keys);
 }
 END_TEST
 

@@ -6,6 +6,7 @@
 #include "db/migrate.h"
 #include "db/record.h"
 #include "tests/support/pg.h"
+#include "tests/support/rows.h"
 #include "tests/support/suite.h"
 #include <libpq-fe.h>
 #include <stdio.h>
@@ -38,22 +39,19 @@ static void setup(void) {
     url = pg_database();
     free(pg_sql(
         url,
-        "INSERT INTO app (name, spec) VALUES ('inopnc', '{}');"
-        "INSERT INTO cluster (name, spec) VALUES ('local', '{}');"
-        "INSERT INTO environment (id, app, name, cluster, namespace, spec)"
-        " VALUES ('" ENVIRONMENT "', 'inopnc', 'production', 'local', 'production', '{}');"
-        "INSERT INTO release (id, app, version, version_key, precedence, image, content_digest,"
-        " created_by) VALUES ('" RELEASE "', 'inopnc', 'v1.2.3', '1.2.3', '', 'i', '', '{}');"
-        "INSERT INTO deployment (id, environment_id, app, environment, release_id, version,"
-        " strategy, kind, state, requested_by, plan) SELECT d.id, '" ENVIRONMENT "', 'inopnc',"
-        " 'production', '" RELEASE "', 'v1.2.3', 'blue-green', 'deploy', d.state, '{}', '{}'"
-        " FROM (VALUES ('" ENDED "'::uuid, 'succeeded'), ('" RUNNING "', 'running')) d (id, state);"
-        "INSERT INTO step (deployment_id, ordinal, name, title) VALUES ('" ENDED "', 1, 'a', 'A');"
-        "INSERT INTO intent (op, deployment_id, job, step, purpose, kind, name, write, epoch,"
-        " result) VALUES ('" OP "', '" ENDED "', 'deploy', 'apply', 'apply', 'Deployment', 'd',"
-        " '{}', 7, 'done');"
-        "INSERT INTO environment_lease (environment_id) VALUES ('" ENVIRONMENT "');"
-        "SELECT " APPEND "; SELECT " APPEND));
+        ROWS_INOPNC(ENVIRONMENT, RELEASE) ROWS_DEPLOYMENTS(
+            ENVIRONMENT, RELEASE,
+            "('" ENDED "', 'succeeded'), ('" RUNNING
+            "', 'running')") "INSERT INTO step (deployment_id, ordinal, name, title) VALUES "
+                             "('" ENDED "', 1, 'a', 'A');"
+                             "INSERT INTO intent (op, deployment_id, job, step, purpose, kind, "
+                             "name, write, epoch,"
+                             " result) VALUES ('" OP "', '" ENDED
+                             "', 'deploy', 'apply', 'apply', 'Deployment', 'd',"
+                             " '{}', 7, 'done');"
+                             "INSERT INTO environment_lease (environment_id) VALUES ('" ENVIRONMENT
+                             "');"
+                             "SELECT " APPEND "; SELECT " APPEND));
     roles();
 }
 
@@ -198,6 +196,7 @@ static const char *const of_the_app[] = {
 static const char *const of_the_auditor[] = {
     "SELECT * FROM idempotency",
     "SELECT sealed FROM key_secret",
+    "SELECT digest FROM key_secret",
     "SELECT * FROM nonce",
     "SELECT " APPEND,
     "SELECT nonce_partitions()",
@@ -514,7 +513,10 @@ START_TEST(duties__the_database_refuses_what_the_program_refuses) {
     } cases[] = {
         {"signoff:qa", "signoff.created"},
         {"signoff:final", "signoff.withdrawn"},
-        {"checklist:waive", "item.waived"},
+        {"checklist:waive", "checklist.waived"},
+        {"checklist:write", "checklist.passed"},
+        {"checklist:write", "checklist.failed"},
+        {"checklist:write", "checklist.open"},
         {"deployment:resolve", "deployment.failed"},
         {"key:write", "key.created"},
         {"deployment:resolve", "deployment.succeeded"},
@@ -543,7 +545,7 @@ START_TEST(duties__the_database_refuses_what_the_program_refuses) {
             refused += never;
         }
     }
-    ck_assert_int_eq(refused, 3 * 7 + 1);
+    ck_assert_int_eq(refused, 3 * 10 + 1);
     ck_assert_int_eq(pg_number(url, "SELECT count(*) FROM record") - records,
                      (long)(COUNT(kinds) * COUNT(cases)) - refused);
     db_pool_free(pool);

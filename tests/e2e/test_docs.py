@@ -64,6 +64,17 @@ def test_threats_name_tests_that_exist():
     assert not [name for name in named if f"START_TEST({name})" not in there and f"def {name}(" not in there]
 
 
+def test_runbook_names_what_is_there():
+    said = re.findall(r"`([^`\n]*)`", (ROOT / "docs/runbook.md").read_text())
+    commands = {text.removeprefix("sluice ").partition(" --")[0] for text in said if text.startswith("sluice ")}
+    listed = subprocess.run([ROOT / "build/bin/sluice", "--help"], check=True, capture_output=True, text=True).stdout
+    assert len(commands) > 20
+    assert not [command for command in commands if not re.search(rf"^  {re.escape(command)}( [A-Z[]|  )", listed, re.M)]
+    calls = {tuple(text.split(" ")) for text in said if re.match("(GET|PUT|POST|DELETE) /", text)}
+    routes = {(route["method"], route["path"].removeprefix("/api/v1")) for route in dump("dump-routes")}
+    assert sorted(calls - routes) == []
+
+
 def test_debian_packages_are_explained():
     packages = re.findall(r"(?:run|test|bench)_packages=\(([^)]*)\)", (ROOT / "scripts/deps").read_text())
     explained = set(re.findall(r"`([a-z0-9.+-]+)`", (ROOT / "README.md").read_text().partition("## What it needs")[2].partition("\n## ")[0]))

@@ -1,5 +1,5 @@
 /* Versions: what is one stays one without its v, and order is an order. */
-#include "domain/semver.h"
+#include "base/semver.h"
 #include "base/cleanup.h"
 #include "tests/fuzz/fuzz.h"
 

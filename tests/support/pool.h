@@ -13,12 +13,16 @@ enum { STATEMENT_MS = 800, WAIT_MS = 600 };
 static char *url;
 static struct db_pool *pool;
 
-static inline struct db_pool *pool_at(const char *at, int size) {
+static inline struct db_pool *pool_waiting(const char *at, int size, int wait_ms) {
     return db_pool_new(&(struct db_settings){.url = at,
                                              .size = size,
-                                             .wait_ms = WAIT_MS,
+                                             .wait_ms = wait_ms,
                                              .statement_ms = STATEMENT_MS,
                                              .app_name = "pool-test"});
+}
+
+static inline struct db_pool *pool_at(const char *at, int size) {
+    return pool_waiting(at, size, WAIT_MS);
 }
 
 static inline void setup(void) {

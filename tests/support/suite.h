@@ -6,18 +6,6 @@
 #pragma once
 #include <check.h>
 
-#ifdef __SANITIZE_THREAD__
-/* jansson counts references with atomics that ThreadSanitizer does not see in the library, so the
- * end of a value that two threads read looks like a race; and its inline functions look at the
- * counter plainly, to leave the immortal values alone, before they change it atomically. */
-const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void) {
-    return "called_from_lib:libjansson.so\n"
-           "race_top:json_incref\n"
-           "race_top:json_decref\n";
-}
-#endif
-
 #define RUN_SUITE(name, timeout_s, ...) RUN_SUITE_WITH(name, timeout_s, NULL, NULL, __VA_ARGS__)
 /* setup and teardown (void functions, or NULL) run around each test, in its process. */
 #define RUN_SUITE_WITH(name, timeout_s, setup, teardown, ...)                                      \

@@ -6,6 +6,7 @@
 #include "rollout/plan.h"
 #include "tests/support/pg.h"
 #include "worker/observe.h"
+#include "worker/start.h"
 #include "worker/verbs.h"
 #include <check.h>
 #include <stdarg.h>
@@ -157,13 +158,8 @@ static Status start_tx(struct db_tx *tx, void *ctx) {
 }
 
 static char *steps_text(void) {
-    json_auto_t *steps = json_array();
-    size_t n;
-    const struct step_row *rows = strategy_steps("blue-green", &n);
+    json_auto_t *steps = deployment_steps_json("blue-green", true, NULL);
 
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(
-            steps, json_pack("{s:s, s:s}", "name", rows[i].name, "title", rows[i].title));
     return json_text(steps);
 }
 

@@ -148,6 +148,47 @@ START_TEST(principal__kind_and_apps_have_defaults) {
 }
 END_TEST
 
+START_TEST(principal__of_an_environment_reaches_that_one_alone) {
+    const struct principal all = {.kind = "user", .apps = LIST("*")},
+                           some = {.kind = "user", .apps = LIST("a", "b")},
+                           one = {.kind = "service", .apps = LIST("a"), .environment = "prod"};
+
+    ck_assert(principal_may_environment(&all, "x", "prod"));
+    ck_assert(principal_may_environment(&some, "b", "prod"));
+    ck_assert(!principal_may_environment(&some, "c", "prod"));
+    ck_assert(principal_may_environment(&one, "a", "prod"));
+    ck_assert(!principal_may_environment(&one, "a", "production"));
+    ck_assert(!principal_may_environment(&one, "b", "prod"));
+    ck_assert(!principal_may_environment(NULL, "a", "prod"));
+}
+END_TEST
+
+START_TEST(principal__is_copied_whole) {
+    const struct principal from = {.kind = "service",
+                                   .subject = "s",
+                                   .issuer = "i",
+                                   .display_name = "a name",
+                                   .roles = LIST("flags:client"),
+                                   .scopes = LIST("flag:evaluate"),
+                                   .apps = LIST("a"),
+                                   .environment = "production",
+                                   .actor_json = "{}"};
+    size_t n = principal_size(&from);
+    _cleanup_free_ unsigned char *memory = xmalloc(n + 1);
+    const struct principal *p;
+
+    memory[n] = 0xa5;
+    p = principal_place(memory, &from);
+    ck_assert_uint_eq(memory[n], 0xa5);
+    ck_assert_str_eq(p->subject, "s");
+    ck_assert_str_eq(p->display_name, "a name");
+    ck_assert_str_eq(p->apps[0], "a");
+    ck_assert_str_eq(p->environment, "production");
+    ck_assert(p->environment != from.environment && p->apps[0] != from.apps[0]);
+    ck_assert_str_eq(p->actor_json, "{}");
+}
+END_TEST
+
 START_TEST(principal__nobody_may_nothing) {
     static const struct principal none = {.kind = "user"};
 
@@ -163,10 +204,11 @@ END_TEST
 START_TEST(duties__each_kind_never_does_what_the_contract_says) {
     static const struct {
         const char *kind, *never;
-    } cases[] = {{"user", "evidence:write"},
-                 {"ci", "checklist:waive key:write deployment:resolve " SIGNS},
-                 {"bot", "checklist:waive key:write deployment:resolve " SIGNS},
-                 {"service", "checklist:waive key:write deployment:resolve " SIGNS}};
+    } cases[] = {
+        {"user", "evidence:write"},
+        {"ci", "checklist:write checklist:waive key:write deployment:resolve " SIGNS},
+        {"bot", "checklist:write checklist:waive key:write deployment:resolve " SIGNS},
+        {"service", "checklist:write checklist:waive key:write deployment:resolve " SIGNS}};
     static const char *const everything[] = {"viewer",
                                              "ci",
                                              "releaser",
@@ -360,7 +402,8 @@ int main(void) {
     return RUN_SUITE(
         "auth_principal", 60, principal__roles_stand_for_the_scopes_of_the_contract,
         principal__minted_tokens_come_back_as_they_were_asked_for,
-        principal__kind_and_apps_have_defaults, principal__nobody_may_nothing,
+        principal__kind_and_apps_have_defaults, principal__of_an_environment_reaches_that_one_alone,
+        principal__is_copied_whole, principal__nobody_may_nothing,
         duties__each_kind_never_does_what_the_contract_says, duties__an_unknown_kind_may_nothing,
         auth_mint__refuses_what_the_gate_would_refuse, token_cache__forgets_at_expiry,
         token_cache__is_bounded_and_keeps_what_is_used, auth__many_threads_share_one_door);

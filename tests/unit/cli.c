@@ -5,6 +5,8 @@
 #include "cli/commands.h"
 #include "cli/diff.h"
 #include "cli/draw.h"
+#include "cli/flag.h"
+#include "cli/gate.h"
 #include "cli/sse.h"
 #include "cli/text.h"
 #include "tests/support/suite.h"
@@ -47,6 +49,32 @@ START_TEST(cli__durations_are_written) {
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         ck_assert_str_eq(text_duration(cases[i].us, text), cases[i].text);
+}
+END_TEST
+
+START_TEST(cli__times_are_read) {
+    static const struct {
+        const char *text;
+        int64_t seconds; /* -1: refused */
+    } cases[] = {{"2026-12-24T18:00:00Z", 1798135200},
+                 {"2026-12-24T18:00:00+09:00", 1798102800},
+                 {"2026-12-24 18:00", 1798135200},
+                 {"2026-12-24T18:00", 1798135200},
+                 {"2026-12-24", -1},
+                 {"18:00", -1},
+                 {"2026-12-24 18:00 UTC", -1},
+                 {"2026-13-24 18:00", -1},
+                 {"", -1}};
+
+    setenv("TZ", "UTC", 1);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        int64_t us = -1;
+        bool good = time_parse(cases[i].text, &us);
+
+        ck_assert_msg(good == (cases[i].seconds >= 0), "'%s'", cases[i].text);
+        if (good)
+            ck_assert_int_eq(us, cases[i].seconds * US_PER_S);
+    }
 }
 END_TEST
 
@@ -339,9 +367,76 @@ START_TEST(cli__documents_of_another_shape_do_no_harm) {
         draw_next(&b, v, &look);
         draw_taken_over(&b, v, &look);
         draw_moved(&b, v, NULL, 0, false, &look);
+        draw_verdict(&b, v, &(struct gate_place){"a", "e", "v"}, &look);
+        draw_blockers(&b, v, &look);
+        draw_effect(&b, v, &(struct gate_place){0}, &look);
+        draw_checklist(&b, v, &look);
+        draw_item(&b, v, &look);
         draw_plan(&b, v, &look);
         diff_objects(&b, "X", v, NULL, &look);
+        draw_flag(&b, v, &look);
+        draw_flag_state(&b, v, &look);
+        draw_whom(&b, v);
         strbuf_done(&b);
+    }
+}
+END_TEST
+
+START_TEST(cli__strategies_read_as_whom) {
+    static const struct {
+        const char *strategies, *whom;
+    } cases[] = {
+        {"[]", "everybody"},
+        {"[{\"name\":\"default\"}]", "everybody"},
+        {"[{\"name\":\"flexibleRollout\",\"parameters\":{\"rollout\":\"25\"}}]", "25 % by default"},
+        {"[{\"name\":\"userWithId\",\"parameters\":{\"userIds\":\"7,12\"},\"disabled\":true},"
+         "{\"name\":\"default\",\"segments\":[\"beta\",\"staff\"]}]",
+         "userWithId userIds 7,12 (disabled); or everybody (segment beta; segment staff)"},
+        {"[{\"name\":\"default\",\"constraints\":[{\"context_name\":\"plan\",\"operator\":\"IN\","
+         "\"values\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\"]},{\"context_name\":\"age\",\"operator\":"
+         "\"NUM_GT\",\"value\":\"17\",\"inverted\":true}]}]",
+         "everybody (plan IN a, b, c, d, e … (6); not age NUM_GT 17)"},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        json_auto_t *strategies = json_loads(cases[i].strategies, 0, NULL);
+        struct strbuf b = STRBUF(DRAW_MOST);
+
+        draw_whom(&b, strategies);
+        ck_assert_str_eq(b.data, cases[i].whom);
+        strbuf_done(&b);
+    }
+}
+END_TEST
+
+START_TEST(cli__a_percentage_goes_into_its_strategy) {
+    static const struct {
+        const char *strategies, *stickiness, *then; /* then NULL: not guessed */
+    } cases[] = {
+        {"null", NULL,
+         "[{\"name\":\"flexibleRollout\",\"parameters\":{\"rollout\":\"50\",\"stickiness\":"
+         "\"default\"}}]"},
+        {"[{\"name\":\"flexibleRollout\",\"parameters\":7}]", "userId",
+         "[{\"name\":\"flexibleRollout\",\"parameters\":{\"rollout\":\"50\",\"stickiness\":"
+         "\"userId\"}}]"},
+        {"[{\"name\":\"default\",\"disabled\":true},{\"name\":\"flexibleRollout\",\"disabled\":"
+         "true,"
+         "\"parameters\":{\"rollout\":\"5\",\"stickiness\":\"userId\",\"groupId\":\"g\"}}]",
+         NULL,
+         "[{\"name\":\"default\",\"disabled\":true},{\"name\":\"flexibleRollout\",\"parameters\":{"
+         "\"rollout\":\"50\",\"stickiness\":\"userId\",\"groupId\":\"g\"}}]"},
+        {"[{\"name\":\"flexibleRollout\"},{\"name\":\"flexibleRollout\"}]", NULL, NULL},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        json_auto_t *before = json_loads(cases[i].strategies, JSON_DECODE_ANY, NULL);
+        json_auto_t *kept = json_deep_copy(before);
+        json_auto_t *now = strategies_at(before, "50", cases[i].stickiness);
+        char *text = now ? json_text(now) : NULL;
+
+        ck_assert_pstr_eq(text, cases[i].then);
+        ck_assert(json_equal(before, kept));
+        free(text);
     }
 }
 END_TEST
@@ -357,10 +452,11 @@ END_TEST
 
 int main(void) {
     return RUN_SUITE(
-        "cli", 10, cli__durations_are_read, cli__durations_are_written, cli__options_stand_anywhere,
-        cli__table_is_sound, cli__event_streams_are_read_in_any_pieces,
+        "cli", 10, cli__durations_are_read, cli__durations_are_written, cli__times_are_read,
+        cli__options_stand_anywhere, cli__table_is_sound, cli__event_streams_are_read_in_any_pieces,
         cli__text_from_elsewhere_is_harmless, cli__text_is_fitted, cli__drawing_fits_every_width,
         cli__plain_lines_tell_each_change_once, cli__differences_read_as_yaml,
         cli__differences_add_up, cli__documents_of_another_shape_do_no_harm,
+        cli__strategies_read_as_whom, cli__a_percentage_goes_into_its_strategy,
         cli__mistyped_words_find_the_near_one);
 }

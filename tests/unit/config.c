@@ -45,6 +45,7 @@ START_TEST(config__defaults) {
     ck_assert_int_eq(c.worker_threads, 4);
     ck_assert_int_eq(c.max_connections, 10000);
     ck_assert_int_eq(c.queue_max, 1024);
+    ck_assert_int_eq(c.large_bodies_max, 4);
     ck_assert_int_eq(c.header_timeout_ms, 10000);
     ck_assert_int_eq(c.idle_timeout_s, 60);
     ck_assert_int_eq(c.drain_timeout_s, 10);

@@ -2,6 +2,7 @@
 #include "domain/environment.h"
 #include "base/cleanup.h"
 #include "tests/support/suite.h"
+#include "tests/support/with.h"
 #include <string.h>
 
 static const char inopnc[] =
@@ -11,23 +12,8 @@ static const char inopnc[] =
     "\"green\":{\"deployment\":\"inopnc-green\",\"service\":\"inopnc-green-service\"}}},"
     "\"checks\":{\"health\":[{\"name\":\"health\",\"path\":\"/api/health\"}]}}";
 
-/* The body with one value replaced at a pointer ("/a/b", the parent exists); `value` is JSON. */
-static json_t *with(const char *pointer, const char *value) {
-    json_t *body = json_parse(inopnc), *parent;
-    const char *last = strrchr(pointer, '/');
-    _cleanup_free_ char *above = xstrndup(pointer, (size_t)(last - pointer));
-
-    parent = json_pointer(body, above);
-    ck_assert_msg(parent != NULL, "%s", pointer);
-    if (json_is_array(parent))
-        json_array_append_new(parent, json_parse(value));
-    else
-        json_object_set_new(parent, last + 1, json_parse(value));
-    return body;
-}
-
 static void expect(const char *pointer, const char *value, const char *field) {
-    json_auto_t *body = with(pointer, value);
+    json_auto_t *body = json_with(inopnc, pointer, value);
     json_auto_t *errors = json_array();
     const char *said;
 
@@ -102,7 +88,7 @@ END_TEST
 
 START_TEST(environment__what_comes_later_is_named) {
     json_auto_t *now = json_parse(inopnc);
-    json_auto_t *canary = with("/strategy", "\"canary\"");
+    json_auto_t *canary = json_with(inopnc, "/strategy", "\"canary\"");
     const char *sentence = NULL;
 
     ck_assert_ptr_null(environment_unsupported(now, &sentence));
@@ -153,7 +139,7 @@ START_TEST(environment__moves_when_place_or_objects_change) {
     json_auto_t *before = environment_spec(body);
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        json_auto_t *changed = with(cases[i].pointer, cases[i].value);
+        json_auto_t *changed = json_with(inopnc, cases[i].pointer, cases[i].value);
         json_auto_t *after = environment_spec(changed);
 
         ck_assert_msg(environment_moved(before, after) == cases[i].moved, "%s", cases[i].pointer);

@@ -55,6 +55,8 @@ static const struct route routes[] = {
     {.operation = "get", .path = "/things", .scope = SCOPE_PUBLIC, .handler = quick},
     {.operation = "post", .method = HTTP_POST, .path = "/things", .scope = SCOPE_PUBLIC, .body = BODY_JSON,
      .schema = &any_schema, .handler = quick},
+    {.operation = "report", .method = HTTP_POST, .path = "/reports", .scope = SCOPE_PUBLIC, .body = BODY_RAW,
+     .media_type = "text/plain", .max_body = 4 << 20, .handler = quick},
     {.operation = "gated", .path = "/gated", .scope = SCOPE_PUBLIC, .handler = gated},
     {.operation = "urgent", .method = HTTP_POST, .path = "/urgent", .scope = SCOPE_PUBLIC, .body = BODY_JSON,
      .schema = &any_schema, .urgent = true, .handler = quick},
@@ -68,6 +70,7 @@ static struct http_server *start(int handler_threads, int queue_max, int header_
                                .handler_threads = handler_threads,
                                .max_connections = 500,
                                .queue_max = queue_max,
+                               .large_bodies_max = 2,
                                .header_timeout_ms = header_timeout_ms,
                                .idle_timeout_s = 10,
                                .routes = routes};
@@ -156,6 +159,68 @@ START_TEST(queue__overload_is_503_and_urgent_goes_through) {
     }
     close(refused.fd);
     close(pressing.fd);
+    stop(s);
+}
+END_TEST
+
+#define REPORT "POST /reports HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\n"
+#define LARGE  REPORT "Content-Length: 1048577\r\n\r\n"
+
+static int64_t stat_of(struct http_server *s, const char *name) {
+    json_auto_t *stats = http_stats(s);
+
+    return json_int(stats, name, -1);
+}
+
+/* One gets through as soon as the server has seen that another has left. */
+static void enters(struct http_server *s) {
+    static const char megabyte[1 << 20];
+    int64_t until = clock_monotonic_us() + 5 * US_PER_S;
+    struct raw_answer a;
+    int status;
+
+    do {
+        struct raw_input in = {.fd = raw_connect(http_port(s))};
+
+        raw_send(in.fd, LARGE);
+        if (raw_send_n(in.fd, megabyte, sizeof megabyte)) /* else it was refused meanwhile */
+            raw_send(in.fd, "x");
+        status = raw_answer(&in, &a, 5000);
+        close(in.fd);
+    } while (status != 200 && clock_monotonic_us() < until);
+    ck_assert_int_eq(status, 200);
+    ck_assert_ptr_nonnull(strstr(a.body, "1048577"));
+}
+
+/* Two are held, and no more: neither one whose length is not told; small ones are not counted. */
+START_TEST(bodies__few_large_ones_at_once) {
+    static const char *const more[] = {LARGE, REPORT "Transfer-Encoding: chunked\r\n\r\n"};
+    struct http_server *s = start(2, 10, 5000);
+    struct raw_input held[2], small = {.fd = raw_connect(http_port(s))};
+    struct raw_answer a;
+    bool closed;
+
+    for (int i = 0; i < 2; i++) {
+        held[i] = (struct raw_input){.fd = raw_connect(http_port(s))};
+        raw_send(held[i].fd, LARGE "begun");
+    }
+    for (int64_t until = clock_monotonic_us() + 2 * US_PER_S; stat_of(s, "large_bodies") < 2;)
+        ck_assert(clock_monotonic_us() < until);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(raw_exchange(http_port(s), more[i], strlen(more[i]), &a, &closed), 503);
+        ck_assert_ptr_nonnull(strstr(a.head, "Retry-After: 1"));
+        ck_assert_ptr_nonnull(strstr(a.body, "\"overloaded\""));
+        ck_assert_msg(closed, "its body would be taken for a request");
+    }
+    ck_assert_int_eq(stat_of(s, "large_bodies"), 2);
+    ck_assert_int_eq(stat_of(s, "overloaded"), 2);
+    raw_send(small.fd, REPORT "Content-Length: 5\r\n\r\nsmall");
+    ck_assert_int_eq(raw_answer(&small, &a, 2000), 200);
+    close(held[0].fd); /* in the middle of it */
+    enters(s);
+    close(held[1].fd);
+    enters(s);
+    close(small.fd);
     stop(s);
 }
 END_TEST
@@ -348,7 +413,7 @@ END_TEST
 
 int main(void) {
     return RUN_SUITE("http-load", 120, reaper__slow_headers_are_cut,
-                     queue__overload_is_503_and_urgent_goes_through,
+                     queue__overload_is_503_and_urgent_goes_through, bodies__few_large_ones_at_once,
                      stop__requests_under_way_are_finished, server__survives_callers_who_leave,
                      stop__under_load_loses_nothing);
 }

@@ -64,6 +64,8 @@ static const struct route routes[] = {
      .schema = &named_schema, .handler = echo},
     {.operation = "raw", .method = HTTP_PUT, .path = "/raw", .scope = SCOPE_PUBLIC, .body = BODY_RAW,
      .media_type = "application/yaml|text/yaml", .max_body = 1000, .handler = echo},
+    {.operation = "either", .method = HTTP_POST, .path = "/either", .scope = SCOPE_PUBLIC, .body = BODY_JSON,
+     .schema = &named_schema, .media_type = "text/yaml|text/plain", .max_body = 1000, .handler = echo},
     {.operation = "tagged", .path = "/tagged", .scope = SCOPE_PUBLIC, .handler = tagged},
     {.operation = "putTagged", .method = HTTP_PUT, .path = "/tagged", .scope = SCOPE_PUBLIC, .body = BODY_JSON,
      .schema = &named_schema, .handler = tagged},
@@ -183,6 +185,21 @@ START_TEST(server__answers_each_request_rightly) {
         {"PUT /raw HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: "
          "2\r\n\r\n{}",
          415, "unsupported-media-type", NULL},
+        {"POST /either HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nContent-Length: "
+         "3\r\n\r\na:1",
+         200, NULL, NULL},
+        {"POST /either HTTP/1.1\r\nHost: h\r\nContent-Type: text/plain\r\nContent-Length: "
+         "1001\r\n\r\n",
+         413, "body-too-large", NULL},
+        {"POST /either HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
+         "Content-Length: 3\r\n\r\na:1",
+         400, "invalid-body", NULL},
+        {"POST /either HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
+         "Content-Length: 262145\r\n\r\n",
+         413, "body-too-large", NULL},
+        {"POST /either HTTP/1.1\r\nHost: h\r\nContent-Type: text/html\r\nContent-Length: "
+         "3\r\n\r\na:1",
+         415, "unsupported-media-type", NULL},
         {"GET /now HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", 400, "invalid-body", NULL},
         {"GET /now HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200, NULL,
          NULL},
@@ -204,6 +221,7 @@ START_TEST(server__answers_each_request_rightly) {
          "WWW-Authenticate: Bearer\r\n"},
         {"GET /me HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer x.y.z\r\n\r\n", 401,
          "unauthenticated", NULL},
+        {"GET /me HTTP/1.1\r\nHost: h\r\nX-API-Key: slk_x\r\n\r\n", 401, "unauthenticated", NULL},
         {"PUT /apps/a HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: "
          "2\r\n\r\n{}",
          401, "unauthenticated", NULL},
@@ -270,6 +288,7 @@ START_TEST(guard__smuggling_shapes_are_refused_and_closed) {
         {"GET /me HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer a\r\nAuthorization: Bearer "
          "b\r\n\r\n" SMUGGLED,
          400},
+        {"GET /me HTTP/1.1\r\nHost: h\r\nX-API-Key: a\r\nX-Api-Key: a\r\n\r\n" SMUGGLED, 400},
         {"GET /things HTTP/1.1\r\nHost: h\r\nX Y: 1\r\n\r\n" SMUGGLED, 400},
         {"GET /things HTTP/1.1\r\nHost: h\r\nX: a\x01"
          "b\r\n\r\n" SMUGGLED,

@@ -140,8 +140,10 @@ static void compare_schema(const json_t *schema, const json_t *described, const 
     const json_t *fields = json_object_get(schema, "fields"), *field;
     size_t i;
 
-    ck_assert_msg(json_is_false(json_object_get(described, "additionalProperties")),
-                  "%s: unknown keys are refused", where);
+    ck_assert_msg(json_is_true(json_object_get(schema, "open"))
+                      ? json_is_true(json_object_get(described, "additionalProperties"))
+                      : json_is_false(json_object_get(described, "additionalProperties")),
+                  "%s: whether unknown keys are refused", where);
     ck_assert_msg(json_array_size(fields) == json_object_size(properties), "%s: fields", where);
     json_array_foreach((json_t *)(uintptr_t)fields, i, field) {
         const char *name = json_str(field, "name", "");
@@ -156,8 +158,8 @@ static void compare_schema(const json_t *schema, const json_t *described, const 
 }
 
 START_TEST(openapi__describes_every_body) {
-    const json_t *route;
-    size_t i;
+    const json_t *route, *type;
+    size_t i, k;
 
     json_array_foreach(dump, i, route) {
         const json_t *body = json_object_get(route, "body");
@@ -170,6 +172,9 @@ START_TEST(openapi__describes_every_body) {
         if (!described)
             continue;
         ck_assert_msg(media != NULL, "%s: media type", name);
+        json_array_foreach(json_pointer(body, "/raw/media_types"), k, type)
+            ck_assert_msg(json_at(described, "content", json_string_value(type), NULL) != NULL,
+                          "%s: %s", name, json_string_value(type));
         if (json_object_get(body, "schema"))
             compare_schema(json_object_get(body, "schema"),
                            resolve(json_object_get(media, "schema")), name);

@@ -1,5 +1,5 @@
 /* Semantic versions: what is one, and which comes first. */
-#include "domain/semver.h"
+#include "base/semver.h"
 #include "tests/support/suite.h"
 #include <string.h>
 

@@ -83,8 +83,9 @@ START_TEST(transition__every_active_state_leads_to_an_end) {
             ck_assert_ptr_nonnull(transition_find(states[s], EVENT_ABORT));
         ck_assert_str_eq(transition_find(states[s], EVENT_TAKEN_OVER)->to, "rolled_back");
     }
-    for (size_t i = 0; i < n; i++) /* what holds nothing yet begins or is canceled */
-        ck_assert(!rows[i].from || active(rows[i].from) || rows[i].event == EVENT_CANCEL);
+    for (size_t i = 0; i < n; i++) /* what holds nothing yet begins, cannot, or is canceled */
+        ck_assert(!rows[i].from || active(rows[i].from) || rows[i].event == EVENT_CANCEL ||
+                  rows[i].event == EVENT_OPEN || rows[i].event == EVENT_REFUSED);
 }
 END_TEST
 
@@ -95,6 +96,7 @@ START_TEST(transition__actions_are_those_of_the_contract) {
         "deployment.failed",   "deployment.aborted",     "deployment.stuck",
         "deployment.paused",   "deployment.resumed",     "deployment.promoted",
         "deployment.canceled", "deployment.rolled_back", "deployment.retried",
+        "deployment.blocked",
     };
     size_t n;
     const struct transition_row *rows = transitions(&n);

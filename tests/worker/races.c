@@ -196,7 +196,7 @@ static void cleanup_and_rollback(struct track *t) {
     /* Let the clean-up of what was left end, or not.  It begins anew with each lease that is lost.
      */
     if (race_random(t, 2))
-        world_await(t->race->w, t->race->chaos ? 90 : 20,
+        world_await(t->race->w, t->race->chaos ? 300 : 60,
                     "SELECT count(*) = 0 FROM cleanup WHERE environment_id = '%s'",
                     t->environment_id);
     name = xasprintf("%s-%s", t->app, color_names[t->serves]);

@@ -6,6 +6,7 @@
 #include "db/db.h"
 #include "db/session.h"
 #include "tests/support/pg.h"
+#include "tests/support/rows.h"
 #include "tests/support/suite.h"
 #include "worker/verbs.h"
 #include <pthread.h>
@@ -26,25 +27,22 @@ static void setup(void) {
     pool = db_pool_new(&(struct db_settings){.url = url, .size = 8, .wait_ms = 5000});
     free(pg_sql(
         url,
-        "INSERT INTO app (name, spec) VALUES ('inopnc', '{}');"
-        "INSERT INTO cluster (name, spec) VALUES ('local', '{}');"
-        "INSERT INTO environment (id, app, name, cluster, namespace, spec)"
-        " VALUES ('" ENVIRONMENT "', 'inopnc', 'production', 'local', 'production', '{}');"
-        "INSERT INTO release (id, app, version, version_key, precedence, image, content_digest,"
-        " created_by) VALUES ('" RELEASE "', 'inopnc', 'v1.2.3', '1.2.3', '', 'i', '', '{}');"
-        "INSERT INTO deployment (id, environment_id, app, environment, release_id, version,"
-        " strategy, kind, state, requested_by, plan) VALUES ('" DEPLOYMENT "', '" ENVIRONMENT "',"
-        " 'inopnc', 'production', '" RELEASE "', 'v1.2.3', 'blue-green', 'deploy', 'running',"
-        " '{}', '{}');"
-        "INSERT INTO step (deployment_id, ordinal, name, title, state)"
-        " VALUES ('" DEPLOYMENT "', 1, 'resolve', 'R', 'done'),"
-        " ('" DEPLOYMENT "', 2, 'apply', 'A', 'running'), ('" DEPLOYMENT "', 3, 'promote', 'P',"
-        " 'pending');"
-        "INSERT INTO intent (op, deployment_id, job, step, purpose, kind, name, write, epoch)"
-        " VALUES ('" OP "0', '" DEPLOYMENT "', 'deploy', 'apply', 'seize-service', 'Service',"
-        " 'inopnc-prod', '{}', 7);"
-        "INSERT INTO environment_lease (environment_id, epoch, holder, until)"
-        " VALUES ('" ENVIRONMENT "', 7, 41, clock_timestamp() + interval '1 minute')"));
+        ROWS_INOPNC(ENVIRONMENT, RELEASE) ROWS_DEPLOYMENTS(
+            ENVIRONMENT, RELEASE,
+            "('" DEPLOYMENT
+            "', 'running')") "INSERT INTO step (deployment_id, ordinal, name, title, state)"
+                             " VALUES ('" DEPLOYMENT "', 1, 'resolve', 'R', 'done'),"
+                             " ('" DEPLOYMENT "', 2, 'apply', 'A', 'running'), ('" DEPLOYMENT
+                             "', 3, 'promote', 'P',"
+                             " 'pending');"
+                             "INSERT INTO intent (op, deployment_id, job, step, purpose, kind, "
+                             "name, write, epoch)"
+                             " VALUES ('" OP "0', '" DEPLOYMENT
+                             "', 'deploy', 'apply', 'seize-service', 'Service',"
+                             " 'inopnc-prod', '{}', 7);"
+                             "INSERT INTO environment_lease (environment_id, epoch, holder, until)"
+                             " VALUES ('" ENVIRONMENT
+                             "', 7, 41, clock_timestamp() + interval '1 minute')"));
 }
 
 static void teardown(void) {

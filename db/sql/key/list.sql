@@ -10,12 +10,14 @@
 -- column: principal_kind text
 -- column: roles_json json
 -- column: apps_json json
+-- column: environment text
 -- column: created_by jsonb
 -- column: created_at timestamptz
 -- column: expires_at timestamptz
+-- column: last_used_at timestamptz
 -- column: secrets jsonb
-SELECT id, name, kind, principal_kind, to_json(roles) AS roles_json, to_json(apps) AS apps_json, created_by,
-       created_at, expires_at,
+SELECT id, name, kind, principal_kind, to_json(roles) AS roles_json, to_json(apps) AS apps_json, environment,
+       created_by, created_at, expires_at, last_used_at,
        (SELECT coalesce(jsonb_agg(jsonb_build_object(
                    'slot', slot, 'created_us', (extract(epoch FROM s.created_at) * 1000000)::bigint,
                    'expires_us', (extract(epoch FROM s.expires_at) * 1000000)::bigint) ORDER BY slot), '[]')

@@ -1,6 +1,7 @@
--- A secret of a key.
+-- A secret of a key: sealed with the key-encryption key that kek names, or its digest.
 -- param:  key_id uuid
 -- param:  slot int
 -- param:  kek text
 -- param:  sealed bytea
-INSERT INTO key_secret (key_id, slot, kek, sealed) VALUES ($1, $2, $3, $4);
+-- param:  digest bytea
+INSERT INTO key_secret (key_id, slot, kek, sealed, digest) VALUES ($1, $2, $3, $4, $5);

@@ -7,7 +7,7 @@ FROM (SELECT environment_id, id, job = 'undo' OR kind = 'rollback' AS urgent FRO
       WHERE state IN ('running', 'undoing')
       UNION ALL
       SELECT c.environment_id, c.deployment_id, false FROM cleanup c
-      WHERE c.due_at <= clock_timestamp()
+      WHERE c.due_at <= clock_timestamp() AND NOT c.awaits_final
         AND NOT EXISTS (SELECT 1 FROM deployment a WHERE a.environment_id = c.environment_id
                         AND a.state IN ('running', 'paused', 'undoing', 'stuck'))) w
 JOIN environment_lease l ON l.environment_id = w.environment_id

@@ -26,7 +26,7 @@ WITH work AS (
            d.plan || jsonb_build_object('cleanup', jsonb_build_object('color', c.color, 'workload', c.workload, 'uid', c.uid,
                                                                       'template_hash', c.template_hash))
     FROM cleanup c JOIN deployment d ON d.id = c.deployment_id
-    WHERE c.environment_id = $1 AND c.due_at <= clock_timestamp()
+    WHERE c.environment_id = $1 AND c.due_at <= clock_timestamp() AND NOT c.awaits_final
       AND NOT EXISTS (SELECT 1 FROM deployment a
                       WHERE a.environment_id = $1 AND a.state IN ('running', 'paused', 'undoing', 'stuck'))
 )

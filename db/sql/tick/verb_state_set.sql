@@ -14,6 +14,8 @@ WITH decided AS (
 ), begun AS (
     UPDATE step SET state = 'pending', detail = NULL, ended_at = NULL, started_at = NULL
     WHERE deployment_id = $1 AND state = 'failed' AND $2 = 'running'
+), gone AS (
+    DELETE FROM gate_wait WHERE deployment_id = $1 AND $2 <> 'blocked'
 )
 UPDATE deployment SET state = $2, pause_requested = $3,
        failure = coalesce($6, CASE $2 WHEN 'undoing' THEN nullif(failure->'cause', 'null')

@@ -1,0 +1,108 @@
+/* handlers/checklist.c: checklists as people read them: before, of a release in an environment;
+ * after and success, of a deployment. */
+#include "handlers/checklist.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "db/release.h"
+#include "domain/checklist.h"
+#include "handlers/deployment.h"
+#include "handlers/handlers.h"
+#include <string.h>
+
+void checklist_done(struct checklist *c) {
+    if (!c)
+        return;
+    db_rows_free(TAKE_PTR(c->rows));
+    json_decref(TAKE_PTR(c->items));
+}
+
+Status path_checklist(const struct request *q, const char **ret, struct reply *r) {
+    const char *kind = request_param(q, "checklist");
+
+    if (strcmp(kind, "after") != 0 && strcmp(kind, "success") != 0)
+        return invalid_path(r, "checklist", "is after or success");
+    *ret = kind;
+    return STATUS_OK;
+}
+
+Status checklist_read(struct checklist *c, struct reply *r) {
+    if (db_rows_count(c->rows) == 0)
+        return reply_refuse(r, E_NOT_FOUND, "The gates of %s ask for no checklist %s a deployment.",
+                            c->environment, c->of.kind);
+    c->items = db_json(c->rows, 0, "items");
+    return STATUS_OK;
+}
+
+Status checklist_of_deployment(struct checklist *c, const struct db_rows *deployment,
+                               struct reply *r) {
+    const struct deployment_row row = deployment_row(deployment, 0);
+
+    c->app = row.app;
+    c->environment = row.environment;
+    c->version = row.version;
+    c->of.environment_id = row.environment_id;
+    c->of.release_id = db_text(deployment, 0, "release_id");
+    c->of.deployment_id = row.id;
+    if (!c->of.release_id)
+        return reply_refuse(r, E_NOT_FOUND, "App %s has no release %s, so no checklist of it.",
+                            c->app, c->version);
+    return STATUS_OK;
+}
+
+static Status checklist_answer(struct checklist *c, const struct request *q, struct reply *r) {
+    Status s = db_checklist_get(context_of(q)->pool, &c->of, &c->rows);
+    int64_t max_age_s, now_us = clock_now_us();
+    json_t *body;
+
+    if (s == STATUS_OK)
+        s = checklist_read(c, r);
+    if (s != STATUS_OK)
+        return s;
+    max_age_s = db_int(c->rows, 0, "max_age_s");
+    body = json_pack("{s:s, s:s, s:s}", "app", c->app, "version", c->version, "environment",
+                     c->environment);
+    if (c->of.deployment_id)
+        json_set_str(body, "deployment", c->of.deployment_id);
+    json_object_set_new(body, "template",
+                        json_pack("{s:s, s:I}", "name", db_text(c->rows, 0, "template"), "version",
+                                  (json_int_t)db_int(c->rows, 0, "version")));
+    json_object_set_new(body, "complete",
+                        json_boolean(checklist_complete(c->items, max_age_s, now_us)));
+    json_object_set_new(body, "groups", checklist_groups_json(c->items, max_age_s, now_us));
+    return answer(r, 200, body);
+}
+
+Status checklist_get(struct request *q, const void *in, struct reply *r) {
+    _cleanup_(db_rows_free) struct db_rows *environments = NULL, *releases = NULL;
+    _cleanup_(checklist_done) struct checklist c = {.of.kind = "before"};
+    struct environment_row environment;
+    struct release_row release;
+    Status s = path_environment(q, &environments, r);
+
+    (void)in;
+    if (s == STATUS_OK)
+        s = path_release_row(q, &releases, r);
+    if (s != STATUS_OK)
+        return s;
+    environment = environment_row(environments, 0);
+    release = release_row(releases, 0, false);
+    c.app = release.app;
+    c.environment = environment.name;
+    c.version = release.version;
+    c.of.environment_id = environment.id;
+    c.of.release_id = release.id;
+    return checklist_answer(&c, q, r);
+}
+
+Status deployment_checklist_get(struct request *q, const void *in, struct reply *r) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    _cleanup_(checklist_done) struct checklist c = {0};
+    Status s = path_checklist(q, &c.of.kind, r);
+
+    (void)in;
+    if (s == STATUS_OK)
+        s = path_deployment(q, &rows, r);
+    if (s == STATUS_OK)
+        s = checklist_of_deployment(&c, rows, r);
+    return s == STATUS_OK ? checklist_answer(&c, q, r) : s;
+}

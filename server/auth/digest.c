@@ -1,0 +1,18 @@
+#include "auth/digest.h"
+#include "base/status.h"
+#include <pthread.h>
+
+static EVP_MD *sha256;
+
+static void fetch(void) {
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    if (!sha256)
+        die("OpenSSL has no SHA-256");
+}
+
+const EVP_MD *digest_sha256(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, fetch);
+    return sha256;
+}
