@@ -315,16 +315,7 @@ def test_two_people_at_once(stack, environment, name):
 @pytest.fixture
 def deployed(stack, gated):
     """A deployment of the release that started, as rows: (app, id)."""
-    return gated, deployment(stack, gated)
-
-
-def deployment(stack, app, state="succeeded", started="clock_timestamp()", version="v1.0.0"):
-    id = stack.sql(
-        "INSERT INTO deployment (id, environment_id, app, environment, release_id, version, strategy, kind, state, requested_by, plan, started_at) "
-        f"SELECT gen_random_uuid(), e.id, e.app, e.name, r.id, '{version}', 'blue-green', 'deploy', '{state}', "
-        f"'{{\"kind\": \"user\", \"subject\": \"r\", \"issuer\": \"sluice\"}}', '{{}}', {started} "
-        f"FROM environment e LEFT JOIN release r ON r.app = e.app AND r.version = '{version}' WHERE e.app = '{app}' RETURNING id")
-    return id
+    return gated, stack.deployed("v1.0.0", gated)
 
 
 def end(stack, id, state):
@@ -354,7 +345,7 @@ def test_the_lists_after_a_deployment(stack, deployed):
 
 def test_success_criteria_are_always_there(stack, environment):
     stack.release("v1.0.0", environment)
-    id = deployment(stack, environment)
+    id = stack.deployed("v1.0.0", environment)
     refused(after(stack, id), 404, "not-found")
     refused(say_after(stack, id, "login", {"state": "passed"}), 404, "not-found")
     said(say_after(stack, id, "pods", {"state": "passed"}, "success"), "passed", complete=False)
@@ -362,7 +353,7 @@ def test_success_criteria_are_always_there(stack, environment):
 
 def test_items_belong_to_the_deployment(stack, deployed):
     app, id = deployed
-    other = deployment(stack, app)
+    other = stack.deployed("v1.0.0", app)
     for key in items(after(stack, id)):
         answer = said(say_after(stack, id, key, {"state": "passed"}), "passed")
         assert "open" not in answer.json and "effective" not in answer.json
@@ -379,7 +370,7 @@ def test_items_belong_to_the_deployment(stack, deployed):
 
 @pytest.mark.parametrize("state", ["scheduled", "queued", "blocked", "canceled"])
 def test_not_before_it_has_started(stack, gated, state):
-    id = deployment(stack, gated, state, "NULL")
+    id = stack.deployed("v1.0.0", gated, state=state, started="NULL")
     assert after(stack, id).status == 200
     assert refused(say_after(stack, id, "login", {"state": "passed"}), 409, "wrong-state")["state"] == state
     end(stack, id, "canceled")
@@ -387,13 +378,13 @@ def test_not_before_it_has_started(stack, gated, state):
 
 @pytest.mark.parametrize("state", ["paused", "stuck", "failed", "aborted", "rolled_back"])
 def test_whatever_it_came_to_once_it_started(stack, gated, state):
-    id = deployment(stack, gated, state)
+    id = stack.deployed("v1.0.0", gated, state=state)
     said(say_after(stack, id, "login", {"state": "passed"}), "passed")
     end(stack, id, "failed")
 
 
 def test_a_version_without_a_release_has_no_list(stack, gated):
-    refused(after(stack, deployment(stack, gated, version="v0.0.1"), "success"), 404, "not-found")
+    refused(after(stack, stack.deployed("v0.0.1", gated), "success"), 404, "not-found")
 
 
 def test_who_may_after_a_deployment(stack, deployed):
@@ -410,17 +401,17 @@ def test_an_item_of_evidence_after_a_deployment_is_ticked(stack, environment, na
     template(stack, name, an_item("load", "evidence"))
     ask_for(stack, environment, checklist={"after": name})
     stack.release("v1.0.0", environment)
-    said(say_after(stack, deployment(stack, environment), "load", {"state": "passed"}), "passed", complete=True)
+    said(say_after(stack, stack.deployed("v1.0.0", environment), "load", {"state": "passed"}), "passed", complete=True)
 
 
 def test_waivers_stay_visible_in_the_deployment(stack, gated):
-    first = deployment(stack, gated)
+    first = stack.deployed("v1.0.0", gated)
     assert stack.deployment(first)["waivers"] == []
     waived = {"state": "waived", "reason": REASON, "expires_s": 1}
     said(say(stack, gated, "tests", waived), "waived")
     said(say(stack, gated, "tests", {"state": "open"}), "open")
     said(say_after(stack, first, "login", {**waived, "expires_s": 60}), "waived")
-    second = deployment(stack, gated)
+    second = stack.deployed("v1.0.0", gated)
     stack.sql("SELECT pg_sleep(1.1)")
     both = stack.deployment(first)["waivers"]
     assert [(one["item"], one["checklist"], one["role"], one["reason"]) for one in both] == [

@@ -56,10 +56,7 @@ def test_the_difference(stack, two):
 def test_what_requires_a_release_is_not_promoted_where_an_older_one_serves(stack, two):
     make(stack, two, "new")
     stack.release("v2.0.0", two)
-    stack.sql(f"""INSERT INTO deployment (id, environment_id, app, environment, release_id, version, strategy, kind, state, started_at, ended_at,
-                                          requested_by, plan)
-                  SELECT gen_random_uuid(), e.id, e.app, e.name, r.id, r.version, 'blue-green', 'deploy', 'succeeded', now(), now(), '{{}}', '{{}}'
-                  FROM environment e JOIN release r ON r.app = e.app WHERE e.app = '{two}' AND e.name = 'staging'""")
+    stack.deployed("v2.0.0", two, "staging")
     put(stack, two, "new", env="staging", requires_release="v2.0.0")
     before = heads(stack)
     refused(promote(stack, two), 400, "invalid-body", "/flags/new")

@@ -231,9 +231,7 @@ def test_a_success_elsewhere_opens_and_its_end_closes(stack, staged):
         return int(stack.sql(f"SELECT gate_version FROM environment WHERE app = '{staged}' AND name = 'production'"))
 
     assert codes(blockers(stack, staged, "?version=v1.0.0")) == ["not-deployed-there"]
-    stack.sql(f"""INSERT INTO deployment (id, environment_id, app, environment, release_id, version, strategy, kind, state, requested_by, plan)
-                  SELECT gen_random_uuid(), e.id, e.app, e.name, r.id, r.version, 'blue-green', 'deploy', 'running', '{{}}', '{{}}'
-                  FROM environment e JOIN release r ON r.app = e.app WHERE e.app = '{staged}' AND e.name = 'staging'""")
+    stack.deployed("v1.0.0", staged, "staging", "running")
     before = version()
     stack.sql(f"UPDATE deployment SET state = 'succeeded' WHERE app = '{staged}'")
     assert codes(blockers(stack, staged, "?version=v1.0.0")) == [] and version() == before + 1

@@ -222,6 +222,17 @@ class Stack:
     def deployment(self, id, replica=0):
         return self.api("GET", f"/deployments/{id}", replica=replica).json
 
+    def deployed(self, version, app, environment="production", state="succeeded", started="clock_timestamp()"):
+        """A deployment as a row alone, without having happened: its id."""
+        ended = "now()" if state in FINAL else "NULL"
+        return self.sql(f"""
+            INSERT INTO deployment (id, environment_id, app, environment, release_id, version, strategy, kind, state,
+                                    requested_by, plan, started_at, ended_at)
+            SELECT gen_random_uuid(), e.id, e.app, e.name, r.id, '{version}', 'blue-green', 'deploy', '{state}',
+                   '{{"kind": "user", "subject": "r", "issuer": "sluice"}}', '{{}}', {started}, {ended}
+            FROM environment e LEFT JOIN release r ON r.app = e.app AND r.version = '{version}'
+            WHERE e.app = '{app}' AND e.name = '{environment}' RETURNING id""")
+
     def wait(self, id, state=None, seconds=60, replica=0):
         """Until it is in that state (any final one without); a wrong final one fails at once."""
         def there():
