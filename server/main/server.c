@@ -30,13 +30,12 @@ char *server_kubeconfig_dir(const struct config *config) {
     return dir;
 }
 
-static struct db_pool *pool_of(const struct config *c, const char *name, int64_t size,
-                               int64_t idle_in_tx_ms) {
+static struct db_pool *pool_of(const struct config *c, const char *name, int64_t size) {
     return db_pool_new(&(struct db_settings){.url = c->database_url,
                                              .size = (int)size,
                                              .wait_ms = (int)c->db_wait_ms,
                                              .statement_ms = (int)c->db_statement_ms,
-                                             .idle_in_tx_ms = (int)idle_in_tx_ms,
+                                             .idle_in_tx_ms = (int)c->db_idle_in_tx_ms,
                                              .app_name = name});
 }
 
@@ -106,14 +105,14 @@ static struct notify *notify_of(const struct config *c, struct db_pool *pool) {
 /* What is served from memory begins before the schema is known to be right: it only reads, and a
  * schema that is not ours makes its statements fail, as a database that is away does. */
 static void make_flags(struct server *s, const struct config *c) {
-    s->flags_pool = pool_of(c, "sluiced-flags", 1, 0);
+    s->flags_pool = pool_of(c, "sluiced-flags", 1);
     s->context.flags = flag_loader_new(
         &(struct flag_loader_settings){.pool = s->flags_pool,
                                        .bus = s->context.bus,
                                        .files = s->flag_files,
                                        .poll_ms = FLAGS_POLL_MS,
                                        .stale_ms = c->feature_flags_cache_timeout_ms});
-    s->exposure_pool = pool_of(c, "sluiced-exposure", 1, 0);
+    s->exposure_pool = pool_of(c, "sluiced-exposure", 1);
     s->context.exposure = exposure_new(s->exposure_pool, EXPOSURE_FLUSH_MS);
     s->context.tickets = tickets_new(c->jwt_secret);
 }
@@ -124,11 +123,9 @@ static void make_parts(struct server *s, const struct config *c) {
     pthread_mutex_init(&s->lock, NULL);
     s->context.config = c;
     s->context.started_us = clock_now_us();
-    s->context.pool = pool_of(c, "sluiced", c->handler_threads, 0);
-    s->context.reserved_pool =
-        pool_of(c, "sluiced-reserved", RESERVED_CONNECTIONS, c->db_idle_in_tx_ms);
-    s->worker_pool = pool_of(c, "sluiced-worker", c->worker_threads + WORKER_EXTRA_CONNECTIONS,
-                             c->db_idle_in_tx_ms);
+    s->context.pool = pool_of(c, "sluiced", c->handler_threads);
+    s->context.reserved_pool = pool_of(c, "sluiced-reserved", RESERVED_CONNECTIONS);
+    s->worker_pool = pool_of(c, "sluiced-worker", c->worker_threads + WORKER_EXTRA_CONNECTIONS);
     s->context.bus = bus_new(c->database_url);
     make_keys(s, c);
     s->context.clusters = kube_clusters_new(kubeconfig_dir, object_changed, s);
@@ -148,7 +145,7 @@ static void make_parts(struct server *s, const struct config *c) {
                                              .outbound_allow = c->outbound_allow});
     watch_for(s, s->context.worker);
     make_flags(s, c);
-    s->notify_pool = pool_of(c, "sluiced-notify", 1, c->db_idle_in_tx_ms);
+    s->notify_pool = pool_of(c, "sluiced-notify", 1);
     s->context.notify = notify_of(c, s->notify_pool);
     free(kubeconfig_dir);
 }
