@@ -263,6 +263,7 @@ static void checks_decide(const struct step_ask *a, struct decision *d, CheckSet
                           int64_t seconds) {
     size_t configured = json_array_size(plan_checks(a->plan, set));
     const struct seen_check *waits_for = NULL;
+    char progress[SEEN_TEXT] = "checks begin", late[2 * SEEN_TEXT + 8];
 
     if (a->seen->reachable && left_stops(a, d))
         return;
@@ -287,13 +288,14 @@ static void checks_decide(const struct step_ask *a, struct decision *d, CheckSet
         decide_done(d, "%zu %s passed", configured, configured == 1 ? "check" : "checks");
         return;
     }
-    if (past(a, seconds, d, waits_for ? waits_for->name : "for the first check"))
-        return;
     if (waits_for)
-        decide_wait(d, a->started_us + seconds * US_PER_S, "check %s: %d of %d passed",
-                    waits_for->name, waits_for->passed, waits_for->needed);
-    else
-        decide_wait(d, a->started_us + seconds * US_PER_S, "checks begin");
+        snprintf(progress, sizeof progress, "check %s: %d of %d passed", waits_for->name,
+                 waits_for->passed, waits_for->needed);
+    snprintf(late, sizeof late, "%s%s%s", progress,
+             waits_for && waits_for->runs > 0 ? "; last: " : "", waits_for ? waits_for->last : "");
+    if (past(a, seconds, d, late))
+        return;
+    decide_wait(d, a->started_us + seconds * US_PER_S, "%s", progress);
     d->checks = set;
 }
 
