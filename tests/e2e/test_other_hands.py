@@ -49,7 +49,7 @@ class Place:
                     c: {"deployment": f"{app}-{c}", "service": f"{app}-{c}-service"} for c in ("blue", "green")}},
                 "checks": {"health": [{"name": "health", "path": "/api/health"}],
                            "production": [{"name": "front", "path": "/", "consecutive": 4, "failures": 20}]},
-                "deadlines": {"available_s": 25, "checks_s": 25, "validate_s": 25}}
+                "deadlines": {"available_s": 60, "checks_s": 60, "validate_s": 60}}
         self.ok(stack.api("PUT", f"/apps/{app}/environments/production", spec))
         if manifests:
             document = workload(app, "${COLOR}", 2, "${IMAGE}")
@@ -70,7 +70,7 @@ class Place:
     def step(self, name, *states):
         return self.stack.wait_step(self.id, name, states or ("running", "waiting"), 60)
 
-    def end(self, state, seconds=100):
+    def end(self, state, seconds=150):
         done = self.stack.wait(self.id, state, seconds)
         if state == "failed":
             assert done["failure"]["code"] in ("third-party-change", "invalid-target"), done
@@ -551,6 +551,6 @@ def running():
 @pytest.mark.parametrize("name", [name for name, _, _ in scenarios()])
 def test_other_hands(running, name):
     try:
-        running[name].result(100)
+        running[name].result(180)
     except Exception as wrong:  # the line that failed is in another thread
         pytest.fail("".join(traceback.format_exception(wrong)[-4:]))

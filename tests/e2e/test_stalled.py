@@ -96,16 +96,23 @@ def carry_on(stack, id, answer):
     assert stack.selector() == done["to"]["color"]
 
 
-def abort(stack, id, answer):
-    got = stack.api("POST", f"/deployments/{id}/abort", {"reason": "stalled"}, replica=OTHER)
+def asked(stack, path):
+    """The answer of the other server.  A stalled one may hold a lock of the database until that ends its transaction
+    (SLUICE_DB_IDLE_IN_TX_MS): so long the answer is 503, and the caller asks again."""
+    got = until(lambda: (got := stack.api("POST", path, {"reason": "stalled"}, replica=OTHER)).status != 503 and got,
+                what="the database lets go of the stalled server's locks")
     assert got.status == 200, got
+    return got
+
+
+def abort(stack, id, answer):
+    asked(stack, f"/deployments/{id}/abort")
     done = settle(stack, id, "aborted", OTHER)
     assert stack.selector() == done["from"]["color"]
 
 
 def roll_back(stack, id, answer):
-    got = stack.api("POST", "/apps/inopnc/environments/production/rollback", {"reason": "stalled"}, replica=OTHER)
-    assert got.status == 200, got
+    got = asked(stack, "/apps/inopnc/environments/production/rollback")
     done = settle(stack, got["id"], "succeeded", OTHER)
     was = stack.deployment(id, replica=OTHER)
     assert stack.selector() == done["to"]["color"] == was["from"]["color"]
