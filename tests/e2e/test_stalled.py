@@ -52,7 +52,12 @@ def stopped(stack):
 
 
 def state_of(stack, id):
-    return stack.deployment(id, replica=OTHER)["state"]
+    return stack.sql(f"SELECT state FROM deployment WHERE id = '{id}'")
+
+
+def alone(stack):
+    """The other server is frozen until stall() lets it go on: whatever is begun now is the first one's."""
+    os.kill(stack.pids[OTHER], signal.SIGSTOP)
 
 
 def objects(stack):
@@ -122,8 +127,11 @@ def roll_back(stack, id, answer):
 def stall(stack, n, begin, then, over=lambda stack, id: state_of(stack, id) in FINAL):
     """Whether there was an n-th write to stall before."""
     arm(stack, n)
-    id = begin()
-    how = until(lambda: stopped(stack) and "stopped" or over(stack, id) and "final", 60, what="stopped, or final")
+    try:
+        id = begin()
+        how = until(lambda: stopped(stack) and "stopped" or over(stack, id) and "final", 60, what="stopped, or final")
+    finally:
+        os.kill(stack.pids[OTHER], signal.SIGCONT)
     if how == "final":
         return False
     try:
@@ -148,6 +156,7 @@ def every_write(stack, begin, thens, most=40, **how):
 
 def test_law5_a_server_that_stalls_before_any_write_of_a_deployment_does_nothing_late(stack):
     def begin():
+        alone(stack)
         return stack.deploy(next(stack.versions), replica=STALLED)
     stalls = every_write(stack, begin, (carry_on, abort, roll_back))
     assert stalls >= 6, f"only {stalls} writes in a whole deployment"
@@ -155,6 +164,7 @@ def test_law5_a_server_that_stalls_before_any_write_of_a_deployment_does_nothing
 
 def rollback_by_the_stalled(stack, of):
     """Asked there, without waiting for the answer; the id of the rollback."""
+    alone(stack)
     threading.Thread(target=stack.api, args=("POST", "/apps/inopnc/environments/production/rollback", {"reason": "a test"}),
                      kwargs={"replica": STALLED, "timeout": 60}, daemon=True).start()
     return until(lambda: stack.sql(f"SELECT id FROM deployment WHERE rollback_of = '{of}'"), what="the rollback has begun")
@@ -190,6 +200,7 @@ def test_law5_a_server_that_stalls_in_a_rollback_that_preempts_does_nothing_late
 
 
 def abort_by_the_stalled(stack, id):
+    alone(stack)
     threading.Thread(target=stack.api, args=("POST", f"/deployments/{id}/abort", {"reason": "a test"}),
                      kwargs={"replica": STALLED, "timeout": 60}, daemon=True).start()
     return id
@@ -213,7 +224,7 @@ def due(stack, n, how="stop:", meanwhile=lambda done: None):
     """A deployment that succeeded, and its clean-up, taken up by the first server, stopped (or dead) before its n-th write."""
     done = stack.wait(stack.deploy(next(stack.versions), replica=OTHER), "succeeded", replica=OTHER)
     arm(stack, n, how)
-    os.kill(stack.pids[OTHER], signal.SIGSTOP)  # so that it is the first one's
+    alone(stack)
     try:
         stack.sql("UPDATE cleanup SET due_at = clock_timestamp()")
         until(lambda: ended(stack.pids[STALLED]) or stopped(stack) or not stack.sql("SELECT 1 FROM cleanup"), 30,
