@@ -208,7 +208,7 @@ static bool send_round(struct db_conn *c, const struct round *r, bool *ret_prepa
         return false;
     if (r->xid && !send_statement(c, SQL_DB_XID, NULL, 0, ret_prepares_xid))
         return false;
-    return r->open ? PQsendFlushRequest(c->pg) == 1 : PQpipelineSync(c->pg) == 1;
+    return PQpipelineSync(c->pg) == 1;
 }
 
 /* Reads one answer; the first failure stays in r->result, and a failure does not end the reading:
@@ -271,12 +271,6 @@ RoundOutcome conn_round(struct db_conn *c, struct round *r, int64_t deadline) {
     o = read_round(c, r, prepares, prepares_xid, deadline);
     if (ends_connection(o))
         return o;
-    if (r->open) {
-        if (o == ROUND_DONE)
-            return o;
-        if (PQpipelineSync(c->pg) != 1) /* the server skips everything up to a Sync */
-            return ROUND_LOST;
-    }
     end = read_sync(c, deadline, o == ROUND_DONE ? &r->result : NULL);
     if (end == ROUND_REFUSED || ends_connection(end))
         return end;

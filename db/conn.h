@@ -52,7 +52,6 @@ struct round {
     size_t params_n;
     char *xid; /* XID_TEXT bytes: filled with the transaction's id once it has one; NULL: do not ask
                 */
-    bool open; /* no Sync yet: an implicit transaction stays open and cannot have committed */
     PGresult *result; /* out: of the statement, or the first that failed; else of the last command;
                          yours */
 };

@@ -39,7 +39,8 @@ typedef Status db_tx_fn(struct db_tx *tx, void *ctx);
 MUSTCHECK Status db_tx_run(struct db_pool *p, const char *name, DbIsolation isolation, db_tx_fn *fn,
                            void *ctx);
 /* One statement in a transaction of its own: one round trip when it only reads.  Retried as
- * db_tx_run's. */
+ * db_tx_run's.  It has a BEGIN too: PostgreSQL's limit on idle transactions, by which a frozen
+ * process lets go of its locks, does not count for a pipeline whose Sync is held back. */
 struct db_rows;
 MUSTCHECK Status db_once(struct db_pool *p, enum db_statement s, struct db_rows **ret,
                          const char *const *params, size_t n);

@@ -86,7 +86,7 @@ RoundOutcome tx_round(struct db_tx *tx, struct round *r) {
 
 Status db_query(struct db_tx *tx, enum db_statement s, struct db_rows **ret,
                 const char *const *params, size_t n) {
-    struct round r = {.statement = (int)s, .params = params, .params_n = n, .open = tx->implicit};
+    struct round r = {.statement = (int)s, .params = params, .params_n = n};
     _cleanup_(PQclear) PGresult *result = NULL;
     RoundOutcome o;
 
@@ -155,8 +155,6 @@ Status db_savepoint(struct db_tx *tx, db_tx_fn *fn, void *ctx) {
 
     if (tx->fate != TX_GOES_ON)
         return tx->failure;
-    if (tx->implicit)
-        return FAULT_BUG;
     s = command(tx, savepoint_begin);
     if (s != STATUS_OK)
         return s;

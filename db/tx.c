@@ -17,7 +17,7 @@ static void pause_ms(double ms) {
 static void roll_back(struct db_tx *tx) {
     static const char *const rollback[] = {"ROLLBACK"};
 
-    if (tx->began && !tx->broken && !tx->implicit)
+    if (tx->began && !tx->broken)
         conn_post(tx->conn, rollback, 1);
 }
 
@@ -57,28 +57,12 @@ static Status commit(struct db_tx *tx, DbIsolation isolation) {
     return s;
 }
 
-/* db_once: the Sync that was held back commits what the statement did. */
-static Status commit_implicit(struct db_tx *tx) {
-    struct round r = {.statement = NO_STATEMENT};
-    _cleanup_(PQclear) PGresult *result = NULL;
-    RoundOutcome o;
-
-    if (!tx->xid[0]) {
-        conn_post(tx->conn, NULL, 0);
-        return STATUS_OK;
-    }
-    o = conn_round(tx->conn, &r, clock_monotonic_us() + tx->statement_us);
-    result = r.result;
-    return judge_commit(tx, o, result);
-}
-
 static Status attempt(struct db_tx *tx, DbIsolation isolation, db_tx_fn *fn, void *ctx) {
     Status s;
 
-    if (!tx->implicit)
-        tx->commands[tx->commands_n++] = isolation == DB_SERIALIZABLE
-                                             ? "BEGIN ISOLATION LEVEL SERIALIZABLE"
-                                             : "BEGIN ISOLATION LEVEL READ COMMITTED";
+    tx->commands[tx->commands_n++] = isolation == DB_SERIALIZABLE
+                                         ? "BEGIN ISOLATION LEVEL SERIALIZABLE"
+                                         : "BEGIN ISOLATION LEVEL READ COMMITTED";
     s = fn(tx, ctx);
     if (tx->fate != TX_GOES_ON) {
         roll_back(tx);
@@ -94,7 +78,7 @@ static Status attempt(struct db_tx *tx, DbIsolation isolation, db_tx_fn *fn, voi
         roll_back(tx);
         return gone_wrong(tx);
     }
-    return tx->implicit ? commit_implicit(tx) : commit(tx, isolation);
+    return commit(tx, isolation);
 }
 
 /* What became of a transaction: committed → STATUS_OK, aborted → E_WRONG_STATE, else FAULT_DB_DOWN.
@@ -138,11 +122,10 @@ static Status resolve(struct db_pool *p, const char *xid) {
     return s;
 }
 
-static Status run(struct db_pool *p, const char *name, bool implicit, DbIsolation isolation,
-                  db_tx_fn *fn, void *ctx) {
+Status db_tx_run(struct db_pool *p, const char *name, DbIsolation isolation, db_tx_fn *fn,
+                 void *ctx) {
     for (int tries = 1, losses = 0;;) {
-        struct db_tx tx = {
-            .name = name, .implicit = implicit, .statement_us = pool_statement_us(p)};
+        struct db_tx tx = {.name = name, .statement_us = pool_statement_us(p)};
         Status s = pool_take(p, &tx.conn);
 
         if (s != STATUS_OK)
@@ -165,11 +148,6 @@ static Status run(struct db_pool *p, const char *name, bool implicit, DbIsolatio
             return s;
         }
     }
-}
-
-Status db_tx_run(struct db_pool *p, const char *name, DbIsolation isolation, db_tx_fn *fn,
-                 void *ctx) {
-    return run(p, name, false, isolation, fn, ctx);
 }
 
 struct once {
@@ -196,7 +174,7 @@ Status db_once(struct db_pool *p, enum db_statement s, struct db_rows **ret,
 
     if (ret)
         *ret = NULL;
-    status = run(p, statements[s].name, true, DB_READ_COMMITTED, once_fn, &o);
+    status = db_tx_run(p, statements[s].name, DB_READ_COMMITTED, once_fn, &o);
     if (status != STATUS_OK && ret) {
         db_rows_free(*ret);
         *ret = NULL;

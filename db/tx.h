@@ -16,7 +16,6 @@ struct db_tx {
     struct db_conn *conn;
     const char *name;
     int64_t statement_us;
-    bool implicit; /* db_once: no BEGIN; the Sync commits */
     bool began;    /* something was sent */
     bool violated; /* a constraint; until a savepoint undoes it, the server refuses all that follows
                     */

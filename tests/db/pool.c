@@ -6,7 +6,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+
+enum { FREEZES = 20 };
 
 /* Server processes of the pool's connections to this test's database. */
 static long backends(void) {
@@ -402,6 +405,37 @@ START_TEST(pool__transaction_idle_too_long_runs_again) {
 }
 END_TEST
 
+/* A process that commits one statement after the other, all under the same lock. */
+static pid_t appender(void) {
+    pid_t child = fork();
+    struct db_pool *p;
+
+    if (child != 0)
+        return child;
+    p = db_pool_new(&(struct db_settings){
+        .url = url, .size = 1, .wait_ms = WAIT_MS, .idle_in_tx_ms = 100, .app_name = "frozen"});
+    for (;;)
+        (void)append_once(p, "inopnc");
+}
+
+/* It is frozen wherever it happens to be, also between a statement and its commit. */
+START_TEST(pool__frozen_process_lets_go_of_its_locks) {
+    pid_t child = appender();
+    long before;
+
+    ck_assert_int_gt(child, 0);
+    for (int i = 0; i < FREEZES; i++) {
+        for (before = records("inopnc"); records("inopnc") < before + 3;)
+            ;
+        ck_assert_int_eq(kill(child, SIGSTOP), 0);
+        ck_assert_int_eq(append_once(pool, "inopnc"), STATUS_OK);
+        ck_assert_int_eq(kill(child, SIGCONT), 0);
+    }
+    ck_assert_int_eq(kill(child, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+}
+END_TEST
+
 START_TEST(pool__restart_is_survived) {
     int64_t start;
 
@@ -457,6 +491,6 @@ int main(void) {
         pool__many_threads_share_few_connections, pool__stopped_backend_is_given_up_in_time,
         pool__lock_waits_no_longer_than_the_deadline, pool__exhausted_pool_refuses_after_its_wait,
         pool__terminated_idle_backend_is_not_noticed, pool__terminated_transaction_runs_again_once,
-        pool__transaction_idle_too_long_runs_again, pool__restart_is_survived,
-        pool__short_outage_costs_only_time);
+        pool__transaction_idle_too_long_runs_again, pool__frozen_process_lets_go_of_its_locks,
+        pool__restart_is_survived, pool__short_outage_costs_only_time);
 }
