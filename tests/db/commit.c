@@ -54,7 +54,6 @@ END_TEST
 
 START_TEST(commit__of_a_single_statement_too) {
     static const ProxyFault faults[] = {PROXY_CUT_AFTER, PROXY_CUT_BEFORE, PROXY_SWALLOW};
-    static const char sync[] = {'S', 0, 0, 0, 4};
 
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         struct proxy *proxy = proxy_start(pg_socket());
@@ -62,7 +61,7 @@ START_TEST(commit__of_a_single_statement_too) {
         struct db_pool *p = pool_at(through, 1);
 
         ck_assert_int_eq(append_once(p, "warm"), STATUS_OK);
-        proxy_fault(proxy, faults[i], sync, sizeof sync);
+        proxy_fault(proxy, faults[i], "COMMIT", 7);
         ck_assert_int_eq(append_once(p, "inopnc"), STATUS_OK);
         ck_assert_int_eq(proxy_faults(proxy), 1);
         ck_assert_int_eq(records("inopnc"), (long)i + 1);
