@@ -200,7 +200,7 @@ def test_a_checklist_in_use_keeps_its_version(stack, environment):
     more = copy.deepcopy(BODY)
     more["groups"][1]["items"].append({"key": "backup", "title": "Backup", "kind": "probe", "probe": "backup"})
     assert stack.api("PUT", path(name), more, headers={"If-Match": '"1"'}).status == 200
-    assert int(stack.sql(f"SELECT gate_version FROM environment WHERE app = '{name}'")) == int(version) + 1, "law 4"
+    assert int(stack.sql(f"SELECT gate_version FROM environment WHERE app = '{name}'")) > int(version), "law 4"
     assert checklist(stack, name, "v1.0.0") == (1, ["tests", "on-call", "cluster"])
     assert checklist(stack, name, "v1.0.1") == (2, ["tests", "on-call", "cluster", "backup"])
     asked = stack.api("GET", f"/apps/{name}/environments/production/blockers?version=v1.0.1")
