@@ -16,7 +16,7 @@
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 enum { ROUNDS = 6, MOST = 100, PATIENCE_S = 120 };
 #else
-enum { ROUNDS = 40, MOST = 1000000, PATIENCE_S = 30 };
+enum { ROUNDS = 20, MOST = 1000000, PATIENCE_S = 30 };
 #endif
 enum { THREADS = 8 };
 
