@@ -1,7 +1,7 @@
 /* bench/streams/main.c: sluice-streams PORT KEY STREAMS: as many OpenFeature web clients of one
  * server, each with its event stream open.  Says "ready"; when a flag was changed each fetches the
- * flags anew, as its provider does, and once all have, or after a minute, it prints one line of JSON: when
- * the events came (µs of the wall clock), and how long the fetches took. */
+ * flags anew, as its provider does, and once all have, or after a minute, it prints one line of
+ * JSON: when the events came (µs of the wall clock), and how long the fetches took. */
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -83,7 +83,8 @@ static void open_stream(struct crowd *c, size_t i) {
     if (!uri)
         die("no event stream is offered: %.300s", c->room);
     uri += strlen("\"requestUri\":\"");
-    request = xasprintf("GET %.*s HTTP/1.1\r\nHost: localhost\r\n\r\n", (int)strcspn(uri, "\""), uri);
+    request =
+        xasprintf("GET %.*s HTTP/1.1\r\nHost: localhost\r\n\r\n", (int)strcspn(uri, "\""), uri);
     say(fd, request);
     if (strncmp(answer(c, fd, "\r\n\r\n"), "HTTP/1.1 200", 12) != 0)
         die("no stream: %.300s", c->room);
