@@ -1,17 +1,21 @@
 -- Everything that an environment's flags are evaluated with, as flags/model.h has it.  No row: no such environment.
--- It is read after every change: json, because to gather as jsonb costs twice as much, and flag_stale written out.
+-- It is read after every change, and to parse it is most of what a change costs: what is as it is by itself (off, none) is left
+-- out.  json, because to gather as jsonb costs twice as much, and flag_stale written out.
 -- param:  app text
 -- param:  environment text
 -- column: environment_id uuid
 -- column: revision bigint
 -- column: document json
 SELECT e.id AS environment_id, flag_revision(e.app, e.name) AS revision, json_build_object(
-           'flags', (SELECT coalesce(json_agg(f.spec - 'stale_after' || jsonb_build_object(
+           'flags', (SELECT coalesce(json_agg(jsonb_strip_nulls(f.spec - 'stale_after' || jsonb_build_object(
                                 'name', f.name,
-                                'stale', coalesce((f.spec ->> 'stale_after')::timestamptz <= clock_timestamp(), false),
-                                'enabled', coalesce(s.enabled, false), 'killed', coalesce(s.killed, false),
-                                'strategies', coalesce(s.spec -> 'strategies', '[]'),
-                                'default_variant', coalesce(s.spec -> 'default_variant', 'null')) ORDER BY f.name), '[]')
+                                'stale', nullif((f.spec ->> 'stale_after')::timestamptz <= clock_timestamp(), false),
+                                'enabled', nullif(s.enabled, false), 'killed', nullif(s.killed, false),
+                                'strategies', nullif(s.spec -> 'strategies', '[]'),
+                                'default_variant', s.spec -> 'default_variant',
+                                'impression_data', nullif(f.spec -> 'impression_data', 'false'),
+                                'variants', nullif(f.spec -> 'variants', '[]'),
+                                'dependencies', nullif(f.spec -> 'dependencies', '[]'))) ORDER BY f.name), '[]')
                      FROM flag f LEFT JOIN flag_environment s ON s.environment_id = e.id AND s.flag = f.name
                      WHERE f.app = e.app),
            'segments', (SELECT coalesce(json_agg(jsonb_build_object('name', g.name, 'constraints', g.spec -> 'constraints')
