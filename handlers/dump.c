@@ -65,12 +65,6 @@ static json_t *schema_json(const struct body_schema *schema) {
     return out;
 }
 
-enum { JSON_MAX = 256 * 1024 };
-
-static json_int_t raw_max(const struct route *route) {
-    return route->max_body ? (json_int_t)route->max_body : JSON_MAX;
-}
-
 static json_t *body_json(const struct route *route) {
     bool json = route->body == BODY_JSON;
     json_t *out;
@@ -79,13 +73,13 @@ static json_t *body_json(const struct route *route) {
         return json_null();
     out = json_object();
     json_set_str(out, "media_type", json ? "application/json" : route->media_type);
-    json_object_set_new(out, "max_bytes", json_integer(json ? JSON_MAX : raw_max(route)));
+    json_object_set_new(out, "max_bytes", json_integer((json_int_t)route_body_max(route, !json)));
     if (route->schema)
         json_object_set_new(out, "schema", schema_json(route->schema));
     if (json && route->media_type)
         json_object_set_new(out, "raw",
                             json_pack("{s:o, s:I}", "media_types", words_json(route->media_type),
-                                      "max_bytes", raw_max(route)));
+                                      "max_bytes", (json_int_t)route_body_max(route, true)));
     return out;
 }
 

@@ -69,7 +69,7 @@ const struct setting settings[] = {
     {"SLUICE_QUEUE_MAX", SETTING_INT, AT(queue_max), .otherwise = "1024", .min = 1, .max = 1000000,
      .about = "Requests waiting for a handler thread at most; more are answered 503 `overloaded`."},
     {"SLUICE_LARGE_BODIES_MAX", SETTING_INT, AT(large_bodies_max), .otherwise = "4", .min = 1, .max = 1000,
-     .about = "Bodies of more than 1 MiB (reports) that are read and worked on at once at most, each in up to 64 MiB; more are answered 503 `overloaded`."},
+     .about = "Bodies of more than 1 MiB (reports), and of more than 256 KiB of JSON (imports of flags), that are read and worked on at once at most, each report in up to 64 MiB; more are answered 503 `overloaded`."},
     {"SLUICE_RATE_PRINCIPAL", SETTING_RATE, AT(rate_principal), .otherwise = "100,200", .max = 1000000,
      .about = "Requests that one caller may make: each second, and at once; more are answered 429 `rate-limited`. Abort, rollback, health and metrics are not counted. Each server counts for itself."},
     {"SLUICE_RATE_NETWORK", SETTING_RATE, AT(rate_network), .otherwise = "300,600", .max = 1000000,

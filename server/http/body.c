@@ -14,14 +14,15 @@ enum { STRING_MAX = 1024, COUNT_MAX = 100, POINTER_MAX = 1024 };
 
 Status body_parse(const char *text, size_t n, struct reply *r, json_t **ret) {
     struct json_shape shape = jsonscan_shape(text, n);
+    size_t most = n > BODY_MAX ? JSON_LARGE_VALUES_MAX : JSON_VALUES_MAX;
     json_error_t e;
     const char *field, *code;
 
     *ret = NULL;
     if (shape.depth > JSON_DEPTH_MAX)
         return reply_field_error(r, "", "range", "Nested deeper than %d levels.", JSON_DEPTH_MAX);
-    if (shape.values > JSON_VALUES_MAX)
-        return reply_field_error(r, "", "too-long", "More than %d values.", JSON_VALUES_MAX);
+    if (shape.values > most)
+        return reply_field_error(r, "", "too-long", "More than %zu values.", most);
     *ret = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
     if (*ret)
         return STATUS_OK;

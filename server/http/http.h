@@ -85,7 +85,8 @@ struct route {
     /* Taken as it is: "application/yaml", or several, "a/b|c/d".  BODY_JSON may have some, too: the
      * handler then gets `in` NULL for them. */
     const char *media_type;
-    size_t max_body;   /* of what is taken as it is; 0: 256 KiB, which JSON has always */
+    /* Of what is taken as it is; where nothing is, of JSON; 0: BODY_MAX. */
+    size_t max_body;
     const char *query; /* names that the query may have, "limit|cursor|app"; NULL: none */
     bool io_thread;    /* answers without blocking, on the I/O thread */
     handler_fn *handler;
@@ -95,6 +96,11 @@ struct route {
     bool bare_key; /* Authorization may be an API key without "Bearer", as Unleash's SDKs send it */
     const struct protocol *protocol; /* NULL: ours */
 };
+enum { BODY_MAX = 256 * 1024 };
+/* How large a body may be, as it is or as JSON. */
+static inline size_t route_body_max(const struct route *route, bool raw) {
+    return route->max_body && (raw || !route->media_type) ? route->max_body : BODY_MAX;
+}
 #define SCOPE_PUBLIC "public"
 #define SCOPE_ANY    "any"
 
@@ -220,7 +226,8 @@ struct http_settings {
     int io_threads, handler_threads;
     int max_connections,
         queue_max; /* queue_max: requests waiting for a handler thread; more: 503 overloaded */
-    int large_bodies_max; /* bodies of more than 1 MiB that are held; more: 503 overloaded; 0: 4 */
+    /* Bodies of more than 1 MiB (JSON: BODY_MAX) that are held; more: 503 overloaded; 0: 4. */
+    int large_bodies_max;
     int header_timeout_ms, idle_timeout_s;
     int heartbeat_ms;                              /* of event streams; 0: 15000 */
     struct http_rate rate_principal, rate_network; /* more: 429 rate-limited */

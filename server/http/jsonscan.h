@@ -3,7 +3,8 @@
 #include "base/arena.h"
 #include <stddef.h>
 
-enum { JSON_DEPTH_MAX = 32, JSON_VALUES_MAX = 65536 };
+/* A body that may be larger than others (route.max_body) may have more values, too. */
+enum { JSON_DEPTH_MAX = 32, JSON_VALUES_MAX = 65536, JSON_LARGE_VALUES_MAX = 4 * JSON_VALUES_MAX };
 
 /* How deep arrays and objects nest, and about how many values there are; correct for valid JSON,
  * any number for other. */

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { BODY_MAX = 256 * 1024, BODY_LARGE = 1024 * 1024, LARGE_BODIES = 4 };
+enum { BODY_LARGE = 1024 * 1024, LARGE_BODIES = 4 };
 
 struct phase {
     const char *name;
@@ -86,11 +86,7 @@ static Turn phase_route(struct exchange *x) {
 /* ---- limits ---- */
 
 static size_t body_max(const struct exchange *x) {
-    const struct route *route = x->q.route;
-
-    if (route->body == BODY_NONE)
-        return 0;
-    return x->body_raw && route->max_body ? route->max_body : BODY_MAX;
+    return x->q.route->body == BODY_NONE ? 0 : route_body_max(x->q.route, x->body_raw);
 }
 
 /* Whether the media type of a header is one of "a/b|c/d". */
@@ -146,7 +142,8 @@ static Turn phase_limits(struct exchange *x) {
             return answer(x, s);
         if (!length)
             length = body_max(x);
-        x->body_large = length > BODY_LARGE;
+        /* JSON becomes many times as large when it is parsed */
+        x->body_large = length > (x->body_raw ? BODY_LARGE : BODY_MAX);
         reaper_reading_body(&x->server->reaper, x->conn, length);
     }
     /* what a GET answers is known only afterwards; others must not act and then have nothing to say

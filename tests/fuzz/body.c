@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
         struct json_shape shape = jsonscan_shape(text, n - 1);
         Status s = body_decode(schema_picked(bytes[0]), json, &reply, &in);
 
-        FUZZ_HOLDS(shape.depth <= JSON_DEPTH_MAX && shape.values <= JSON_VALUES_MAX);
+        FUZZ_HOLDS(shape.depth <= JSON_DEPTH_MAX && shape.values <= JSON_LARGE_VALUES_MAX);
         FUZZ_HOLDS((s == STATUS_OK) == (json_array_size(reply.errors) == 0));
     }
     reply_reset(&reply);
