@@ -9,19 +9,11 @@
 #include <string.h>
 
 enum { REASON_MAX = 1024 };
-#define NAME_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 /* ---- what both share with the other handlers of flags ---- */
 
 static const char *kind_word(FlagKind kind) {
     return kind == FLAG_SEGMENT ? "segment" : "flag";
-}
-
-static bool flag_name_valid(const char *s) {
-    size_t n = strlen(s);
-
-    return n > 0 && n <= FLAG_NAME_MAX && strspn(s, NAME_LETTERS "._~-") == n &&
-           strchr(NAME_LETTERS, s[0]);
 }
 
 Status path_flag(const struct request *q, const char *name, const char **ret, struct reply *r) {

@@ -93,6 +93,19 @@ json_t *json_pointer(const json_t *v, const char *pointer) {
     return at ? (json_t *)(uintptr_t)at : NULL;
 }
 
+json_t *json_by(const json_t *list, const char *key) {
+    json_t *out = json_object(), *one;
+    size_t i;
+
+    json_array_foreach(list, i, one) {
+        const char *name = json_str(one, key, NULL);
+
+        if (name && !json_object_get(out, name))
+            json_object_set(out, name, one);
+    }
+    return out;
+}
+
 char *json_text(const json_t *v) {
     char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
 

@@ -13,6 +13,8 @@ int64_t json_int(const json_t *v, const char *key, int64_t otherwise);
 bool json_bool(const json_t *v, const char *key, bool otherwise);
 /* The value at an RFC 6901 pointer ("/spec/ports/0"); borrowed; NULL when there is none. */
 json_t *json_pointer(const json_t *v, const char *pointer);
+/* Those of an array by the text that they have at `key`, the first of each; yours. */
+json_t *json_by(const json_t *list, const char *key);
 /* Compact text, keys in the order they were set; yours. */
 char *json_text(const json_t *v);
 /* Parses text of which one already knows that it is JSON (a database column, our own output); NULL

@@ -82,6 +82,13 @@ static const struct shape dependency_shape = KEYS(dependency_keys);
 static const struct shape_key dependencies_key = {
     .type = SHAPE_LIST, .max = FLAG_DEPENDENCIES_MAX, .of = &dependency_shape};
 
+bool flag_name_valid(const char *name) {
+    size_t n = strlen(name);
+
+    return n > 0 && n <= FLAG_NAME_MAX && strspn(name, FLAG_NAME_CHARACTERS) == n &&
+           strchr(FLAG_NAME_LETTERS, name[0]);
+}
+
 /* Whether it is there and of the right shape, so that its rules can be looked at. */
 static bool shaped(const struct shape_key *key, const json_t *v, const char *at, json_t *errors) {
     return v && !json_is_null(v) && shape_check_key(key, v, at, FLAG_ERRORS_MAX, errors);

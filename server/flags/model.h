@@ -3,8 +3,10 @@
  * The document of an environment, as the evaluator compiles it (flags/compile.h):
  *   {"flags": [{"name", "type", "description", "value_type", "impression_data", "stale", "enabled",
  *               "killed", "variants": [VARIANT], "strategies": [STRATEGY], "default_variant",
- *               "dependencies": [{"flag", "enabled", "variants": [name]}]}],
- *    "segments": [{"name", "constraints": [CONSTRAINT]}]}
+ *               "dependencies": [{"flag", "enabled", "variants": [name]}],
+ *               "stale_after", "requires_release"}],
+ *    "segments": [{"name", "description", "constraints": [CONSTRAINT]}]}
+ * What is last of a flag, and descriptions, say nothing to the evaluator.
  * Strategies, operators and stickiness have Unleash's names and semantics (docs/flags.md).
  *
  * Each check adds {field, code, detail} rows to errors, FLAG_ERRORS_MAX at most.  It looks at
@@ -13,6 +15,7 @@
 #pragma once
 #include "base/json.h"
 #include "base/status.h"
+#include <stdbool.h>
 
 enum {
     FLAG_NAME_MAX = 100, /* bytes */
@@ -32,6 +35,12 @@ enum {
 };
 #define FLAG_TYPES       "release|experiment|operational|kill-switch|permission"
 #define FLAG_VALUE_TYPES "boolean|string|number|object"
+
+/* Whether flags and segments may have this name: letters, digits and . _ ~ -, beginning with a
+ * letter or a digit. */
+bool flag_name_valid(const char *name);
+#define FLAG_NAME_LETTERS    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+#define FLAG_NAME_CHARACTERS FLAG_NAME_LETTERS "._~-"
 
 /* value_type: what payloads have to be; NULL: anything. */
 void flag_variants_check(const json_t *variants, const char *value_type, const char *at,

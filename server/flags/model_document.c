@@ -1,11 +1,13 @@
 /* flags/model_document.c: a whole document: its own keys, and that what is named is there. */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/field_errors.h"
+#include "base/semver.h"
 #include "flags/model.h"
 #include "flags/shape.h"
 #include <string.h>
 
-enum { SEGMENTS_MAX = 10000 };
+enum { SEGMENTS_MAX = 10000, TIME_MAX = 64, VERSION_MAX = 128 };
 
 #define NAME                                                                                       \
     { .name = "name", .type = SHAPE_TEXT, .required = true, .min = 1, .max = FLAG_NAME_MAX }
@@ -29,11 +31,14 @@ static const struct shape_key flag_keys[] = {
     PART("strategies"),
     PART("default_variant"),
     PART("dependencies"),
+    {.name = "stale_after", .type = SHAPE_TEXT, .max = TIME_MAX},
+    {.name = "requires_release", .type = SHAPE_TEXT, .max = VERSION_MAX},
 };
 static const struct shape flag_shape = {flag_keys, sizeof flag_keys / sizeof *flag_keys};
 
 static const struct shape_key segment_keys[] = {
     NAME,
+    {.name = "description", .type = SHAPE_TEXT, .max = FLAG_TEXT_MAX},
     PART("constraints"),
 };
 static const struct shape segment_shape = {segment_keys,
@@ -54,16 +59,19 @@ static const struct shape document_shape = {document_keys,
 
 /* Name → what has it; yours.  Each name once. */
 static json_t *by_name(const json_t *list, const char *at, json_t *errors) {
-    json_t *names = json_object(), *one;
+    json_t *names = json_by(list, "name");
+    const json_t *one;
     size_t i;
 
     json_array_foreach(list, i, one) {
         const char *name = json_str(one, "name", "");
         _cleanup_free_ char *field = xasprintf("%s/%zu/name", at, i);
 
-        if (json_object_get(names, name))
+        if (!flag_name_valid(name))
+            WRONG(errors, field, "format",
+                  "Letters, digits and . _ ~ -, beginning with a letter or a digit.");
+        else if (json_object_get(names, name) != one)
             WRONG(errors, field, "duplicate", "Another one of this list has this name.");
-        json_object_set(names, name, one);
     }
     return names;
 }
@@ -100,6 +108,20 @@ static void check_flags_named(const json_t *dependencies, const json_t *flags, c
     }
 }
 
+static void check_texts(const json_t *flag, const char *at, json_t *errors) {
+    const char *stale = json_str(flag, "stale_after", NULL);
+    const char *required = json_str(flag, "requires_release", NULL);
+    _cleanup_free_ char *of_stale = xasprintf("%s/stale_after", at);
+    _cleanup_free_ char *of_required = xasprintf("%s/requires_release", at);
+    struct semver version;
+    int64_t us;
+
+    if (stale && !clock_parse(stale, &us))
+        WRONG(errors, of_stale, "format", "An RFC 3339 time.");
+    if (required && !semver_parse(required, &version))
+        WRONG(errors, of_required, "invalid", "A semantic version, like v1.2.3.");
+}
+
 static void check_flag(const json_t *flag, const char *at, json_t *errors) {
     const char *value_type = json_str(flag, "value_type", NULL);
     const json_t *variants = json_object_get(flag, "variants");
@@ -114,6 +136,7 @@ static void check_flag(const json_t *flag, const char *at, json_t *errors) {
                             dependencies_at, errors);
     flag_default_variant_check(json_object_get(flag, "default_variant"), variants, default_at,
                                errors);
+    check_texts(flag, at, errors);
 }
 
 void flag_model_check(const json_t *document, json_t *errors) {

@@ -1,3 +1,4 @@
+#include "flags/shape.h"
 #include "flags/unleash.h"
 #include "flags/unleash_names.h"
 #include <string.h>
@@ -38,40 +39,51 @@ static json_t *nobody(void) {
                      "values", "inverted", 0, "caseInsensitive", 0);
 }
 
-/* Segments by their ids, or their constraints beside the strategy's own.  segments: name → {id,
- * constraints}. */
-static void export_segments_named(json_t *strategy, const json_t *segments, bool inline_segments) {
-    json_auto_t *names = json_incref(json_object_get(strategy, "segments"));
-    json_t *ids = json_array(), *constraints = json_object_get(strategy, "constraints"), *name;
+/* The ids of segments that are named.  segments: name → {id, constraints}. */
+static json_t *ids_of(const json_t *names, const json_t *segments) {
+    json_t *ids = json_array();
+    const json_t *name;
     size_t i;
 
-    json_object_del(strategy, "segments");
     json_array_foreach(names, i, name) {
         const char *text = json_string_value(name);
-        const json_t *segment = text ? json_object_get(segments, text) : NULL;
 
-        if (!inline_segments) {
-            json_array_append_new(ids, json_integer(json_int(segment, "id", 0)));
-        } else if (segment) {
-            json_array_extend(constraints, json_object_get(segment, "constraints"));
-        } else {
-            json_auto_t *none = nobody();
-
-            json_array_extend(constraints, none);
-        }
+        json_array_append_new(
+            ids, json_integer(json_int(text ? json_object_get(segments, text) : NULL, "id", 0)));
     }
-    if (json_array_size(ids))
-        json_object_set(strategy, "segments", ids);
-    json_decref(ids);
+    return ids;
 }
 
-static void export_strategy(json_t *strategy, const char *flag, const json_t *segments,
-                            bool inline_segments) {
+/* Their constraints beside the strategy's own. */
+static void inline_constraints(const json_t *names, const json_t *segments, json_t *constraints) {
+    const json_t *name;
+    size_t i;
+
+    json_array_foreach(names, i, name) {
+        const char *text = json_string_value(name);
+        json_t *segment = text ? json_object_get(segments, text) : NULL;
+        json_auto_t *theirs =
+            segment ? json_incref(json_object_get(segment, "constraints")) : nobody();
+
+        json_array_extend(constraints, theirs);
+    }
+}
+
+static void export_segments_named(json_t *strategy, const json_t *segments, bool inline_segments) {
+    json_auto_t *names = json_incref(json_object_get(strategy, "segments"));
+
+    json_object_del(strategy, "segments");
+    if (inline_segments)
+        inline_constraints(names, segments, json_object_get(strategy, "constraints"));
+    else if (json_array_size(names))
+        json_object_set_new(strategy, "segments", ids_of(names, segments));
+}
+
+/* What it leaves out, said. */
+static void fill_strategy(json_t *strategy, const char *flag) {
     bool flexible = strcmp(json_str(strategy, "name", ""), "flexibleRollout") == 0;
     json_t *parameters;
 
-    json_object_del(strategy, "title");
-    json_object_del(strategy, "disabled");
     set_default(strategy, "parameters", json_object());
     set_default(strategy, "constraints", json_array());
     set_default(strategy, "variants", json_array());
@@ -83,6 +95,13 @@ static void export_strategy(json_t *strategy, const char *flag, const json_t *se
     export_constraints(json_object_get(strategy, "constraints"));
     export_variants(json_object_get(strategy, "variants"),
                     json_str(parameters, "stickiness", "default"));
+}
+
+static void export_strategy(json_t *strategy, const char *flag, const json_t *segments,
+                            bool inline_segments) {
+    json_object_del(strategy, "title");
+    json_object_del(strategy, "disabled");
+    fill_strategy(strategy, flag);
     export_segments_named(strategy, segments, inline_segments);
 }
 
@@ -105,7 +124,8 @@ static bool export_strategies(json_t *list, const char *flag, const json_t *segm
 }
 
 static void export_flag(json_t *flag, const json_t *segments, bool inline_segments) {
-    static const char *const ours[] = {"value_type", "default_variant", "killed"};
+    static const char *const ours[] = {"value_type", "default_variant", "killed", "stale_after",
+                                       "requires_release"};
     bool enabled = json_bool(flag, "enabled", false) && !json_bool(flag, "killed", false);
 
     set_default(flag, "type", json_string("release"));
@@ -135,6 +155,7 @@ static json_t *numbered(json_t *segments) {
         const char *name = json_str(one, "name", NULL);
 
         json_object_set_new(one, "id", json_integer((json_int_t)i + 1));
+        json_object_del(one, "description");
         set_default(one, "constraints", json_array());
         export_constraints(json_object_get(one, "constraints"));
         if (name && !json_object_get(names, name))
@@ -158,4 +179,130 @@ json_t *unleash_export(const json_t *document, bool inline_segments) {
     if (inline_segments)
         json_object_del(out, "segments");
     return out;
+}
+
+/* ---- an export ---- */
+
+struct file {
+    json_t *out;
+    const json_t *segments; /* name → {id} */
+    const char *environment;
+};
+
+static void append(const struct file *f, const char *list, json_t *row) {
+    json_array_append_new(json_object_get(f->out, list), row);
+}
+
+/* Takes the fields that Unleash has no place for from `one` to `sluice`. */
+static void take_ours(const struct file *f, const char *kind, json_t *one) {
+    json_t *row = json_object(), *value;
+    const char *key;
+    void *next;
+
+    json_object_foreach_safe(one, next, key, value) {
+        if (!shape_word(unleash_ours(kind), key))
+            continue;
+        json_object_set(row, key, value);
+        json_object_del(one, key);
+    }
+    json_object_set_new(json_at(f->out, "sluice", kind, NULL), json_str(one, "name", ""), row);
+}
+
+/* Unleash asks for these two of every variant. */
+static void file_strategies(const struct file *f, const char *flag, json_t *strategies) {
+    json_t *strategy;
+    size_t i;
+
+    json_array_foreach(strategies, i, strategy) {
+        json_t *names = json_object_get(strategy, "segments");
+
+        json_object_set_new(strategy, "featureName", json_string(flag));
+        export_variants(json_object_get(strategy, "variants"),
+                        json_str(json_object_get(strategy, "parameters"), "stickiness", "default"));
+        if (names)
+            json_object_set_new(strategy, "segments", ids_of(names, f->segments));
+        append(f, "featureStrategies", json_incref(strategy));
+    }
+}
+
+/* Its parts go where an export has them. */
+static void file_flag(const struct file *f, json_t *flag) {
+    static const char *const apart[] = {"strategies", "variants", "enabled", "killed",
+                                        "dependencies"};
+    json_auto_t *parts = json_object();
+    const char *name = json_str(flag, "name", "");
+    bool enabled = json_bool(flag, "enabled", false) && !json_bool(flag, "killed", false);
+
+    for (size_t i = 0; i < sizeof apart / sizeof *apart; i++) {
+        json_object_set(parts, apart[i], json_object_get(flag, apart[i]));
+        json_object_del(flag, apart[i]);
+    }
+    set_default(parts, "variants", json_array());
+    export_variants(json_object_get(parts, "variants"), "default");
+    file_strategies(f, name, json_object_get(parts, "strategies"));
+    /* Unleash looks for the feature's name in both */
+    append(f, "featureEnvironments",
+           json_pack("{s:s, s:s, s:s, s:b, s:O}", "name", name, "featureName", name, "environment",
+                     f->environment, "enabled", enabled, "variants",
+                     json_object_get(parts, "variants")));
+    if (json_array_size(json_object_get(parts, "dependencies")))
+        append(f, "dependencies",
+               json_pack("{s:s, s:O}", "feature", name, "dependencies",
+                         json_object_get(parts, "dependencies")));
+    take_ours(f, "flags", flag);
+    json_object_set_new(flag, "project", json_string("default"));
+    append(f, "features", json_incref(flag));
+}
+
+json_t *unleash_export_file(const json_t *document, const char *environment) {
+    json_auto_t *from = unleash_renamed(document, unleash_from_native), *by_name = NULL;
+    struct file f = {.environment = environment};
+    json_t *one, *segments = json_object_get(from, "segments");
+    size_t i;
+
+    f.out =
+        json_pack("{s:[], s:[], s:[], s:[], s:[], s:[], s:[], s:[], s:{s:{}, s:{}}}", "features",
+                  "featureStrategies", "featureEnvironments", "segments", "dependencies",
+                  "contextFields", "featureTags", "tagTypes", "sluice", "flags", "segments");
+    json_array_foreach(segments, i, one) {
+        json_object_set_new(one, "id", json_integer((json_int_t)i + 1));
+        take_ours(&f, "segments", one);
+        append(&f, "segments", json_incref(one));
+    }
+    f.segments = by_name = json_by(segments, "name");
+    json_array_foreach(json_object_get(from, "features"), i, one) file_flag(&f, one);
+    return f.out;
+}
+
+/* ---- the same ---- */
+
+/* All that may be left out said, in Unleash's words; yours. */
+static json_t *filled(const json_t *one) {
+    static const char *const lists[] = {"constraints", "variants", "dependencies", "strategies"};
+    json_t *out = unleash_renamed(one, unleash_from_native), *part;
+    size_t i;
+
+    for (i = 0; i < sizeof lists / sizeof *lists; i++)
+        set_default(out, lists[i], json_array());
+    export_constraints(json_object_get(out, "constraints"));
+    export_variants(json_object_get(out, "variants"), "default");
+    json_array_foreach(json_object_get(out, "variants"), i, part)
+        set_default(part, "overrides", json_array());
+    json_array_foreach(json_object_get(out, "dependencies"), i, part) {
+        set_default(part, "enabled", json_true());
+        set_default(part, "variants", json_array());
+    }
+    json_array_foreach(json_object_get(out, "strategies"), i, part) {
+        fill_strategy(part, json_str(out, "name", ""));
+        set_default(part, "title", json_null());
+        set_default(part, "disabled", json_false());
+        set_default(part, "segments", json_array());
+    }
+    return out;
+}
+
+bool unleash_same(const json_t *a, const json_t *b) {
+    json_auto_t *one = filled(a), *other = filled(b);
+
+    return json_equal(one, other);
 }

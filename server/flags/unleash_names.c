@@ -1,4 +1,6 @@
 #include "flags/unleash_names.h"
+#include "base/cleanup.h"
+#include "flags/model.h"
 #include <string.h>
 
 static const struct {
@@ -31,6 +33,8 @@ static const char *const ignored[] = {
     "featureName",
     "createdByUserId",
     "potentiallyStale",
+    "usedInProjects",
+    "usedInFeatures",
 };
 
 const char *unleash_to_native(const char *key) {
@@ -52,6 +56,32 @@ bool unleash_ignores(const char *key) {
         if (strcmp(ignored[i], key) == 0)
             return true;
     return false;
+}
+
+char *unleash_segment_name(const char *name) {
+    char *out;
+    size_t n = 0;
+
+    if (flag_name_valid(name))
+        return xstrdup(name);
+    out = xcalloc(FLAG_NAME_MAX + 1, 1);
+    for (; *name && n < FLAG_NAME_MAX; name++) {
+        bool fits = strchr(n ? FLAG_NAME_CHARACTERS : FLAG_NAME_LETTERS, *name) != NULL;
+
+        if (fits)
+            out[n++] = *name;
+        else if (n && out[n - 1] != '-')
+            out[n++] = '-';
+    }
+    while (n && out[n - 1] == '-')
+        out[--n] = '\0';
+    return out;
+}
+
+const char *unleash_ours(const char *kind) {
+    return strcmp(kind, "segments") == 0
+               ? "description|constraints"
+               : "value_type|default_variant|stale_after|requires_release";
 }
 
 json_t *unleash_renamed(const json_t *v, const char *(*name)(const char *key)) {

@@ -92,7 +92,7 @@ static void run_all(json_t *(*of)(const json_t *state)) {
 static json_t *imported(const json_t *state) {
     json_auto_t *errors = json_array();
 
-    return unleash_import(state, errors);
+    return unleash_import(state, NULL, errors);
 }
 
 static json_t *exported(const json_t *state) {
@@ -154,7 +154,7 @@ START_TEST(flags_spec__what_does_not_map_is_named) {
         json_auto_t *spec = load(file), *errors = json_array();
         _cleanup_free_ char *named = NULL;
 
-        json_decref(unleash_import(json_object_get(spec, "state"), errors));
+        json_decref(unleash_import(json_object_get(spec, "state"), NULL, errors));
         named = fields_of(errors);
         if (next < FILES && strcmp(files[next].file, file) == 0)
             wanted = files[next++].named;

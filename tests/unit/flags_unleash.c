@@ -53,7 +53,7 @@ static void assert_same(const json_t *got, const char *wanted) {
 
 START_TEST(flags_unleash__an_export_becomes_ours) {
     json_auto_t *from = json_parse(EXPORT), *before = json_parse(EXPORT), *errors = json_array();
-    json_auto_t *document = unleash_import(from, errors);
+    json_auto_t *document = unleash_import(from, NULL, errors);
     _cleanup_free_ char *wrong = fields_of(errors);
 
     ck_assert_str_eq(wrong, "");
@@ -89,11 +89,28 @@ START_TEST(flags_unleash__what_does_not_map_is_named) {
          "/segments/0/constraints"},
         {"{\"features\":[{\"name\":\"f\",\"dependencies\":[{\"feature\":\"gone\"}]}]}",
          "/features/0/dependencies/0/feature"},
+        {"{\"features\":[{\"name\":\"a b\"}]}", "/features/0/name"},
+        {"{\"features\":[{\"name\":\"f\"},{\"name\":\"g\"}],\"featureStrategies\":["
+         "{\"featureName\":\"f\",\"name\":\"default\"},"
+         "{\"featureName\":\"g\",\"name\":\"default\"},"
+         "{\"featureName\":\"g\",\"name\":\"flexibleRollout\"}]}",
+         "/featureStrategies/2/parameters/rollout"},
+        {"{\"features\":[{\"name\":\"f\"}],\"featureEnvironments\":[{\"featureName\":\"f\","
+         "\"enabled\":1,\"variants\":[{\"name\":\"v\",\"weight\":1,\"weightType\":\"odd\"}]}]}",
+         "/featureEnvironments/0/enabled"},
+        {"{\"features\":[{\"name\":\"f\"}],\"segments\":[{\"id\":1,\"name\":\"a b\","
+         "\"constraints\":[]},{\"id\":2,\"name\":\"a/b\",\"constraints\":[]}]}",
+         "/segments/1/name"},
+        {"{\"features\":[{\"name\":\"f\"}],\"sluice\":{\"flags\":{\"f\":{\"killed\":true}}}}",
+         "/sluice/flags/f/killed"},
+        {"{\"features\":[{\"name\":\"f\"}],\"sluice\":{\"flags\":{\"f\":{\"stale_after\":\"x\","
+         "\"requires_release\":\"y\"}}}}",
+         "/sluice/flags/f/stale_after /sluice/flags/f/requires_release"},
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         json_auto_t *from = json_parse(cases[i].from), *errors = json_array();
-        json_auto_t *document = unleash_import(from, errors);
+        json_auto_t *document = unleash_import(from, NULL, errors);
         _cleanup_free_ char *wrong = fields_of(errors);
 
         ck_assert_msg(document && strcmp(wrong, cases[i].named) == 0, "%s: %s", cases[i].from,
@@ -107,11 +124,47 @@ START_TEST(flags_unleash__a_segment_without_members_is_for_nobody) {
     json_auto_t *from = json_parse(
         "{\"features\":[{\"name\":\"f\",\"enabled\":true,\"strategies\":[{\"name\":\"default\","
         "\"segments\":[9]}]}],\"segments\":[{\"id\":9,\"name\":\"s\"}]}");
-    json_auto_t *errors = json_array(), *document = unleash_import(from, errors);
+    json_auto_t *errors = json_array(), *document = unleash_import(from, NULL, errors);
     _cleanup_free_ char *text = json_text(document);
     _cleanup_(asked_done) struct asked a = asked_new(text, "{}");
 
     ck_assert(!ask(&a, "f").enabled);
+}
+END_TEST
+
+START_TEST(flags_unleash__what_is_there_stays_where_nothing_is_said) {
+    json_auto_t *there = json_parse(
+        "{\"flags\":[{\"name\":\"f\",\"value_type\":\"string\",\"requires_release\":\"1.0.0\","
+        "\"default_variant\":null,\"stale\":true,\"stale_after\":\"2026-01-01T00:00:00Z\"}],"
+        "\"segments\":[{\"name\":\"a-b\",\"description\":\"d\",\"constraints\":[]}]}");
+    json_auto_t *from = json_parse("{\"features\":[{\"name\":\"f\",\"stale\":true}],"
+                                   "\"segments\":[{\"id\":1,\"name\":\"a b\"}]}");
+    json_auto_t *errors = json_array(), *document = unleash_import(from, there, errors);
+
+    ck_assert_uint_eq(json_array_size(errors), 0);
+    assert_same(document, "{\"flags\":[{\"name\":\"f\",\"stale\":true,\"value_type\":\"string\","
+                          "\"requires_release\":\"1.0.0\","
+                          "\"stale_after\":\"2026-01-01T00:00:00Z\"}],\"segments\":["
+                          "{\"name\":\"a-b\",\"description\":\"d\",\"constraints\":[]}]}");
+}
+END_TEST
+
+START_TEST(flags_unleash__an_export_is_read_again) {
+    json_auto_t *there = json_parse(NATIVE), *errors = json_array();
+    json_auto_t *file = unleash_export_file(there, "production");
+    json_auto_t *back = unleash_import(file, NULL, errors);
+    json_t *flag;
+    size_t i;
+
+    ck_assert_uint_eq(json_array_size(errors), 0);
+    json_array_foreach(json_object_get(back, "flags"), i, flag) {
+        json_t *before = json_array_get(json_object_get(there, "flags"), i);
+
+        ck_assert(unleash_same(flag, before));
+        json_object_set_new(flag, "impression_data", json_integer(7));
+        ck_assert(!unleash_same(flag, before));
+    }
+    ck_assert(json_equal(json_object_get(back, "segments"), json_object_get(there, "segments")));
 }
 END_TEST
 
@@ -174,6 +227,7 @@ int main(void) {
     return RUN_SUITE("flags_unleash", 10, flags_unleash__an_export_becomes_ours,
                      flags_unleash__what_does_not_map_is_named,
                      flags_unleash__a_segment_without_members_is_for_nobody,
-                     flags_unleash__clients_see_what_counts,
+                     flags_unleash__what_is_there_stays_where_nothing_is_said,
+                     flags_unleash__an_export_is_read_again, flags_unleash__clients_see_what_counts,
                      flags_unleash__segments_inline_for_older_clients);
 }
