@@ -220,6 +220,22 @@ Status db_flag_promote(struct db_tx *tx, const struct flag_promotion *in, struct
                               in->flags, in->environment, in->by, in->reason));
 }
 
+Status db_flag_everything(struct db_pool *p, const char *app, const char *environment,
+                          struct db_rows **ret) {
+    return db_once(p, SQL_FLAG_EVERYTHING, ret, DB_PARAMS(app, environment));
+}
+
+Status db_flag_import(struct db_tx *tx, const struct flag_import *in) {
+    return db_query(tx, SQL_FLAG_IMPORT, NULL,
+                    DB_PARAMS(in->app, DB_INT(in->revision), in->environment_id, in->environment,
+                              in->changes, in->by, in->reason));
+}
+
+Status db_flag_import_conflicts(struct db_tx *tx, const char *app, const char *flags,
+                                struct db_rows **ret) {
+    return db_query(tx, SQL_FLAG_IMPORT_CONFLICTS, ret, DB_PARAMS(app, flags));
+}
+
 char *flag_topic(const char *app, const char *environment, char text[FLAG_TOPIC]) {
     snprintf(text, FLAG_TOPIC, "flags:%s%s%s", app, environment ? "/" : "",
              environment ? environment : "");

@@ -134,6 +134,25 @@ struct flag_promotion {
 MUSTCHECK Status db_flag_promote(struct db_tx *tx, const struct flag_promotion *in,
                                  struct db_rows **ret);
 
+/* All that is said about an environment's flags, in the form of flags/model.h; a flag that nobody
+ * spoke of there has no `enabled`.  Columns: environment_id, revision, head (of the app's last
+ * change), document.  No row: there is no such environment. */
+MUSTCHECK Status db_flag_everything(struct db_pool *p, const char *app, const char *environment,
+                                    struct db_rows **ret);
+struct flag_import {
+    const char *app, *environment, *environment_id;
+    const char *changes; /* [{kind, name, after}] as flag_change_row has them */
+    const char *by, *reason;
+    int64_t revision;
+};
+/* With the history. */
+MUSTCHECK Status db_flag_import(struct db_tx *tx, const struct flag_import *in);
+/* What is then wrong between these flags (text[]) and others: code conflict, where flag `one`
+ * depends on `other`, which depends on others itself; in-use, where environment `one` falls back on
+ * the variant `other` that is gone.  Columns: flag (which of these), code, one, other. */
+MUSTCHECK Status db_flag_import_conflicts(struct db_tx *tx, const char *app, const char *flags,
+                                          struct db_rows **ret);
+
 /* What the bus (db/bus.h) says after a change: "flags:APP/ENV", or "flags:APP" where it concerns
  * every environment of the app.  Returns text. */
 enum { FLAG_TOPIC = 136 };

@@ -137,6 +137,14 @@ static const struct field promote_fields[] = {
     REASON,
 };
 SCHEMA(flag_promote_schema, "FlagPromote", promote_fields);
+
+static const struct field import_fields[] = {
+    FIELD("document", FIELD_MAP,  .required = true, .max = 100), /* flags/unleash.h reads it */
+    FIELD("existing", FIELD_ENUM, .words = "refuse|update|keep"),
+    FIELD("dry_run",  FIELD_BOOL, .required = false),
+    REASON,
+};
+SCHEMA(flag_import_schema, "FlagImport", import_fields);
 // clang-format on
 
 static json_t *form_of(const struct field *f, json_t *v) {

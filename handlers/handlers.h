@@ -69,6 +69,9 @@ handler_fn flag_schedule_create, flag_schedule_list, flag_schedule_get, flag_sch
 /* flag_promote.c */
 extern const struct body_schema flag_promote_schema;
 handler_fn flag_promote, flag_diff;
+/* flag_import.c */
+extern const struct body_schema flag_import_schema;
+handler_fn flag_import, flag_export;
 /* ofrep.c, ofrep_stream.c */
 extern const struct protocol ofrep_protocol;
 extern const struct body_schema ofrep_schema;

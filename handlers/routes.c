@@ -6,6 +6,7 @@
 // clang-format off
 #define NO_BODY         .body = BODY_NONE
 #define JSON(schema_)   .body = BODY_JSON, .schema = &(schema_)
+#define JSON_4MIB(schema_) JSON(schema_), .max_body = 4 << 20
 #define YAML_1MIB       .body = BODY_RAW, .media_type = "application/yaml", .max_body = 1 << 20
 /* JSON, or a report as it is (server/report/report.h) */
 #define EVIDENCE        JSON(evidence_schema), .max_body = 16 << 20,                               \
@@ -139,6 +140,8 @@ const struct route routes[] = {
     ROUTE("cancelFlagSchedule",      DELETE, ENV_FLAG "/schedule/{schedule}",     "flag:write",          NO_BODY,                  NULL,                                      flag_schedule_cancel),
     ROUTE("diffFlags",               GET,    ENV "/flags:diff",                   "flag:read",           NO_BODY,                  PAGE "|from",                              flag_diff),
     ROUTE("promoteFlags",            POST,   ENV "/flags:promote",                "flag:write",          JSON(flag_promote_schema),NULL,                                      flag_promote),
+    ROUTE("importFlags",             POST,   ENV "/flags:import",                 "flag:write",          JSON_4MIB(flag_import_schema),NULL,                                  flag_import),
+    ROUTE("exportFlags",             GET,    ENV "/flags:export",                 "flag:read",           NO_BODY,                  NULL,                                      flag_export),
 
     ROUTE("listKeys",                  GET,    "/api/v1/keys",                      "key:read",            NO_BODY,                  PAGE,                                      key_list),
     ROUTE("createKey",                 POST,   "/api/v1/keys",                      "key:write",           JSON(key_schema),         NULL,                                      key_create),

@@ -14,7 +14,7 @@ struct flag_change {
     const char *app;
     const char *environment; /* NULL: it concerns all of the app's */
     struct actor by;
-    const char *source; /* how it came: api, restore, promote, schedule, deployment */
+    const char *source; /* how it came: api, restore, promote, import, schedule, deployment */
     const char *reason; /* NULL: none given */
     int wait_ms;        /* for others who change flags of the app; 0: as long as any statement */
     int64_t revision;   /* this change's, set by begin */

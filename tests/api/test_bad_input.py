@@ -94,6 +94,7 @@ def examples_of(operation):
         "putSegment": {"name": "beta", "description": "x", "constraints": [CONSTRAINT], "reason": "x"},
         "putFlagState": {"enabled": True, "default_variant": "a", "requires_release": "v1.0.0", "reason": "x", "strategies": [STRATEGY]},
         "promoteFlags": {"from": "staging", "flags": ["checkout"], "dry_run": True, "reason": "x"},
+        "importFlags": {"document": {"features": []}, "existing": "keep", "dry_run": True, "reason": "x"},
         "scheduleFlag": {"at": "2027-01-01T00:00:00Z", "if_revision": 0, "reason": "x", "change": {
             "enabled": True, "default_variant": "a", "strategies": [{"name": "default", "constraints": [CONSTRAINT], "variants": [VARIANT]}]}},
         **{operation: {"revision": 1, "reason": "x"} for operation in ("restoreFlag", "restoreFlagState")},
