@@ -88,6 +88,8 @@ ExitCode run_flag_restore(struct session *s, const struct args *a);
 ExitCode run_flag_eval(struct session *s, const struct args *a);
 ExitCode run_flag_diff(struct session *s, const struct args *a);
 ExitCode run_flag_promote(struct session *s, const struct args *a);
+ExitCode run_flag_import(struct session *s, const struct args *a);
+ExitCode run_flag_export(struct session *s, const struct args *a);
 ExitCode run_flag_delete(struct session *s, const struct args *a);
 ExitCode run_segment_list(struct session *s, const struct args *a);
 ExitCode run_segment_show(struct session *s, const struct args *a);

@@ -244,6 +244,24 @@ def test_flags_are_compared_and_promoted(shop):
     assert "no such environment" in shop.does("flag", "diff", shop.app, "production", "--from", "nowhere", code=3).stderr
 
 
+def test_flags_are_exported_and_imported(shop, tmp_path):
+    shop.put({**ROLLOUT, "title": "A quarter"})
+    file = tmp_path / "flags.json"
+    file.write_text(shop.does("flag", "export", shop.app, "production").stdout)
+    assert json.loads(file.read_text())["featureEnvironments"][0]["enabled"] is True
+    shop.flag("disable")
+    into = ("flag", "import", shop.app, "production", "--file", str(file))
+    assert "/document/features/0" in shop.does(*into, code=3).stderr
+    out = shop.does(*into, "--existing", "update", "--dry-run").stdout
+    assert out == f"flags of {shop.app}/production, as they would be\n  changed   checkout\nsegments of {shop.app}/production, as they would be\n"
+    assert shop.state()["enabled"] is False
+    shop.does("flag", "import", shop.app, "production", "--file", "-", "--existing", "update", "--reason", "as it was", input=file.read_text())
+    assert shop.state()["enabled"] is True
+    row = shop.flag("history", "--limit", "1").stdout.splitlines()[1]
+    assert re.search(r"flag.imported +admin +import +as it was$", row), row
+    assert json.loads(shop.does(*into, "--json").stdout)["flags"]["unchanged"] == ["checkout"]
+
+
 # --- evaluated -----------------------------------------------------------------------------------------------------
 
 def test_flags_are_evaluated_as_an_application_asks(shop, tmp_path):
@@ -371,6 +389,8 @@ def test_text_from_elsewhere_is_harmless(api):
     (["flag", "eval", "f", "--context", "=pro"], "--context wants FIELD=VALUE"),
     (["flag", "diff", "a", "e"], "--from ENV"),
     (["flag", "promote", "a", "e", "f"], "--from ENV"),
+    (["flag", "import", "a", "e"], "flag import wants --file FILE"),
+    (["flag", "import", "a", "e", "--file", "x", "--existing", "both"], "--existing is one of refuse|update|keep"),
     (["flag", "schedule", "a", "e", "f", "--enable"], "--at TIME"),
     (["flag", "schedule", "a", "e", "f", "--at", "2027-01-01 00:00"], "one of --enable, --disable and --rollout PERCENT"),
     (["flag", "schedule", "a", "e", "f", "--at", "2027-01-01 00:00", "--enable", "--disable"], "one of --enable, --disable"),
