@@ -12,7 +12,7 @@ enum { REASON_MAX = 1024 };
 
 /* ---- what both share with the other handlers of flags ---- */
 
-static const char *kind_word(FlagKind kind) {
+const char *kind_word(FlagKind kind) {
     return kind == FLAG_SEGMENT ? "segment" : "flag";
 }
 

@@ -23,6 +23,7 @@ json_t *flag_state_spec(const json_t *in, bool killed);
  * too.  Refuses E_INVALID_PATH. */
 MUSTCHECK Status path_flag(const struct request *q, const char *name, const char **ret,
                            struct reply *r);
+const char *kind_word(FlagKind kind); /* flag, segment */
 Status flag_missing(struct reply *r, FlagKind kind, const char *app, const char *name);
 
 /* What the flag of {app}, {env} and {flag} of the path is there (db_flag_state); *ret is yours,

@@ -108,32 +108,35 @@ static Status as_of(struct db_tx *tx, const struct flag_history *of, struct requ
 
 static Status restore_tx(struct db_tx *tx, void *ctx) {
     struct flag_put *w = ctx;
-    const struct flag_history of = {.app = w->change.app, .kind = "flag", .name = w->name};
+    const struct flag_history of = {
+        .app = w->change.app, .kind = kind_word(w->kind), .name = w->name};
     _cleanup_(db_rows_free) struct db_rows *there = NULL;
     json_auto_t *then = NULL;
     Status s = begin_change(tx, &w->change, w->r);
 
     if (s == STATUS_OK)
-        s = db_flag_get_in(tx, FLAG_DEFINITION, of.app, of.name, &there);
+        s = db_flag_get_in(tx, w->kind, of.app, of.name, &there);
     if (s == STATUS_OK && db_rows_count(there))
-        s = delete_rule(w->q, flag_etag(w->q, there, FLAG_DEFINITION), w->r);
+        s = delete_rule(w->q, flag_etag(w->q, there, w->kind), w->r);
     if (s == STATUS_OK)
         s = as_of(tx, &of, w->q, w->r, &then);
     if (s != STATUS_OK)
         return s;
     json_decref(w->spec);
-    w->spec = flag_spec(then);
+    w->spec = w->kind == FLAG_SEGMENT ? segment_spec(then) : flag_spec(then);
     return flag_put_in(tx, w, there);
 }
 
-Status flag_restore(struct request *q, const void *in, struct reply *r) {
-    struct flag_put w = {.q = q, .r = r, .action = "flag.restored"};
+static Status thing_restore(struct request *q, struct reply *r, FlagKind kind) {
+    struct flag_put w = {.q = q,
+                         .r = r,
+                         .kind = kind,
+                         .action = kind == FLAG_SEGMENT ? "segment.restored" : "flag.restored"};
     const char *app = NULL;
     Status s = path_app(q, &app, r);
 
-    (void)in;
     if (s == STATUS_OK)
-        s = path_flag(q, "flag", &w.name, r);
+        s = path_flag(q, kind_word(kind), &w.name, r);
     if (s != STATUS_OK)
         return s;
     w.change = caller_change(q, app, NULL, json_str(q->json, "reason", NULL));
@@ -143,6 +146,16 @@ Status flag_restore(struct request *q, const void *in, struct reply *r) {
         announce_flags(q, app, NULL);
     json_decref(w.spec);
     return s;
+}
+
+Status flag_restore(struct request *q, const void *in, struct reply *r) {
+    (void)in;
+    return thing_restore(q, r, FLAG_DEFINITION);
+}
+
+Status segment_restore(struct request *q, const void *in, struct reply *r) {
+    (void)in;
+    return thing_restore(q, r, FLAG_SEGMENT);
 }
 
 static Status state_restore_tx(struct db_tx *tx, void *ctx) {

@@ -6,13 +6,8 @@
 #include "handlers/flag.h"
 #include "handlers/handlers.h"
 
-enum {
-    REASON_MAX = 1024,
-    VERSION_MAX = 128,
-    VALUES_MAX = 50000 /* of a constraint: what a body may hold */
-};
+enum { REASON_MAX = 1024, VERSION_MAX = 128 };
 #define REVISION_MAX ((int64_t)1 << 53)
-_Static_assert((int)VALUES_MAX <= (int)FLAG_VALUES_MAX, "the model takes what bodies may hold");
 
 // clang-format off
 #define FIELD(n, t, ...) {.name = n, .type = t, .offset = FIELD_NOWHERE, __VA_ARGS__}
@@ -47,7 +42,7 @@ static SCHEMA(variant_schema, "FlagVariant", variant_fields);
 static const struct field constraint_fields[] = {
     NAME("context_name",                    .required = true),
     FIELD("operator",         FIELD_STRING,  .required = true, .max = FLAG_NAME_MAX),
-    FIELD("values",           FIELD_STRINGS, .max = VALUES_MAX),
+    FIELD("values",           FIELD_STRINGS, .max = FLAG_VALUES_MAX),
     FIELD("value",            FIELD_STRING,  .max = FLAG_TEXT_MAX),
     FIELD("inverted",         FIELD_BOOL,    .required = false),
     FIELD("case_insensitive", FIELD_BOOL,    .required = false),

@@ -62,7 +62,7 @@ handler_fn segment_put, segment_get, segment_delete, segment_list;
 handler_fn flag_state_put, flag_state_get, flag_state_list;
 handler_fn flag_enable, flag_disable, flag_kill, flag_unkill;
 handler_fn flag_history, segment_history, flag_state_history;
-handler_fn flag_restore, flag_state_restore;
+handler_fn flag_restore, segment_restore, flag_state_restore;
 /* flag_schedule.c */
 extern const struct body_schema flag_schedule_schema;
 handler_fn flag_schedule_create, flag_schedule_list, flag_schedule_get, flag_schedule_cancel;

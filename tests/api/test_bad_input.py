@@ -97,7 +97,7 @@ def examples_of(operation):
         "importFlags": {"document": {"features": []}, "existing": "keep", "dry_run": True, "reason": "x"},
         "scheduleFlag": {"at": "2027-01-01T00:00:00Z", "if_revision": 0, "reason": "x", "change": {
             "enabled": True, "default_variant": "a", "strategies": [{"name": "default", "constraints": [CONSTRAINT], "variants": [VARIANT]}]}},
-        **{operation: {"revision": 1, "reason": "x"} for operation in ("restoreFlag", "restoreFlagState")},
+        **{operation: {"revision": 1, "reason": "x"} for operation in ("restoreFlag", "restoreFlagState", "restoreSegment")},
         "putGates": {"checklist": {"before": "before-deployment", "after": "after-deployment"},
                      "approvals": [{"role": "qa", "count": 1}], "acceptance": [{"role": "final", "count": 1}],
                      "acceptance_blocks_next": True, "self_approval": True, "freeze": True,

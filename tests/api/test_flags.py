@@ -4,6 +4,7 @@ import http.client
 import json
 import pathlib
 import urllib.parse
+import uuid
 
 import pytest
 
@@ -266,14 +267,29 @@ def test_bad_fields_of_a_segment_are_named(stack, app, body, field):
     refused(stack.api("PUT", segment(app), body), 400, "invalid-body", field)
 
 
-def test_a_segment_that_is_too_long_is_refused_clearly(stack, app):
-    values = [str(i) for i in range(66000)]
-    body = json.dumps({"constraints": [{"context_name": "userId", "operator": "IN", "values": values}]}, separators=(",", ":"))
-    answer = stack.api("PUT", segment(app), body, headers={"Content-Type": "application/json"})
-    assert (answer.status, answer["code"]) in ((413, "body-too-large"), (400, "invalid-body")), answer
-    values = [str(i) for i in range(30000)]
-    assert stack.api("PUT", segment(app), {"constraints": [{"context_name": "userId", "operator": "IN", "values": values}]}).status == 201
-    assert stack.api("GET", segment(app))["constraints"][0]["values"] == values
+def of_users(n):
+    return {"constraints": [{"context_name": "userId", "operator": "IN", "values": [str(uuid.UUID(int=i)) for i in range(n)]}]}
+
+
+def test_a_segment_has_a_hundred_thousand_values_and_no_more(stack, app):
+    assert stack.api("PUT", segment(app), of_users(100_000)).status == 201
+    assert stack.api("GET", segment(app))["constraints"] == of_users(100_000)["constraints"]
+    refused(stack.api("PUT", segment(app, "more"), of_users(100_001)), 400, "invalid-body", "/constraints/0/values")
+    refused(stack.api("PUT", segment(app, "more"), of_users(110_000)), 413, "body-too-large")
+
+
+def test_a_segment_is_restored(stack, app):
+    first = stack.api("PUT", segment(app), SEGMENT)["revision"]
+    assert stack.api("PUT", segment(app), {"constraints": []}, headers={"If-Match": "*"}).status == 200
+    refused(stack.api("POST", segment(app) + "/restore", {"revision": 0, "reason": "x"}), 400, "invalid-body", "/revision")
+    refused(stack.api("POST", segment(app) + "/restore", {"revision": first, "reason": "x"}, headers={"If-Match": '"0"'}), 412, "precondition-failed")
+    restored = stack.api("POST", segment(app) + "/restore", {"revision": first, "reason": "too many"})
+    assert restored.status == 200 and restored["constraints"] == stack.api("GET", segment(app))["constraints"] != [], restored
+    assert stack.api("DELETE", segment(app)).status == 204
+    again = stack.api("POST", segment(app) + "/restore", {"revision": first, "reason": "y"})
+    assert again.status == 201 and again["constraints"] == restored["constraints"], again
+    assert items(stack, segment(app) + "/history")[0]["source"] == "restore"
+    assert stack.chain(app)[-1]["action"] == "segment.restored"
 
 
 # ---- in an environment ----
