@@ -18,6 +18,8 @@ const struct option_row common_options[] = {
 #define OPTIONS(...) ((const struct option_row[]){__VA_ARGS__, {0}})
 #define REASON                                                                                     \
     { "reason", OPTION_TEXT, "TEXT", "goes on the record" }
+#define NOTE                                                                                       \
+    { "note", OPTION_TEXT, "TEXT", "goes on the record" }
 #define WAIT                                                                                       \
     {"wait", OPTION_FLAG, NULL, "stay until it is over"}, {                                        \
         "timeout", OPTION_SECONDS, "TIME", "how long to wait; otherwise 15m"                       \
@@ -215,6 +217,18 @@ const struct command commands[] = {
     {"flag schedules", "APP ENV FLAG", "list a flag's scheduled changes, newest first",
      OPTIONS({"state", OPTION_CHOICE, "pending|applied|failed|canceled", "those alone"}), NULL, run_flag_schedules},
     {"flag unschedule", "APP ENV FLAG SCHEDULE", "cancel a scheduled change", NULL, NULL, run_flag_unschedule},
+    {"flag request", "APP ENV FLAG…", "ask for a change that others have to approve",
+     OPTIONS({"enable", OPTION_FLAG, NULL, "switch it on"}, {"disable", OPTION_FLAG, NULL, "switch it off"},
+             {"unkill", OPTION_FLAG, NULL, "release its kill switch"},
+             {"rollout", OPTION_TEXT, "PERCENT", "switch it on for a percentage, with its strategies of now"}, STICKINESS,
+             {"file", OPTION_TEXT, "FILE", "what is to be another, in JSON; - for standard input"}, REASON), NULL, run_flag_request},
+    {"flag requests", "APP ENV", "list what was asked for, newest first",
+     OPTIONS({"state", OPTION_CHOICE, "pending|approved|applied|rejected|canceled|expired", "those alone"}), NULL, run_flag_requests},
+    {"flag review", "APP ENV REQUEST", "show what a request changes, and who approved it", NULL, NULL, run_flag_review},
+    {"flag approve", "APP ENV REQUEST", "approve what somebody else asked for", OPTIONS(NOTE), NULL, run_flag_approve},
+    {"flag reject", "APP ENV REQUEST", "refuse it", OPTIONS(NOTE), NULL, run_flag_reject},
+    {"flag apply", "APP ENV REQUEST", "make what was approved", OPTIONS(NOTE), NULL, run_flag_apply},
+    {"flag cancel", "APP ENV REQUEST", "take a request of yours back", OPTIONS(NOTE), NULL, run_flag_cancel},
     {"flag history", "APP [ENV] FLAG", "who changed a flag, when and why, newest first", OPTIONS(NEWEST), NULL, run_flag_history},
     {"flag restore", "APP [ENV] FLAG REVISION", "make a flag what it was as of a revision of its history", OPTIONS(REASON),
      "Without ENV: its definition. The kill switch stays as it is.", run_flag_restore},

@@ -20,6 +20,9 @@ json_t *flag_file(const struct args *a);
  * not.  Of a document as `show --json` prints it, what cannot be set is left out, and the revision
  * has to be the current one. */
 ExitCode flag_put(struct session *s, const char *path, json_t *body, struct api_answer *ret);
+/* Adds to `change` what makes a percentage (and --stickiness) of what the flag is there now. */
+ExitCode add_percent(const struct args *a, const char *percent, const json_t *state,
+                     json_t *change);
 /* Prints the answer of a call about a flag in an environment. */
 void flag_print(const struct session *s, const struct api_answer *answer);
 

@@ -78,9 +78,8 @@ ExitCode run_flag_set(struct session *s, const struct args *a) {
 
 /* ---- percentages ---- */
 
-/* Adds to `change` what makes a percentage of what the flag is there now. */
-static ExitCode add_percent(const struct args *a, const char *percent, const json_t *state,
-                            json_t *change) {
+ExitCode add_percent(const struct args *a, const char *percent, const json_t *state,
+                     json_t *change) {
     json_t *strategies;
     int64_t number;
 

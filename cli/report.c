@@ -89,6 +89,8 @@ static const struct advice {
     void (*tell)(const json_t *problem);
 } advices[] = {
     {"environment-busy", NULL, next_busy},
+    {"approval-required",
+     "ask for it:  sluice flag request APP ENV FLAG --reason TEXT  (kill needs no approval)", NULL},
     {"wrong-state", NULL, next_wrong_state},
     {"blocked", NULL, next_blocked},
     {"precondition-required",

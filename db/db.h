@@ -50,7 +50,8 @@ MUSTCHECK Status db_once(struct db_pool *p, enum db_statement s, struct db_rows 
  * Constraint violations are returned as E_IN_USE (foreign key) or E_WRONG_STATE (unique) with
  * db_tx_constraint() naming the constraint: the caller turns them into its own refusal; they abort
  * the transaction unless inside db_savepoint.  So does E_FORBIDDEN: a record that the actor's kind
- * never makes (table duty). */
+ * never makes (table duty), and E_APPROVAL_REQUIRED: a change of flags that needs approval and has
+ * none, where db_tx_constraint() names the environment that asks for it. */
 MUSTCHECK Status db_query(struct db_tx *tx, enum db_statement s, struct db_rows **ret,
                           const char *const *params, size_t n);
 /* db_query for a statement that may have to wait for another transaction's row: at most wait_ms, on

@@ -32,8 +32,8 @@ MUSTCHECK Status db_flag_schedule_list(struct db_pool *p, const struct flag_sche
 
 /* Columns: id, app, environment, environment_id, flag. */
 MUSTCHECK Status db_flag_schedule_due(struct db_pool *p, int64_t limit, struct db_rows **ret);
-/* Columns: change, if_revision, reason, created_by, there (the flag that was meant). No row:
- * somebody else was faster. */
+/* Columns: change, if_revision, reason, created_by, there (the flag that was meant), asked
+ * (for approvals, by its environment).  No row: somebody else was faster. */
 MUSTCHECK Status db_flag_schedule_take(struct db_tx *tx, const char *id, struct db_rows **ret);
 /* How it ends; each is NULL or 0 but for its state. *ret_ended false: it had ended before. */
 struct flag_schedule_end {

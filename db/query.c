@@ -43,6 +43,8 @@ static Status judge_error(struct db_tx *tx, const PGresult *r) {
         return violated(tx, r, E_WRONG_STATE);
     if (strcmp(sqlstate, "SL002") == 0) /* record_append: what the actor's kind never does */
         return violated(tx, r, E_FORBIDDEN);
+    if (strcmp(sqlstate, "SL003") == 0) /* flag_change: what needs approval, and has none */
+        return violated(tx, r, E_APPROVAL_REQUIRED);
     if (tx->waiting && strcmp(sqlstate, "55P03") == 0) {
         tx->violated = true;
         return E_OVERLOADED;

@@ -1,4 +1,5 @@
 #include "handlers/answer.h"
+#include "auth/keyring.h"
 #include "base/cleanup.h"
 #include "base/ids.h"
 #include "base/semver.h"
@@ -86,6 +87,24 @@ Status path_release_row(const struct request *q, struct db_rows **ret, struct re
     return s == STATUS_OK && db_rows_count(*ret) == 0
                ? release_missing(r, app, request_param(q, "version"))
                : s;
+}
+
+Status only_people(const struct request *q, const char *what, struct reply *r) {
+    const struct principal *p = q->principal;
+
+    if (strcmp(p->kind, "user") != 0)
+        return reply_refuse(r, E_FORBIDDEN, "Only people %s, never a caller of kind %s.", what,
+                            p->kind);
+    if (!strcmp(p->issuer, KEY_ISSUER))
+        return reply_refuse(r, E_FORBIDDEN, "Only people %s, never a key.", what);
+    return STATUS_OK;
+}
+
+bool is_caller(const struct request *q, const char *actor) {
+    json_auto_t *who = json_parse(actor);
+
+    return !strcmp(json_str(who, "subject", ""), q->principal->subject) &&
+           !strcmp(json_str(who, "issuer", ""), q->principal->issuer);
 }
 
 bool caller_sees_all(const struct request *q) {

@@ -68,6 +68,11 @@ MUSTCHECK Status record_by_caller(const struct request *q, struct db_tx *tx,
 /* Tells parked requests and event streams that something about topic changed: an environment's id,
  * or an app's name. After the commit. */
 void announce(const struct request *q, const char *topic);
+/* A key is somebody's, but not somebody: with one of their own a single person would be two.
+ * `what`: they alone do, "break the glass".  Refuses E_FORBIDDEN. */
+MUSTCHECK Status only_people(const struct request *q, const char *what, struct reply *r);
+/* Whether a stored principal is who calls now. */
+bool is_caller(const struct request *q, const char *actor);
 /* Clusters and checklist templates belong to every app: writing one needs a credential that reaches
  * all.  Refuses E_FORBIDDEN. */
 MUSTCHECK Status all_apps_allowed(const struct request *q, struct reply *r);

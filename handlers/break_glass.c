@@ -1,7 +1,6 @@
 /* handlers/break_glass.c: freezes of one environment lifted for at most an hour, loudly: one person
  * asks with a reason, another confirms. */
 #include "db/break_glass.h"
-#include "auth/keyring.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/ids.h"
@@ -9,7 +8,6 @@
 #include "handlers/answer.h"
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
-#include <string.h>
 
 enum { REASON_MIN = 10, REASON_MAX = 1000, OPEN_MIN_S = 60, OPEN_MAX_S = 3600 };
 
@@ -56,7 +54,7 @@ static json_t *break_glass_json(const struct break_glass_row *row) {
     return out;
 }
 
-/* ---- who may ---- */
+/* ---- the transaction ---- */
 
 struct break_glass_write {
     struct request *q;
@@ -65,25 +63,6 @@ struct break_glass_write {
     const struct break_glass_in *in;
     struct db_rows *environments; /* the one that is locked */
 };
-
-/* A key is somebody's, but not somebody: with one of their own a single person would be two. */
-static Status person(const struct request *q, struct reply *r) {
-    const struct principal *p = q->principal;
-
-    if (strcmp(p->kind, "user") != 0)
-        return reply_refuse(r, E_FORBIDDEN,
-                            "Only people break the glass, never a caller of kind %s.", p->kind);
-    if (!strcmp(p->issuer, KEY_ISSUER))
-        return reply_refuse(r, E_FORBIDDEN, "Only people break the glass, never a key.");
-    return STATUS_OK;
-}
-
-static bool same_person(const struct principal *p, const char *actor) {
-    json_auto_t *other = json_parse(actor);
-
-    return !strcmp(json_str(other, "subject", ""), p->subject) &&
-           !strcmp(json_str(other, "issuer", ""), p->issuer);
-}
 
 static Status begin(struct db_tx *tx, struct break_glass_write *w,
                     const char **ret_environment_id) {
@@ -141,7 +120,7 @@ Status break_glass_request(struct request *q, const void *body, struct reply *r)
     Status s = path_place(q, &w.app, &w.environment, r);
 
     if (s == STATUS_OK)
-        s = person(q, r);
+        s = only_people(q, "break the glass", r);
     if (s == STATUS_OK)
         s = idempotent_run(q, r, break_glass_make, &w);
     db_rows_free(w.environments);
@@ -204,7 +183,7 @@ static Status break_glass_confirm_tx(struct db_tx *tx, void *ctx) {
     if (s != STATUS_OK)
         return s;
     row = break_glass_row(rows, 0);
-    if (same_person(w->q->principal, row.requested_by))
+    if (is_caller(w->q, row.requested_by))
         return reply_refuse(w->r, E_FORBIDDEN, "You asked for it: another person confirms it.");
     s = db_break_glass_confirm(tx, w->id, w->q->principal->actor_json, &open);
     if (s == STATUS_OK && !open)
@@ -220,7 +199,7 @@ Status break_glass_confirm(struct request *q, const void *in, struct reply *r) {
     if (s == STATUS_OK && !uuid_valid(w.id))
         s = invalid_path(r, "id", "is no id: a UUID in lower case");
     if (s == STATUS_OK)
-        s = person(q, r);
+        s = only_people(q, "break the glass", r);
     if (s == STATUS_OK)
         s = db_tx_run(context_of(q)->pool, "break_glass_confirm", DB_READ_COMMITTED,
                       break_glass_confirm_tx, &w);

@@ -46,6 +46,24 @@ Status begin_change(struct db_tx *tx, struct flag_change *c, struct reply *r) {
     return s == E_NOT_FOUND ? reply_refuse(r, s, "There is no app %s.", c->app) : s;
 }
 
+Status explain_approval(struct db_tx *tx, const struct flag_change *c, Status s, struct reply *r) {
+    const char *where = db_tx_constraint(tx);
+
+    if (s != E_APPROVAL_REQUIRED)
+        return s;
+    reply_extra(r, "environment", json_string(where));
+    return c->environment
+               ? reply_refuse(r, s,
+                              "%s of %s asks for approvals of changes of flags: ask for this one "
+                              "with POST /api/v1/apps/%s/environments/%s/flag-requests.",
+                              where, c->app, c->app, where)
+               : reply_refuse(r, s,
+                              "%s of %s serves by it, and asks for approvals of changes of flags: "
+                              "make another one, and ask for the change to that (docs/flags.md, "
+                              "Approvals).",
+                              where, c->app);
+}
+
 void announce_flags(const struct request *q, const char *app, const char *environment) {
     char topic[FLAG_TOPIC];
 
@@ -152,7 +170,9 @@ Status flag_put_in(struct db_tx *tx, const struct flag_put *w, const struct db_r
         s = db_flag_put(tx, w->kind, w->change.app, w->name, spec, w->change.revision, &rows);
     if (s == STATUS_OK)
         s = thing_answer(w, made ? 201 : 200, rows);
-    return s == STATUS_OK ? flag_change_note(tx, &w->change, &noted) : s;
+    if (s == STATUS_OK)
+        s = flag_change_note(tx, &w->change, &noted);
+    return explain_approval(tx, &w->change, s, w->r);
 }
 
 static Status thing_put_tx(struct db_tx *tx, void *ctx) {
@@ -335,13 +355,14 @@ static Status thing_delete_tx(struct db_tx *tx, void *ctx) {
         s = delete_rule(w->q, flag_etag(w->q, there, w->kind), w->r);
     if (s == STATUS_OK)
         s = check_unused(tx, w);
-    if (s == STATUS_OK)
-        s = db_flag_delete(tx, w->kind, w->change.app, w->name);
     if (s != STATUS_OK)
         return s;
     noted.before = flag_row(there, 0, w->kind).revision;
     w->r->status = 204;
-    return flag_change_note(tx, &w->change, &noted);
+    s = flag_change_note(tx, &w->change, &noted); /* while the database sees where it is in use */
+    if (s == STATUS_OK)
+        s = db_flag_delete(tx, w->kind, w->change.app, w->name);
+    return explain_approval(tx, &w->change, s, w->r);
 }
 
 static Status thing_delete(struct request *q, struct reply *r, FlagKind kind) {

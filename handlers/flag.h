@@ -16,6 +16,9 @@ json_t *flag_spec(const json_t *in);
 json_t *segment_spec(const json_t *in);
 /* What a schedule or a deployment sets of a flag: {enabled?, strategies?, default_variant?}. */
 extern const struct body_schema flag_change_schema;
+/* What a request sets: that, and killed; what is null is to be none.  Of a stored one the same.
+ * Yours. */
+json_t *flag_request_set(const json_t *in);
 /* {enabled, killed, strategies, default_variant} of a FlagStateInput; yours. */
 json_t *flag_state_spec(const json_t *in, bool killed);
 
@@ -35,6 +38,9 @@ struct flag_change caller_change(const struct request *q, const char *app, const
                                  const char *reason);
 /* flag_change_begin, whose refusal it explains. */
 MUSTCHECK Status begin_change(struct db_tx *tx, struct flag_change *c, struct reply *r);
+/* Says of E_APPROVAL_REQUIRED, which any change may be refused with, who asks for it; passes every
+ * status on. */
+Status explain_approval(struct db_tx *tx, const struct flag_change *c, Status s, struct reply *r);
 /* After the commit. */
 void announce_flags(const struct request *q, const char *app, const char *environment);
 

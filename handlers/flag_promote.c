@@ -165,7 +165,7 @@ static Status promote_tx(struct db_tx *tx, void *ctx) {
     if (s == STATUS_OK && !w->dry_run)
         s = check_releases(tx, w);
     if (s != STATUS_OK)
-        return s;
+        return explain_approval(tx, &w->change, s, w->r);
     promote_answer(w, rows);
     return w->dry_run || db_rows_count(rows) == 0 ? STATUS_OK
                                                   : promote_record(tx, w, db_rows_count(rows));

@@ -90,7 +90,7 @@ static Status schedule_create_tx(struct db_tx *tx, void *ctx) {
                                  "Has to be to come, at most a year away, and at most %d wait of a "
                                  "flag in an environment.",
                                  FLAG_SCHEDULES_PENDING);
-    return s == STATUS_OK ? schedule_answer(tx, v) : s;
+    return s == STATUS_OK ? schedule_answer(tx, v) : explain_approval(tx, &w->change, s, w->r);
 }
 
 static Status schedule_make(struct request *q, struct reply *r, void *ctx) {

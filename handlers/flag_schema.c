@@ -125,6 +125,37 @@ static const struct field schedule_fields[] = {
 };
 SCHEMA(flag_schedule_schema, "FlagScheduleInput", schedule_fields);
 
+static const struct field request_set_fields[] = {
+    FIELD("enabled",         FIELD_BOOL,    .required = false),
+    FIELD("killed",          FIELD_BOOL,    .required = false),
+    FIELD("strategies",      FIELD_OBJECTS, .max = FLAG_STRATEGIES_MAX, .schema = &strategy_schema),
+    FIELD("default_variant", FIELD_STRING,  .max = FLAG_NAME_MAX),
+    FIELD("requires_release", FIELD_STRING, .max = VERSION_MAX),
+};
+static SCHEMA(request_set_schema, "FlagRequestSet", request_set_fields);
+
+static const struct field request_change_fields[] = {
+    NAME("flag",          .required = true),
+    FIELD("set", FIELD_OBJECT, .required = true, .schema = &request_set_schema),
+};
+static SCHEMA(request_change_schema, "FlagRequestChange", request_change_fields);
+
+static const struct field request_fields[] = {
+    FIELD("changes", FIELD_OBJECTS, .required = true, .min = 1, .max = 100, .schema = &request_change_schema),
+    FIELD("reason",  FIELD_STRING,  .required = true, .min = 1, .max = REASON_MAX),
+};
+SCHEMA(flag_request_schema, "FlagRequestInput", request_fields);
+
+static const struct field note_fields[] = {
+    FIELD("note", FIELD_STRING, .max = REASON_MAX),
+};
+SCHEMA(flag_request_note_schema, "FlagRequestNote", note_fields);
+
+static const struct field reject_fields[] = {
+    FIELD("note", FIELD_STRING, .required = true, .min = 1, .max = REASON_MAX),
+};
+SCHEMA(flag_request_reject_schema, "FlagRequestReject", reject_fields);
+
 static const struct field promote_fields[] = {
     FIELD("from",    FIELD_NAME,    .required = true),
     FIELD("flags",   FIELD_STRINGS, .min = 1, .max = 1000),
@@ -196,6 +227,16 @@ json_t *segment_spec(const json_t *in) {
 
     return json_pack("{s:s, s:O}", "description", json_str(given, "description", ""), "constraints",
                      json_object_get(given, "constraints"));
+}
+
+json_t *flag_request_set(const json_t *in) {
+    static const char *const may_be_none[] = {"default_variant", "requires_release"};
+    json_t *out = flag_form(&request_set_schema, in);
+
+    for (size_t i = 0; i < sizeof may_be_none / sizeof *may_be_none; i++)
+        if (json_is_null(json_object_get(in, may_be_none[i])))
+            json_object_set_new(out, may_be_none[i], json_null());
+    return out;
 }
 
 json_t *flag_state_spec(const json_t *in, bool killed) {

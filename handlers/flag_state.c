@@ -77,7 +77,8 @@ Status flag_state_end(struct db_tx *tx, struct flag_state_change *w, json_t *sta
 
     if (s == STATUS_OK)
         s = flag_state_store(tx, &w->change, &w->there, state, action, done);
-    return s == STATUS_OK ? state_answer(w, made ? 201 : 200, json_incref(state)) : s;
+    return s == STATUS_OK ? state_answer(w, made ? 201 : 200, json_incref(state))
+                          : explain_approval(tx, &w->change, s, w->r);
 }
 
 Status flag_state_run(struct flag_state_change *w, db_tx_fn *fn) {
@@ -144,7 +145,8 @@ static Status switch_tx(struct db_tx *tx, void *ctx) {
         s = state_fits(tx, w, state);
     if (s == STATUS_OK)
         s = flag_state_store(tx, &w->change, &w->there, state, v->action, v->done);
-    return s == STATUS_OK ? state_answer(w, 200, TAKE_PTR(state)) : s;
+    return s == STATUS_OK ? state_answer(w, 200, TAKE_PTR(state))
+                          : explain_approval(tx, &w->change, s, w->r);
 }
 
 static Status switch_flag(struct flag_switch *v) {

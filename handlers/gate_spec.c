@@ -27,6 +27,12 @@ static const struct field quorum_fields[] = {
 static const struct body_schema quorum_schema = {
     .name = "GateQuorum", .fields = quorum_fields, .count = sizeof quorum_fields / sizeof *quorum_fields};
 
+static const struct field flag_approvals_fields[] = {
+    FIELD("count", FIELD_INT,  .min = 1, .max = 5),
+};
+static const struct body_schema flag_approvals_schema = {
+    .name = "FlagApprovals", .fields = flag_approvals_fields, .count = sizeof flag_approvals_fields / sizeof *flag_approvals_fields};
+
 static const struct field gates_fields[] = {
     FIELD("checklist",              FIELD_OBJECT,  .schema = &names_schema),
     FIELD("approvals",              FIELD_OBJECTS, .max = SIGNOFF_ROLES, .schema = &quorum_schema),
@@ -36,6 +42,7 @@ static const struct field gates_fields[] = {
     FIELD("freeze",                 FIELD_BOOL,    .required = false),
     FIELD("previous_environment",   FIELD_NAME,    .required = false),
     FIELD("evidence_max_age_s",     FIELD_INT,     .min = 0, .max = 365 * 86400),
+    FIELD("flag_approvals",         FIELD_OBJECT,  .schema = &flag_approvals_schema),
 };
 // clang-format on
 

@@ -66,6 +66,11 @@ handler_fn flag_restore, segment_restore, flag_state_restore;
 /* flag_schedule.c */
 extern const struct body_schema flag_schedule_schema;
 handler_fn flag_schedule_create, flag_schedule_list, flag_schedule_get, flag_schedule_cancel;
+/* flag_request.c, flag_request_verb.c */
+extern const struct body_schema flag_request_schema, flag_request_note_schema,
+    flag_request_reject_schema;
+handler_fn flag_request_create, flag_request_list, flag_request_get;
+handler_fn flag_request_approve, flag_request_reject, flag_request_apply, flag_request_cancel;
 /* flag_promote.c */
 extern const struct body_schema flag_promote_schema;
 handler_fn flag_promote, flag_diff;

@@ -40,6 +40,7 @@
 #define ENV  APP "/environments/{env}"
 #define FLAG APP "/flags/{flag}"
 #define ENV_FLAG ENV "/flags/{flag}"
+#define FLAG_REQUEST ENV "/flag-requests/{request}"
 #define PAGE "limit|cursor"
 #define UNLEASH_CONTEXT "userId|sessionId|remoteAddress|environment|appName|currentTime|properties"
 #define EVIDENCE_QUERY "item|environment|source|url|digest|observed_at|expires_s"
@@ -139,6 +140,13 @@ const struct route routes[] = {
     ROUTE("scheduleFlag",            POST,   ENV_FLAG "/schedule",                "flag:write",          JSON(flag_schedule_schema),NULL,                                      flag_schedule_create),
     ROUTE("getFlagSchedule",         GET,    ENV_FLAG "/schedule/{schedule}",     "flag:read",           NO_BODY,                  NULL,                                      flag_schedule_get),
     ROUTE("cancelFlagSchedule",      DELETE, ENV_FLAG "/schedule/{schedule}",     "flag:write",          NO_BODY,                  NULL,                                      flag_schedule_cancel),
+    ROUTE("listFlagRequests",        GET,    ENV "/flag-requests",                "flag:read",           NO_BODY,                  PAGE "|state",                             flag_request_list),
+    ROUTE("requestFlags",            POST,   ENV "/flag-requests",                "flag:write",          JSON(flag_request_schema),NULL,                                      flag_request_create),
+    ROUTE("getFlagRequest",          GET,    FLAG_REQUEST,                        "flag:read",           NO_BODY,                  NULL,                                      flag_request_get),
+    ROUTE("approveFlagRequest",      POST,   FLAG_REQUEST "/approve",             "flag:write",          JSON(flag_request_note_schema),NULL,                                 flag_request_approve),
+    ROUTE("rejectFlagRequest",       POST,   FLAG_REQUEST "/reject",              "flag:write",          JSON(flag_request_reject_schema),NULL,                               flag_request_reject),
+    ROUTE("applyFlagRequest",        POST,   FLAG_REQUEST "/apply",               "flag:write",          JSON(flag_request_note_schema),NULL,                                 flag_request_apply),
+    ROUTE("cancelFlagRequest",       POST,   FLAG_REQUEST "/cancel",              "flag:write",          JSON(flag_request_note_schema),NULL,                                 flag_request_cancel),
     ROUTE("diffFlags",               GET,    ENV "/flags:diff",                   "flag:read",           NO_BODY,                  PAGE "|from",                              flag_diff),
     ROUTE("promoteFlags",            POST,   ENV "/flags:promote",                "flag:write",          JSON(flag_promote_schema),NULL,                                      flag_promote),
     ROUTE("importFlags",             POST,   ENV "/flags:import",                 "flag:write",          JSON_4MIB(flag_import_schema),NULL,                                  flag_import),

@@ -35,6 +35,13 @@ static void copy_name(json_t *out, const json_t *from, const char *key) {
         json_set_str(out, key, name);
 }
 
+/* Absent: changes of flags need nobody's approval. */
+static void copy_flag_approvals(json_t *out, const json_t *asked) {
+    if (json_is_object(asked))
+        json_object_set_new(out, "flag_approvals",
+                            json_pack("{s:I}", "count", (json_int_t)json_int(asked, "count", 1)));
+}
+
 static json_t *quorum(const json_t *asked) {
     json_t *out = json_array(), *one;
     size_t i;
@@ -62,5 +69,6 @@ json_t *gate_spec(const json_t *body) {
     copy_name(out, body, "previous_environment");
     json_object_set_new(out, "evidence_max_age_s",
                         json_integer(json_int(body, "evidence_max_age_s", 0)));
+    copy_flag_approvals(out, json_object_get(body, "flag_approvals"));
     return out;
 }

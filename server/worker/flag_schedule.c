@@ -42,6 +42,8 @@ static char *objection(const struct db_rows *schedule, const struct flag_state_r
 
     if (!db_bool(schedule, 0, "there"))
         return xstrdup("the flag, or its environment, was deleted");
+    if (db_bool(schedule, 0, "asked"))
+        return xstrdup("by now changes of flags need approval there");
     if (!db_null(schedule, 0, "if_revision") && meant != there->revision)
         return xasprintf("it was changed since: it is revision %" PRId64 ", not %" PRId64,
                          there->revision, meant);

@@ -46,7 +46,10 @@ def world(stack):
     at = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=30)).isoformat()
     schedule = stack.api("POST", f"/apps/{app}/environments/production/flags/checkout/schedule", {"at": at, "change": {"enabled": True}})
     assert schedule.status == 201, schedule
-    stack.values = {"key": key["id"], "freeze": freeze["id"], "flag": "checkout", "segment": "beta", "schedule": schedule["id"], "slot": "9", "app": app, "env": "production", "cluster": "local", "template": "before-deployment",
+    asked = stack.api("POST", f"/apps/{app}/environments/production/flag-requests",
+                      {"changes": [{"flag": "checkout", "set": {"enabled": True}}], "reason": "x"})
+    assert asked.status == 201, asked
+    stack.values = {"key": key["id"], "request": asked["id"], "freeze": freeze["id"], "flag": "checkout", "segment": "beta", "schedule": schedule["id"], "slot": "9", "app": app, "env": "production", "cluster": "local", "template": "before-deployment",
                     "version": "v1.0.0", "id": made["id"],
                     "code": "not-found", "checklist": "success", "report": evidence["report"], "signoff": made["id"]}
     return stack
@@ -97,11 +100,14 @@ def examples_of(operation):
         "importFlags": {"document": {"features": []}, "existing": "keep", "dry_run": True, "reason": "x"},
         "scheduleFlag": {"at": "2027-01-01T00:00:00Z", "if_revision": 0, "reason": "x", "change": {
             "enabled": True, "default_variant": "a", "strategies": [{"name": "default", "constraints": [CONSTRAINT], "variants": [VARIANT]}]}},
+        "requestFlags": {"reason": "x", "changes": [{"flag": "checkout", "set": {
+            "enabled": True, "killed": False, "default_variant": "a", "requires_release": "v1.0.0", "strategies": [STRATEGY]}}]},
+        **{verb + "FlagRequest": {"note": "x"} for verb in ("approve", "reject", "apply", "cancel")},
         **{operation: {"revision": 1, "reason": "x"} for operation in ("restoreFlag", "restoreFlagState", "restoreSegment")},
         "putGates": {"checklist": {"before": "before-deployment", "after": "after-deployment"},
                      "approvals": [{"role": "qa", "count": 1}], "acceptance": [{"role": "final", "count": 1}],
                      "acceptance_blocks_next": True, "self_approval": True, "freeze": True,
-                     "previous_environment": "staging", "evidence_max_age_s": 60},
+                     "previous_environment": "staging", "evidence_max_age_s": 60, "flag_approvals": {"count": 1}},
         "createFreeze": {"app": "bad-input", "environment": "production", "reason": "xxx", "let_running_finish": True,
                          "weekly": {"days": ["friday"], "start": "18:00", "duration_s": 3600, "timezone": "Europe/Berlin"}},
         "requestBreakGlass": {"reason": "x" * 10, "duration_s": 60},

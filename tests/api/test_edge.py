@@ -17,7 +17,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.support.stack import Stack, call, until  # noqa: E402
 
-VALUES = {"flag": "checkout", "segment": "beta", "schedule": "01990000-0000-7000-8000-000000000000", "app": "inopnc", "env": "production", "template": "before-deployment", "cluster": "local", "version": "v1.2.2", "code": "not-found",
+VALUES = {"request": "01990000-0000-7000-8000-000000000000", "flag": "checkout", "segment": "beta", "schedule": "01990000-0000-7000-8000-000000000000", "app": "inopnc", "env": "production", "template": "before-deployment", "cluster": "local", "version": "v1.2.2", "code": "not-found",
           "id": "01990000-0000-7000-8000-000000000000", "key": "01990000-0000-7000-8000-000000000000", "slot": "1", "checklist": "success",
           "report": "01990000-0000-7000-8000-000000000000",
           "freeze": "01990000-0000-7000-8000-000000000000", "signoff": "01990000-0000-7000-8000-000000000000"}

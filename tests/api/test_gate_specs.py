@@ -10,7 +10,7 @@ from tests.support.stack import IMAGE, together
 FULL = {"checklist": {"before": "before-deployment", "after": "after-deployment"},
         "approvals": [{"role": "engineering", "count": 2}, {"role": "qa", "count": 1}],
         "acceptance": [{"role": "final", "count": 1}], "acceptance_blocks_next": True, "self_approval": True, "freeze": False,
-        "evidence_max_age_s": 86400}
+        "evidence_max_age_s": 86400, "flag_approvals": {"count": 2}}
 NOTHING = {"checklist": {}, "approvals": [], "acceptance": [], "acceptance_blocks_next": False, "self_approval": False,
            "freeze": True, "evidence_max_age_s": 0}
 
@@ -37,7 +37,7 @@ def test_put_get(stack, environment):
     got = stack.api("GET", gates(environment))
     assert got.status == 200 and got.json == made.json and got.headers["ETag"] == made.headers["ETag"]
     assert {key: got[key] for key in FULL} == FULL and (got["app"], got["environment"]) == (environment, "production")
-    assert list(got.json)[2:9] == list(FULL), "in the order of the contract"
+    assert list(got.json)[2:10] == list(FULL), "in the order of the contract"
     record = stack.chain(f"{environment}/production")[-1]
     assert (record["action"], record["subject"], record["data"]) == ("gates.put", "production", {"spec": FULL})
     assert record["actor"]["subject"] and record["from"]
@@ -94,6 +94,10 @@ def test_of_eight_one_makes_them_and_one_replaces_them(stack, environment):
     ({"previous_environment": "Ä"}, "/previous_environment"),
     ({"evidence_max_age_s": -1}, "/evidence_max_age_s"),
     ({"evidence_max_age_s": 365 * 86400 + 1}, "/evidence_max_age_s"),
+    ({"flag_approvals": {"count": 0}}, "/flag_approvals/count"),
+    ({"flag_approvals": {"count": 6}}, "/flag_approvals/count"),
+    ({"flag_approvals": {"roles": []}}, "/flag_approvals/roles"),
+    ({"flag_approvals": 2}, "/flag_approvals"),
     ({"unknown": 1}, "/unknown"),
 ], ids=json.dumps)
 def test_bad_fields_are_named(stack, environment, body, field):

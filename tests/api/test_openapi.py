@@ -77,7 +77,9 @@ def test_real_answers_are_as_described(stack, environment):
     assert stack.api("POST", f"/apps/{environment}/environments/staging/flags/checkout/enable", {}).status == 200
     at = stack.sql("SELECT to_char(clock_timestamp() + interval '30 days', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')")
     schedule = stack.api("POST", "/apps/inopnc/environments/production/flags/checkout/schedule", {"at": at, "change": {"enabled": True}})
-    values = {"flag": "checkout", "segment": "beta", "schedule": schedule["id"], "app": "inopnc", "freeze": freeze["id"], "env": "production", "cluster": "local", "template": "before-deployment",
+    asked = stack.api("POST", "/apps/inopnc/environments/production/flag-requests",
+                      {"changes": [{"flag": "checkout", "set": {"enabled": False}}], "reason": "x"})
+    values = {"request": asked["id"], "flag": "checkout", "segment": "beta", "schedule": schedule["id"], "app": "inopnc", "freeze": freeze["id"], "env": "production", "cluster": "local", "template": "before-deployment",
               "id": id, "version": version,
               "report": evidence["report"], "signoff": id, "code": "not-found", "checklist": "success",
               "key": stack.api("POST", "/keys", {"name": "k", "kind": "signature",

@@ -48,7 +48,7 @@ static const char everything[] =
     "\"approvals\":[{\"role\":\"qa\",\"count\":2},{\"role\":\"final\",\"count\":10}],"
     "\"acceptance\":[{\"role\":\"support\",\"count\":1}],\"acceptance_blocks_next\":true,"
     "\"self_approval\":true,\"freeze\":false,\"previous_environment\":\"staging\","
-    "\"evidence_max_age_s\":31536000}";
+    "\"evidence_max_age_s\":31536000,\"flag_approvals\":{\"count\":5}}";
 
 /* The text, so that the order is compared, too; and of a stored spec the same spec. */
 static void expect_full(const char *body, const char *full) {
@@ -65,7 +65,8 @@ START_TEST(gate_spec__what_is_left_out_has_its_default) {
     } cases[] = {
         {"{}", NOTHING},
         {"{\"checklist\":null,\"approvals\":null,\"acceptance\":null,\"self_approval\":null,"
-         "\"freeze\":null,\"previous_environment\":null,\"evidence_max_age_s\":null}",
+         "\"freeze\":null,\"previous_environment\":null,\"evidence_max_age_s\":null,"
+         "\"flag_approvals\":null}",
          NOTHING},
         {"{\"checklist\":{}}", NOTHING},
         {"{\"checklist\":{\"after\":\"a\",\"before\":null}}",
@@ -75,6 +76,10 @@ START_TEST(gate_spec__what_is_left_out_has_its_default) {
         {"{\"evidence_max_age_s\":60,\"previous_environment\":\"staging\"}",
          DEFAULTS("{}", "[]",
                   "[]") ",\"previous_environment\":\"staging\",\"evidence_max_age_s\":60}"},
+        {"{\"flag_approvals\":{\"count\":2}}",
+         DEFAULTS("{}", "[]", "[]") ",\"evidence_max_age_s\":0,\"flag_approvals\":{\"count\":2}}"},
+        {"{\"flag_approvals\":{}}",
+         DEFAULTS("{}", "[]", "[]") ",\"evidence_max_age_s\":0,\"flag_approvals\":{\"count\":1}}"},
         {"{\"checklist\":{\"unknown\":\"x\"},\"unknown\":1}", NOTHING},
         {everything, everything},
     };
