@@ -226,6 +226,19 @@ Status app_exists(const struct request *q, const char *app, struct reply *r) {
     return s;
 }
 
+Status query_word(const struct request *q, const char *name, const char *const *words,
+                  const char **ret, struct reply *r) {
+    const char *all = "";
+
+    *ret = request_query(q, name);
+    for (size_t i = 0; *ret && words[i]; i++) {
+        if (strcmp(*ret, words[i]) == 0)
+            return STATUS_OK;
+        all = arena_printf(q->arena, "%s%s%s", all, i ? ", " : "", words[i]);
+    }
+    return *ret ? reply_query_error(r, name, "enum", "One of %s.", all) : STATUS_OK;
+}
+
 Status page_of_ids(const struct request *q, struct page *ret, struct reply *r) {
     Status s = request_page(q, ret, r);
 

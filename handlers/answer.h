@@ -79,6 +79,10 @@ MUSTCHECK Status all_apps_allowed(const struct request *q, struct reply *r);
 /* A list of nothing is no answer to a misspelt app.  Refuses E_NOT_FOUND. */
 MUSTCHECK Status app_exists(const struct request *q, const char *app, struct reply *r);
 
+/* The query value `name`, one of words (ended by NULL); *ret NULL where it is not given.  Refuses
+ * E_INVALID_QUERY, saying which there are. */
+MUSTCHECK Status query_word(const struct request *q, const char *name, const char *const *words,
+                            const char **ret, struct reply *r);
 /* request_page of a list whose positions are ids. */
 MUSTCHECK Status page_of_ids(const struct request *q, struct page *ret, struct reply *r);
 /* Lists ask for one row more than the page holds: how many to answer, and the position of the last

@@ -232,26 +232,14 @@ Status flag_request_create(struct request *q, const void *in, struct reply *r) {
 
 /* ---- GET ---- */
 
-/* Refuses E_INVALID_QUERY. */
-static Status read_state(const struct request *q, const char **ret, struct reply *r) {
-    static const char *const states[] = {"pending",  "approved", "applied",
-                                         "rejected", "canceled", "expired"};
-
-    *ret = request_query(q, "state");
-    for (size_t i = 0; *ret && i < sizeof states / sizeof *states; i++)
-        if (strcmp(*ret, states[i]) == 0)
-            return STATUS_OK;
-    return *ret ? reply_query_error(r, "state", "enum",
-                                    "pending, approved, applied, rejected, canceled or expired.")
-                : STATUS_OK;
-}
-
 Status flag_request_list(struct request *q, const void *in, struct reply *r) {
+    static const char *const states[] = {"pending",  "approved", "applied", "rejected",
+                                         "canceled", "expired",  NULL};
     _cleanup_(db_rows_free) struct db_rows *environment = NULL, *rows = NULL;
     struct flag_request_filter filter = {0};
     struct page page;
     json_t *items;
-    Status s = read_state(q, &filter.state, r);
+    Status s = query_word(q, "state", states, &filter.state, r);
 
     (void)in;
     if (s == STATUS_OK)

@@ -89,23 +89,6 @@ static Status deciding_end(struct db_tx *tx, const struct deciding *w, const cha
     return s == STATUS_OK ? deciding_record(tx, w, state) : s;
 }
 
-static Status deciding_path(struct deciding *w) {
-    Status s = path_flag_request(w->q, &w->of, w->r);
-
-    w->change = caller_change(w->q, w->of.app, w->of.environment, NULL);
-    w->note = json_str(w->q->json, "note", NULL);
-    return s;
-}
-
-static Status deciding_run(struct deciding *w, db_tx_fn *fn) {
-    Status s = db_tx_run(context_of(w->q)->pool, "flag_request", DB_READ_COMMITTED, fn, w);
-
-    if (s == STATUS_OK)
-        announce(w->q, w->row.environment_id);
-    db_rows_free(TAKE_PTR(w->rows));
-    return s;
-}
-
 /* ---- approve, reject ---- */
 
 static Status approve_tx(struct db_tx *tx, void *ctx) {
@@ -124,31 +107,11 @@ static Status approve_tx(struct db_tx *tx, void *ctx) {
     return s == STATUS_OK && fresh ? deciding_record(tx, w, "approved") : s;
 }
 
-Status flag_request_approve(struct request *q, const void *in, struct reply *r) {
-    struct deciding w = {.q = q, .r = r};
-    Status s = deciding_path(&w);
-
-    (void)in;
-    if (s == STATUS_OK)
-        s = only_people(q, "approve changes of flags", r);
-    return s == STATUS_OK ? deciding_run(&w, approve_tx) : s;
-}
-
 static Status reject_tx(struct db_tx *tx, void *ctx) {
     struct deciding *w = ctx;
     Status s = deciding_begin(tx, w);
 
     return s == STATUS_OK ? deciding_end(tx, w, "rejected") : s;
-}
-
-Status flag_request_reject(struct request *q, const void *in, struct reply *r) {
-    struct deciding w = {.q = q, .r = r};
-    Status s = deciding_path(&w);
-
-    (void)in;
-    if (s == STATUS_OK)
-        s = only_people(q, "reject changes of flags", r);
-    return s == STATUS_OK ? deciding_run(&w, reject_tx) : s;
 }
 
 /* ---- cancel ---- */
@@ -162,14 +125,6 @@ static Status cancel_tx(struct db_tx *tx, void *ctx) {
         return reply_refuse(w->r, E_FORBIDDEN,
                             "Who asked for it cancels it, or whoever has the scope flag:admin.");
     return s == STATUS_OK ? deciding_end(tx, w, "canceled") : s;
-}
-
-Status flag_request_cancel(struct request *q, const void *in, struct reply *r) {
-    struct deciding w = {.q = q, .r = r};
-    Status s = deciding_path(&w);
-
-    (void)in;
-    return s == STATUS_OK ? deciding_run(&w, cancel_tx) : s;
 }
 
 /* ---- apply ---- */
@@ -227,6 +182,7 @@ static Status apply_tx(struct db_tx *tx, void *ctx) {
         s = check_approved(w);
     if (s != STATUS_OK)
         return s;
+    w->change.source = "request";
     w->change.reason = arena_printf(w->q->arena, "%s (request %s)", w->row.reason, w->of.id);
     end.by = w->change.by.json;
     end.revision = w->change.revision;
@@ -238,15 +194,42 @@ static Status apply_tx(struct db_tx *tx, void *ctx) {
     return s == STATUS_OK ? deciding_record(tx, w, "applied") : s;
 }
 
-Status flag_request_apply(struct request *q, const void *in, struct reply *r) {
-    struct deciding w = {.q = q, .r = r};
-    Status s = deciding_path(&w);
+/* ---- what is called ---- */
 
-    (void)in;
-    w.change.source = "request";
+/* what: that only people do; NULL: others may, too. */
+static Status decide(struct request *q, struct reply *r, const char *what, db_tx_fn *fn) {
+    struct deciding w = {.q = q, .r = r, .note = json_str(q->json, "note", NULL)};
+    Status s = path_flag_request(q, &w.of, r);
+
+    w.change = caller_change(q, w.of.app, w.of.environment, NULL);
+    if (s == STATUS_OK && what)
+        s = only_people(q, what, r);
     if (s == STATUS_OK)
-        s = deciding_run(&w, apply_tx);
+        s = db_tx_run(context_of(q)->pool, "flag_request", DB_READ_COMMITTED, fn, &w);
     if (s == STATUS_OK)
+        announce(q, w.row.environment_id);
+    if (s == STATUS_OK && fn == apply_tx)
         announce_flags(q, w.of.app, w.of.environment);
+    db_rows_free(TAKE_PTR(w.rows));
     return s;
+}
+
+Status flag_request_approve(struct request *q, const void *in, struct reply *r) {
+    (void)in;
+    return decide(q, r, "approve changes of flags", approve_tx);
+}
+
+Status flag_request_reject(struct request *q, const void *in, struct reply *r) {
+    (void)in;
+    return decide(q, r, "reject changes of flags", reject_tx);
+}
+
+Status flag_request_apply(struct request *q, const void *in, struct reply *r) {
+    (void)in;
+    return decide(q, r, NULL, apply_tx);
+}
+
+Status flag_request_cancel(struct request *q, const void *in, struct reply *r) {
+    (void)in;
+    return decide(q, r, NULL, cancel_tx);
 }

@@ -186,24 +186,13 @@ Status flag_schedule_cancel(struct request *q, const void *in, struct reply *r) 
 
 /* ---- GET ---- */
 
-/* Refuses E_INVALID_QUERY. */
-static Status read_state(const struct request *q, const char **ret, struct reply *r) {
-    static const char *const states[] = {"pending", "applied", "failed", "canceled"};
-
-    *ret = request_query(q, "state");
-    for (size_t i = 0; *ret && i < sizeof states / sizeof *states; i++)
-        if (strcmp(*ret, states[i]) == 0)
-            return STATUS_OK;
-    return *ret ? reply_query_error(r, "state", "enum", "pending, applied, failed or canceled.")
-                : STATUS_OK;
-}
-
 Status flag_schedule_list(struct request *q, const void *in, struct reply *r) {
+    static const char *const states[] = {"pending", "applied", "failed", "canceled", NULL};
     _cleanup_(db_rows_free) struct db_rows *flag = NULL, *rows = NULL;
     struct flag_schedule_filter filter = {0};
     struct page page;
     json_t *items;
-    Status s = read_state(q, &filter.state, r);
+    Status s = query_word(q, "state", states, &filter.state, r);
 
     (void)in;
     if (s == STATUS_OK)

@@ -92,7 +92,7 @@ BEGIN
         RAISE EXCEPTION '% asked for it, and does not approve it', v_by ->> 'subject' USING ERRCODE = 'SL002';
     END IF;
     IF flag_request_state(v_request, clock_timestamp()) NOT IN ('pending', 'approved') OR flag_request_stale(v_request) <> '[]' THEN
-        RAISE EXCEPTION 'nothing to approve' USING ERRCODE = 'insufficient_privilege';
+        RAISE EXCEPTION 'nothing to approve' USING ERRCODE = 'serialization_failure'; -- the server has just looked: it looks again
     END IF;
     RETURN NEW;
 END $$;
@@ -105,7 +105,7 @@ CREATE TRIGGER flag_request_approval_stays BEFORE UPDATE OR DELETE OR TRUNCATE O
 CREATE FUNCTION flag_request_may_be_applied() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF flag_request_state(OLD, clock_timestamp()) <> 'approved' OR flag_request_stale(OLD) <> '[]' THEN
-        RAISE EXCEPTION 'only what is approved, and as it was, is applied' USING ERRCODE = 'insufficient_privilege';
+        RAISE EXCEPTION 'only what is approved, and as it was, is applied' USING ERRCODE = 'serialization_failure'; -- gates changed since
     END IF;
     RETURN NEW;
 END $$;
