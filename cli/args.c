@@ -94,7 +94,7 @@ bool time_parse(const char *text, int64_t *ret_us) {
     if (clock_parse(text, ret_us))
         return true;
     end = strptime(text, "%Y-%m-%d", &tm);
-    end = end && strchr("T ", *end) ? strptime(end + 1, "%H:%M", &tm) : NULL;
+    end = end && *end && strchr("T ", *end) ? strptime(end + 1, "%H:%M", &tm) : NULL;
     if (!end || *end)
         return false;
     t = mktime(&tm);
