@@ -130,7 +130,7 @@ struct flag_promotion {
     const char *by, *reason;
     int64_t revision;
 };
-/* With the history; *ret: flag, of each that was changed. */
+/* With the history; *ret: flag, of each that was changed.  Refuses E_APPROVAL_REQUIRED. */
 MUSTCHECK Status db_flag_promote(struct db_tx *tx, const struct flag_promotion *in,
                                  struct db_rows **ret);
 

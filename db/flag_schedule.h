@@ -16,7 +16,7 @@ struct flag_schedule_row {
 struct flag_schedule_row flag_schedule_row(const struct db_rows *rows, size_t i);
 
 /* row: id, change, at_us, if_revision, reason, created_by.  *ret_made false: its time is over or
- * more than a year away, or FLAG_SCHEDULES_PENDING wait. */
+ * more than a year away, or FLAG_SCHEDULES_PENDING wait.  Refuses E_APPROVAL_REQUIRED. */
 MUSTCHECK Status db_flag_schedule_insert(struct db_tx *tx, const char *environment_id,
                                          const char *flag, const struct flag_schedule_row *row,
                                          bool *ret_made);

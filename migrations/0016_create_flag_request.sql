@@ -29,6 +29,7 @@ COMMENT ON COLUMN flag_request.bound IS 'flag_request_bound when it was asked fo
 COMMENT ON COLUMN flag_request.note IS 'What was said when it ended.';
 COMMENT ON COLUMN flag_request.revision IS 'Of the changes that it made.';
 CREATE INDEX flag_request_of ON flag_request (environment_id, id);
+CREATE UNIQUE INDEX flag_request_applied ON flag_request (app, revision) WHERE ended = 'applied';
 
 CREATE TABLE flag_request_approval (
     request_id uuid NOT NULL REFERENCES flag_request,
@@ -130,7 +131,7 @@ BEGIN
     IF NEW.source = 'request' THEN
         IF NOT EXISTS (SELECT FROM flag_request r
                        WHERE r.app = NEW.app AND r.environment = NEW.environment AND r.ended = 'applied' AND r.revision = NEW.revision
-                         AND r.changes @> jsonb_build_array(jsonb_build_object('flag', NEW.name, 'after', NEW.after))) THEN
+                         AND r.bound ? ('flag ' || NEW.name)) THEN
             RAISE EXCEPTION 'no request was applied for this change' USING ERRCODE = 'insufficient_privilege';
         END IF;
         RETURN NEW;
@@ -167,6 +168,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION flag_schedule_may_be IS 'Nothing is scheduled that could not be made now; one that was scheduled before fails at its time.';
 CREATE TRIGGER flag_schedule_may_be BEFORE INSERT ON flag_schedule FOR EACH ROW EXECUTE FUNCTION flag_schedule_may_be();
+
+COMMENT ON COLUMN flag_change.source IS 'How it came: api, restore, promote, schedule, request, deployment.';
 
 -- ---- who may ----
 

@@ -14,7 +14,8 @@ struct flag_change {
     const char *app;
     const char *environment; /* NULL: it concerns all of the app's */
     struct actor by;
-    const char *source; /* how it came: api, restore, promote, import, schedule, deployment */
+    /* how it came: api, restore, promote, import, schedule, request, deployment */
+    const char *source;
     const char *reason; /* NULL: none given */
     int wait_ms;        /* for others who change flags of the app; 0: as long as any statement */
     int64_t revision;   /* this change's, set by begin */
@@ -33,6 +34,8 @@ struct flag_noted {
     int64_t before;          /* the revision that was there; 0: none */
     json_t *after;           /* NULL: deleted; borrowed */
 };
+/* Refuses E_APPROVAL_REQUIRED, which ends the transaction: an environment that it concerns asks for
+ * approvals (migrations/0016). */
 MUSTCHECK Status flag_change_note(struct db_tx *tx, const struct flag_change *c,
                                   const struct flag_noted *what);
 
@@ -53,7 +56,8 @@ MUSTCHECK Status flag_guarded_check(struct db_tx *tx, const char *environment_id
 MUSTCHECK Status flag_state_with(struct db_tx *tx, const char *app,
                                  const struct flag_state_row *there, const json_t *set,
                                  const char *at, json_t *errors, json_t **ret);
-/* Stores it in place of `row`, which is then what is there (but for its spec), and notes it. */
+/* Stores it in place of `row`, which is then what is there (but for its spec), and notes it.
+ * Refuses as flag_change_note. */
 MUSTCHECK Status flag_state_store(struct db_tx *tx, const struct flag_change *c,
                                   struct flag_state_row *row, json_t *state, const char *action,
                                   const char *done);
