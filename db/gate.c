@@ -1,9 +1,16 @@
 #include "db/gate.h"
 #include "base/cleanup.h"
 
+enum { FLAGS_WAIT_MS = 250 };
+
 Status db_gate_lock(struct db_tx *tx, const char *environment_id, const char *app,
                     const char *environment, struct db_rows **ret) {
     return db_query(tx, SQL_GATE_LOCK, ret, DB_PARAMS(environment_id, app, environment));
+}
+
+Status db_gate_hold_flags(struct db_tx *tx, const char *environment_id) {
+    return db_query_waiting(tx, FLAGS_WAIT_MS, SQL_GATE_HOLD_FLAGS, NULL,
+                            DB_PARAMS(environment_id));
 }
 
 #define ASK(a)                                                                                     \
@@ -24,6 +31,16 @@ Status db_gate_committed(struct db_tx *tx, const char *environment_id, const cha
 
 Status db_gate_touch(struct db_tx *tx, const char *environment_id) {
     return db_query(tx, SQL_GATE_TOUCH, NULL, DB_PARAMS(environment_id, NULL, NULL));
+}
+
+Status db_gate_flags_due(struct db_pool *p, int64_t limit, struct db_rows **ret) {
+    return db_once(p, SQL_GATE_FLAGS_DUE, ret, DB_PARAMS(DB_INT(limit)));
+}
+
+Status db_gate_flags_seen(struct db_tx *tx, const char *environment_id, int64_t revision) {
+    Status s = db_query(tx, SQL_GATE_FLAGS_SEEN, NULL, DB_PARAMS(environment_id, DB_INT(revision)));
+
+    return s == STATUS_OK ? db_gate_touch(tx, environment_id) : s;
 }
 
 Status db_gate_touch_all(struct db_tx *tx, const char *app, const char *environment) {

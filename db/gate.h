@@ -6,6 +6,9 @@
  * rows.  Each NULL: any.  Rows: id, app, name, in the order of their names. */
 MUSTCHECK Status db_gate_lock(struct db_tx *tx, const char *environment_id, const char *app,
                               const char *environment, struct db_rows **ret);
+/* After it, of who commits a cut-over: nobody changes flags that these gates look at before this
+ * transaction ends.  Refuses E_OVERLOADED, which ends it: somebody is just changing them. */
+MUSTCHECK Status db_gate_hold_flags(struct db_tx *tx, const char *environment_id);
 /* What a gate is asked about. */
 struct gate_ask {
     const char *environment_id, *version_key;
@@ -22,6 +25,11 @@ MUSTCHECK Status db_gate_facts_once(struct db_pool *p, const struct gate_ask *as
 MUSTCHECK Status db_gate_touch(struct db_tx *tx, const char *environment_id);
 /* The same for all environments that db_gate_lock(tx, NULL, app, environment) takes. */
 MUSTCHECK Status db_gate_touch_all(struct db_tx *tx, const char *app, const char *environment);
+/* Whose gates were not looked at since flags of their app were changed: environment_id, revision.
+ */
+MUSTCHECK Status db_gate_flags_due(struct db_pool *p, int64_t limit, struct db_rows **ret);
+/* db_gate_touch, because of the flags as they are since that revision. */
+MUSTCHECK Status db_gate_flags_seen(struct db_tx *tx, const char *environment_id, int64_t revision);
 /* The deployment that a change comes too late for: id; no row: none. */
 MUSTCHECK Status db_gate_committed(struct db_tx *tx, const char *environment_id,
                                    const char *release_id, struct db_rows **ret);

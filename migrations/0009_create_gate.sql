@@ -223,6 +223,12 @@ RETURNS TABLE (template text, version int, groups jsonb) LANGUAGE sql STABLE AS 
 $$;
 COMMENT ON FUNCTION checklist_asked IS 'The checklist that an environment asks for: its template in the version in use, else in the newest. No row: none is asked for, or there is no such template.';
 
+CREATE FUNCTION checklist_probe(p_probe text, p_environment uuid, p_release uuid) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN NULL;
+END $$;
+COMMENT ON FUNCTION checklist_probe IS 'What Sluice itself finds of an item of kind probe, now, as a fact of the gate; null: it does not look, a person ticks it.';
+
 CREATE FUNCTION checklist_filled(p_kind text, p_environment uuid, p_release uuid, p_deployment uuid)
 RETURNS TABLE (template text, version int, items jsonb) LANGUAGE sql STABLE AS $$
     WITH f AS (
@@ -247,7 +253,9 @@ RETURNS TABLE (template text, version int, items jsonb) LANGUAGE sql STABLE AS $
     SELECT t.template, t.version,
            (SELECT jsonb_agg(jsonb_build_object('required', true) || i.item
                              || jsonb_build_object('group', g."group" ->> 'name', 'group_title', g."group" ->> 'title',
+                                                   'probed', a.found IS NOT NULL,
                                                    'fact', CASE -- CI ticks nothing that a person, or a probe, is to tick, and no person what CI is to
+                                                       WHEN a.found IS NOT NULL AND person.fact ->> 'state' IS DISTINCT FROM 'failed' THEN a.found
                                                        WHEN NOT a.by_ci THEN person.fact
                                                        WHEN person.item IS NULL OR person.fact ->> 'state' = 'passed'
                                                             OR (ci.observed_at, ci.number) > (person.observed_at, person.number) THEN ci.fact
@@ -255,14 +263,16 @@ RETURNS TABLE (template text, version int, items jsonb) LANGUAGE sql STABLE AS $
                                                    'waiver', waiver.waiver) ORDER BY g.n, i.n)
             FROM jsonb_array_elements(t.groups) WITH ORDINALITY g ("group", n),
                  jsonb_array_elements(g."group" -> 'items') WITH ORDINALITY i (item, n),
-                 LATERAL (SELECT i.item ->> 'key' AS key, p_kind = 'before' AND i.item ->> 'kind' = 'evidence' AS by_ci
+                 LATERAL (SELECT i.item ->> 'key' AS key, p_kind = 'before' AND i.item ->> 'kind' = 'evidence' AS by_ci,
+                                 CASE WHEN p_kind = 'before' AND i.item ->> 'kind' = 'probe'
+                                      THEN checklist_probe(i.item ->> 'probe', p_environment, p_release) END AS found
                           OFFSET 0) a -- taken out of the JSON once, not once for each fact
                  LEFT JOIN fact ci ON ci.item = a.key AND ci.evidence
                  LEFT JOIN fact person ON person.item = a.key AND NOT person.evidence
                  LEFT JOIN waiver ON waiver.item = a.key) AS items
     FROM checklist_asked(p_kind, p_environment, p_release, p_deployment) t
 $$;
-COMMENT ON FUNCTION checklist_filled IS 'That checklist with what counts of what was said about each item: the fact observed last, and a waiver that stands or stood until it expired.';
+COMMENT ON FUNCTION checklist_filled IS 'That checklist with what counts of what was said about each item: what Sluice finds now, else the fact observed last, and a waiver that stands or stood until it expired.';
 
 CREATE TABLE gate_wait (
     deployment_id uuid PRIMARY KEY REFERENCES deployment,
@@ -418,7 +428,7 @@ INSERT INTO checklist_template (name, version, groups, built_in) VALUES
         migrations    | Database migrations reviewed and tested
         variables     | Environment variables configured
         secrets       | Secrets updated in Kubernetes
-        flags         | Feature flags configured appropriately
+        flags         | Feature flags configured appropriately | probe | {"probe": "flags"}
         backup        | Backup completed | probe | {"probe": "backup"}$$)),
     jsonb_build_object('name', 'team-communication', 'title', 'Team Communication', 'items', checklist_items('manual', $$
         scheduled     | Deployment scheduled and communicated | manual | {"params": {"note": true}}

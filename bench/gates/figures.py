@@ -42,6 +42,10 @@ INSERT INTO signoff (id, release_id, environment_id, role, decision, by, content
 SELECT gen_random_uuid(), r.id, e.id, role, 'approve',
        jsonb_build_object('kind', 'user', 'subject', role, 'issuer', 'sluice'), r.content_digest, 'before-deployment@1'
 FROM environment e, release r, unnest('{{{",".join(ROLES)}}}'::text[]) role;
+INSERT INTO flag_head (app, revision) VALUES ('inopnc', 200);
+INSERT INTO flag (app, name, spec, revision)
+SELECT 'inopnc', 'flag-' || n, '{{"type": "release", "stale_after": "2099-01-01T00:00:00.000Z"}}', n FROM generate_series(1, 200) n;
+INSERT INTO flag_environment (environment_id, app, flag, enabled, revision) SELECT e.id, f.app, f.name, true, f.revision FROM environment e, flag f;
 INSERT INTO gate_state (environment_id, release_id, open) SELECT e.id, r.id, true FROM environment e, release r;
 """
 

@@ -52,6 +52,9 @@ void checklist_item_check(const struct item_said *said, const json_t *item, bool
         field_error(errors, "/state", "evidence",
                     "Its evidence comes from what ran, by POST …/evidence; people may fail, open "
                     "or waive it.");
+    if (json_bool(item, "probed", false))
+        field_error(errors, "/state", "probe",
+                    "Sluice looks at this itself; people may fail, open or waive it.");
     if (json_bool(params, "note", false) && !said->note)
         field_error(errors, "/note", "required", "This item asks for a note.");
     if (json_bool(params, "person", false) && !said->person)
@@ -118,7 +121,7 @@ static json_t *waiver_json(const json_t *waiver) {
 }
 
 json_t *checklist_item_json(const json_t *item, int64_t max_age_s, int64_t now_us) {
-    static const char *const of_item[] = {"key", "title", "kind", "required"};
+    static const char *const of_item[] = {"key", "title", "kind", "required", "exposure"};
     static const char *const of_fact[] = {"by",   "source", "url",   "summary",
                                           "note", "person", "report"};
     const json_t *fact = json_object_get(item, "fact"), *waiver = json_object_get(item, "waiver");

@@ -10,6 +10,7 @@
  *    checklist {name "TEMPLATE@VERSION", items [{an item of the template, group, group_title,
  *      fact {state, observed_us, expires_us, evidence, source, url, summary, note, person, report,
  *        by} | null,
+ *      probed: the fact is Sluice's own, made now, unless a person failed it,
  *      waiver {at_us, expires_us, reason, role, by} | null}]} | null,
  *    signoffs [{id, role, decision, issuer, subject, content_digest, checklist, note}] | null,
  *    freezes [{id, reason, app, environment, let_running_finish, by, windows [[from_us, to_us]],

@@ -37,6 +37,8 @@ static Status cutover_fn(struct db_tx *tx, void *ctx) {
     Status s = db_gate_lock(tx, j->environment_id, NULL, NULL, &locked);
 
     if (!s)
+        s = db_gate_hold_flags(tx, j->environment_id);
+    if (!s)
         s = gates_look_in(tx, &ask, GATE_CUTOVER, &v);
     if (s)
         return s;

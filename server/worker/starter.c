@@ -53,6 +53,35 @@ static void sweep(struct starter *st) {
     }
 }
 
+/* ---- flags, which gates may look at ---- */
+
+struct flags_due {
+    const char *environment_id;
+    int64_t revision;
+};
+
+static Status flags_seen(struct db_tx *tx, void *ctx) {
+    const struct flags_due *due = ctx;
+    _cleanup_(db_rows_free) struct db_rows *locked = NULL;
+    Status s = db_gate_lock(tx, due->environment_id, NULL, NULL, &locked);
+
+    return s ? s : db_gate_flags_seen(tx, due->environment_id, due->revision);
+}
+
+/* Whoever changes a flag, a kill above all, waits for no gate: gates follow. */
+static void follow_flags(struct starter *st) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+
+    if (db_gate_flags_due(st->in.pool, AT_ONCE, &rows))
+        return;
+    for (size_t i = 0; i < db_rows_count(rows); i++) {
+        struct flags_due due = {db_text(rows, i, "environment_id"), db_int(rows, i, "revision")};
+
+        if (db_tx_run(st->in.pool, "gate_flags", DB_READ_COMMITTED, flags_seen, &due))
+            return; /* with the next scan */
+    }
+}
+
 /* ---- blocked deployments ---- */
 
 struct waiting {
@@ -226,6 +255,7 @@ static void *starter_thread(void *arg) {
     pthread_mutex_lock(&st->lock);
     while (!st->stopping) {
         pthread_mutex_unlock(&st->lock);
+        follow_flags(st);
         sweep(st);
         deployment_flags_sweep(st->in.pool, st->in.changed, st->in.ctx);
         flag_schedules_apply(st->in.pool, st->in.changed, st->in.ctx);

@@ -90,7 +90,7 @@ def test_the_runbooks_list_begins_open(stack, gated):
         ("team-communication", "Team Communication", 4), ("infrastructure", "Infrastructure Checks", 5)]
     assert answer["groups"][0]["items"][0] == {"key": "tests", "title": "All tests passing (unit, integration, E2E)",
                                                "kind": "evidence", "required": True, "state": "open"}
-    assert {one["state"] for one in items(answer).values()} == {"open"}
+    assert {one["state"] for one in items(answer).values() if one["key"] != "flags"} == {"open"}  # Sluice looks at flags itself
 
 
 def test_what_is_not_there(stack, gated):

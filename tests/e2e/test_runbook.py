@@ -47,7 +47,7 @@ def test_a_release_goes_the_whole_way(stack):
     # the team: everything else, one thing waived
     checklist = stack.api("GET", f"{VERSION}/checklists/production")
     items = [item for group in checklist["groups"] for item in group["items"] if item["state"] == "open"]
-    assert len(items) == 15
+    assert len(items) == 14  # Sluice looks at flags itself
     for item in items:
         body = {"state": "passed", "note": "looked at it", **({"person": "oscar"} if item["key"] == "on-call" else {})}
         token = rel

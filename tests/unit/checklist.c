@@ -78,6 +78,8 @@ START_TEST(checklist__what_is_wrong_for_an_item) {
     } cases[] = {
         {"{\"kind\":\"manual\"}", true, {.state = "passed"}, ""},
         {"{\"kind\":\"probe\"}", true, {.state = "passed"}, ""},
+        {"{\"kind\":\"probe\",\"probed\":true}", true, {.state = "passed"}, "/state"},
+        {"{\"kind\":\"probe\",\"probed\":true}", true, {.state = "failed"}, ""},
         {"{\"kind\":\"evidence\"}", true, {.state = "passed"}, "/state"},
         {"{\"kind\":\"evidence\"}", true, {.state = "failed"}, ""},
         {"{\"kind\":\"evidence\"}", true, {.state = "open"}, ""},

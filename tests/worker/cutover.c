@@ -22,6 +22,7 @@
     "INSERT INTO item_fact (id, kind, release_id, item, state, evidence, content_digest,"          \
     " observed_at, expires_at, by) SELECT gen_random_uuid(), 'before', r.id, '" item "', '" state  \
     "', " more ", '', clock_timestamp(), NULL, '" ANN "' FROM r;"
+#define FLAG_KILLED "flag killed"
 static const struct closing {
     const char *name, *sql;
     bool pauses;
@@ -48,6 +49,7 @@ static const struct closing {
      "UPDATE release SET yanked_at = clock_timestamp(), yank_reason = 'leaks' FROM r WHERE "
      "release.id = r.id;",
      false},
+    {FLAG_KILLED, "UPDATE flag_environment SET killed = true;", false},
 };
 enum { CLOSINGS = sizeof closings / sizeof *closings };
 
@@ -69,7 +71,14 @@ static void setup(void) {
                 "INSERT INTO checklist_template (name, version, groups) VALUES ('short', 1,"
                 " '[{\"name\": \"all\", \"title\": \"All\", \"items\": [{\"key\": \"tests\","
                 " \"title\": \"Tests\", \"kind\": \"evidence\"}, {\"key\": \"scheduled\","
-                " \"title\": \"Scheduled\", \"kind\": \"manual\"}]}]')"));
+                " \"title\": \"Scheduled\", \"kind\": \"manual\"}, {\"key\": \"flags\","
+                " \"title\": \"Flags\", \"kind\": \"probe\", \"probe\": \"flags\"}]}]');"
+                "INSERT INTO flag_head (app) VALUES ('" APP "');"
+                "INSERT INTO flag (app, name, spec, revision) VALUES ('" APP
+                "', 'checkout', '{}', 1);"
+                "INSERT INTO flag_environment (environment_id, app, flag, revision)"
+                " VALUES ('%s', '" APP "', 'checkout', 1)",
+                environment));
 }
 
 static void teardown(void) {
@@ -89,7 +98,8 @@ static char *deploy(void) {
     free(pg_sql(w->url,
                 "INSERT INTO environment_gate (environment_id, spec) VALUES ('%s', '" GATES
                 "') ON CONFLICT (environment_id) DO UPDATE SET spec = excluded.spec;"
-                "UPDATE change_freeze SET ended_at = clock_timestamp() WHERE ended_at IS NULL",
+                "UPDATE change_freeze SET ended_at = clock_timestamp() WHERE ended_at IS NULL;"
+                "UPDATE flag_environment SET killed = false",
                 environment));
     id = world_deploy(w, APP, version, 1);
     free(pg_sql(
@@ -103,13 +113,16 @@ static char *deploy(void) {
     return id;
 }
 
-/* As a handler does it: the environment's row first.  Whether the cut-over was committed by then.
- */
+/* As a handler does it: the environment's row first, or the app's flags.  Whether the cut-over was
+ * committed by then. */
 static bool close_gates(const struct closing *c, const char *id) {
+    const char *first = strcmp(c->name, FLAG_KILLED) == 0
+                            ? "UPDATE flag_head SET revision = revision + 1;"
+                            : "UPDATE environment SET gate_version = gate_version + 1;";
     _cleanup_free_ char *sql = xasprintf(
-        "UPDATE environment SET gate_version = gate_version + 1;" OF_DEPLOYMENT
+        "%s" OF_DEPLOYMENT
         "%s SELECT count(*) FROM intent WHERE purpose = 'switch' AND deployment_id = '%s'",
-        id, c->sql, id);
+        first, id, c->sql, id);
 
     return pg_number(w->url, "%s", sql) > 0;
 }
@@ -269,11 +282,32 @@ START_TEST(law4__a_frozen_cutover_waits_and_goes_on_when_resumed) {
 }
 END_TEST
 
+/* Nobody who kills a flag takes the environment's row: the cut-over waits until he has done so. */
+START_TEST(law4__flags_that_are_being_changed_hold_the_cutover_back) {
+    _cleanup_free_ char *id = deploy();
+    size_t switches = world_switches(w, WORLD_SPACE, APP);
+    struct job *j = world_load(w, environment, 0);
+    struct pg_session *kill = pg_hold(w->url, "UPDATE flag_head SET revision = revision + 1;"
+                                              "UPDATE flag_environment SET killed = true");
+
+    ck_assert_int_eq(world_run_to_end(w, j), RUN_FAULT);
+    job_free(j);
+    ck_assert_int_eq(pg_number(w->url, "SELECT count(*) FROM intent WHERE purpose = 'switch'"), 0);
+    pg_let_go(kill, NULL);
+    free(pg_sql(w->url, "UPDATE environment_lease SET holder = NULL, until = NULL"));
+    j = world_load(w, environment, 0);
+    ck_assert_int_eq(world_run_to_end(w, j), RUN_ENDED);
+    job_free(j);
+    expect_end(&closings[CLOSINGS - 1], id, false, switches);
+}
+END_TEST
+
 int main(void) {
     log_setup(LOG_ERROR, LOG_KEY_VALUE);
     pg_start();
     return RUN_SUITE_WITH("cutover", 200, setup, teardown,
                           law4__withdrawn_before_the_cutover_is_no_switch,
                           law4__a_withdrawal_and_the_cutover_are_one_after_the_other,
-                          law4__a_frozen_cutover_waits_and_goes_on_when_resumed);
+                          law4__a_frozen_cutover_waits_and_goes_on_when_resumed,
+                          law4__flags_that_are_being_changed_hold_the_cutover_back);
 }

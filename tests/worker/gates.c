@@ -69,7 +69,7 @@ START_TEST(gates__the_runbooks_lists_are_built_in) {
         " SELECT name, i ->> 'kind' AS kind, count(*) AS n FROM items GROUP BY 1, 2) k");
 
     ck_assert_str_eq(kinds, "after-deployment manual 13, before-deployment evidence 6, "
-                            "before-deployment manual 9, before-deployment probe 6, "
+                            "before-deployment manual 8, before-deployment probe 7, "
                             "success-criteria manual 13");
     ck_assert_int_eq(pg_number(url,
                                ITEMS "SELECT count(*) FROM items WHERE i ->> 'key' !~ "
@@ -84,7 +84,7 @@ END_TEST
 START_TEST(gates__facts_open_it_and_close_it) {
     ck_assert_uint_eq(blocked(NULL), 0);
     gates("{\"checklist\": {\"before\": \"before-deployment\"}}");
-    ck_assert_uint_eq(blocked("item-open"), 21);
+    ck_assert_uint_eq(blocked("item-open"), 20); /* Sluice looks at flags itself */
     say("passed");
     ck_assert_uint_eq(blocked(NULL), 0);
     say("failed");
