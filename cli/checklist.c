@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "cli/commands.h"
+#include "cli/flag.h"
 #include "cli/gate.h"
 #include "cli/resources.h"
 #include "cli/screen.h"
@@ -21,29 +22,63 @@ static void add_part(struct strbuf *b, const char *before, const char *text) {
         strbuf_addf(b, "%s%s", before, text);
 }
 
-/* "by ann, 2026-11-24 12:00:00, 5 min 00 s ago, until …: 412 tests"; "" of one that nothing was
- * said about.  Yours. */
-static char *remark(const json_t *item, const struct look *look) {
-    struct strbuf b = STRBUF(DRAW_MOST);
+/* "by ann, 2026-11-24 12:00:00, 5 min 00 s ago, until …: 412 tests"; nothing of one that nothing
+ * was said about. */
+static void add_said(struct strbuf *b, const json_t *item, const struct look *look) {
     const json_t *said = said_of(item), *by = json_object_get(said, "by");
-    const char *subject = json_is_string(by) ? json_string_value(by) : json_str(by, "subject", "?");
+    const char *subject = json_is_string(by)
+                              ? json_string_value(by)
+                              : json_str(by, "subject", json_str(said, "source", "?"));
     const char *until = json_str(said, "expires_at", NULL);
     bool expired = strcmp(json_str(item, "state", ""), "expired") == 0;
 
     if (!json_str(said, "at", NULL))
-        return strbuf_take(&b);
-    strbuf_addf(&b, "by %s", subject);
-    add_part(&b, " as ", json_str(said, "role", NULL));
-    strbuf_adds(&b, ", ");
-    draw_when(&b, json_str(said, "at", NULL), look);
+        return;
+    strbuf_addf(b, "by %s", subject);
+    add_part(b, " as ", json_str(said, "role", NULL));
+    strbuf_adds(b, ", ");
+    draw_when(b, json_str(said, "at", NULL), look);
     if (until) {
-        strbuf_adds(&b, expired ? ", counted until " : ", counts until ");
-        draw_when(&b, until, look);
+        strbuf_adds(b, expired ? ", counted until " : ", counts until ");
+        draw_when(b, until, look);
     }
-    add_part(&b, ": ", json_str(said, "reason", json_str(item, "summary", NULL)));
-    add_part(&b, ": ", said == item ? json_str(item, "note", NULL) : NULL);
-    add_part(&b, "; names ", json_str(item, "person", NULL));
-    add_part(&b, " ", json_str(item, "url", NULL));
+    add_part(b, ": ", json_str(said, "reason", json_str(item, "summary", NULL)));
+    add_part(b, ": ", said == item ? json_str(item, "note", NULL) : NULL);
+    add_part(b, "; names ", json_str(item, "person", NULL));
+    add_part(b, " ", json_str(item, "url", NULL));
+}
+
+/* "clients since 2026-11-24 12:00:00, …: checkout on 12 times, off 3 (new 12)"; nothing of one that
+ * shows none. */
+static void add_exposure(struct strbuf *b, const json_t *item, const struct look *look) {
+    const json_t *exposure = json_object_get(item, "exposure"), *flag;
+    size_t i;
+
+    if (!json_array_size(json_object_get(exposure, "flags")))
+        return;
+    if (!json_str(exposure, "since", NULL)) {
+        strbuf_addf(b, "%straffic was not switched", b->len ? "; " : "");
+        return;
+    }
+    strbuf_addf(b, "%sclients since ", b->len ? "; " : "");
+    draw_when(b, json_str(exposure, "since", NULL), look);
+    json_array_foreach(json_object_get(exposure, "flags"), i, flag) {
+        strbuf_addf(b, "%s%s on %lld times, off %lld", i ? "; " : ": ", json_str(flag, "flag", "?"),
+                    (long long)json_int(flag, "yes", 0), (long long)json_int(flag, "no", 0));
+        if (json_object_size(json_object_get(flag, "variants"))) {
+            strbuf_adds(b, " (");
+            draw_counts(b, json_object_get(flag, "variants"));
+            strbuf_adds(b, ")");
+        }
+    }
+}
+
+/* Both.  Yours. */
+static char *remark(const json_t *item, const struct look *look) {
+    struct strbuf b = STRBUF(DRAW_MOST);
+
+    add_said(&b, item, look);
+    add_exposure(&b, item, look);
     return strbuf_take(&b);
 }
 

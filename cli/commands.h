@@ -91,6 +91,7 @@ ExitCode run_flag_reject(struct session *s, const struct args *a);
 ExitCode run_flag_apply(struct session *s, const struct args *a);
 ExitCode run_flag_cancel(struct session *s, const struct args *a);
 ExitCode run_flag_history(struct session *s, const struct args *a);
+ExitCode run_flag_exposure(struct session *s, const struct args *a);
 ExitCode run_flag_restore(struct session *s, const struct args *a);
 ExitCode run_flag_eval(struct session *s, const struct args *a);
 ExitCode run_flag_diff(struct session *s, const struct args *a);

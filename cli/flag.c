@@ -2,6 +2,7 @@
 #include "cli/flag.h"
 #include "base/cleanup.h"
 #include "cli/commands.h"
+#include "cli/gate.h"
 #include "cli/resources.h"
 #include "cli/screen.h"
 #include "cli/text.h"
@@ -156,6 +157,46 @@ ExitCode run_flag_history(struct session *s, const struct args *a) {
     _cleanup_free_ char *path = flag_path(&place, "/history");
 
     return flag_changes(s, a, path);
+}
+
+/* What clients reported by the hour, and when they last did. */
+static void print_exposure(const struct session *s, const json_t *exposure) {
+    _cleanup_(strbuf_done) struct strbuf b = STRBUF(DRAW_MOST);
+    const char *seen = json_str(exposure, "last_seen_at", NULL);
+    json_t *items = json_object_get(exposure, "items"), *item;
+    struct look look = screen_look();
+    size_t i;
+
+    json_array_foreach(items, i, item) {
+        strbuf_clear(&b);
+        draw_counts(&b, json_object_get(item, "variants"));
+        json_set_str(item, "given", b.len ? b.data : NULL);
+    }
+    print_list(s, items,
+               COLUMNS({"HOUR", "/hour"}, {"APPLICATION", "/app_name"}, {"ON", "/yes"},
+                       {"OFF", "/no"}, {"VARIANTS", "/given"}));
+    strbuf_clear(&b);
+    strbuf_adds(&b, seen ? "last reported " : "never reported");
+    if (seen)
+        draw_when(&b, seen, &look);
+    printf("%s\n", b.data);
+}
+
+ExitCode run_flag_exposure(struct session *s, const struct args *a) {
+    struct flag_place place = flag_place(a, 0);
+    int64_t hours = (arg_seconds(a, "last", 24 * 3600) + 3599) / 3600;
+    _cleanup_free_ char *plain = flag_path(&place, "/exposure");
+    _cleanup_free_ char *path = xasprintf("%s?hours=%lld", plain, (long long)hours);
+    _cleanup_(api_answer_done) struct api_answer answer = {0};
+    ExitCode code = api_do(s, &(struct api_call){.path = path}, &answer);
+
+    if (code != EXIT_DONE)
+        return code;
+    if (s->json)
+        print_json(answer.json);
+    else
+        print_exposure(s, answer.json);
+    return EXIT_DONE;
 }
 
 /* ---- made, deleted ---- */

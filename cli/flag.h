@@ -37,6 +37,8 @@ ExitCode flag_delete(struct session *s, const struct args *a, const char *what);
 const char *flag_word(const json_t *state);
 /* Appends for whom strategies are on: "everybody", "25 % by userId (plan IN pro, team)". */
 void draw_whom(struct strbuf *b, const json_t *strategies);
+/* Appends how often variants were given: "new 12, old 3". */
+void draw_counts(struct strbuf *b, const json_t *variants);
 /* Appends a flag in an environment, its strategies a line each. */
 void draw_flag_state(struct strbuf *b, const json_t *state, const struct look *look);
 /* Appends a flag's definition. */

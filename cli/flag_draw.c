@@ -103,6 +103,18 @@ void draw_whom(struct strbuf *b, const json_t *strategies) {
     }
 }
 
+void draw_counts(struct strbuf *b, const json_t *variants) {
+    const char *before = "", *name;
+    json_t *count;
+
+    json_object_foreach((json_t *)(uintptr_t)variants, name, count) {
+        strbuf_adds(b, before);
+        text_add_clean(b, name);
+        strbuf_addf(b, " %lld", (long long)json_integer_value(count));
+        before = ", ";
+    }
+}
+
 /* A line after the mark of `word`, which a terminal shows. */
 static void add_head(struct strbuf *b, const char *word, const char *line,
                      const struct look *look) {

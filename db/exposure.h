@@ -12,4 +12,9 @@ MUSTCHECK Status db_exposure_list(struct db_pool *p, const char *environment_id,
 /* One row.  Column: last_at, null: never. */
 MUSTCHECK Status db_exposure_last_seen(struct db_pool *p, const char *environment_id,
                                        const char *flag, struct db_rows **ret);
+/* Of the flags that a deployment's release declares, since the hour in which traffic was switched:
+ * columns since, flag, yes, no, variants, last_at; one row, without a flag, where it declares none.
+ */
+MUSTCHECK Status db_exposure_since_switch(struct db_pool *p, const char *deployment_id,
+                                          struct db_rows **ret);
 MUSTCHECK Status db_exposure_forget(struct db_pool *p);

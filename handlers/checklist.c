@@ -3,6 +3,7 @@
 #include "handlers/checklist.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "db/exposure.h"
 #include "db/release.h"
 #include "domain/checklist.h"
 #include "handlers/deployment.h"
@@ -49,6 +50,40 @@ Status checklist_of_deployment(struct checklist *c, const struct db_rows *deploy
     return STATUS_OK;
 }
 
+static json_t *exposure_json(const struct db_rows *rows) {
+    json_t *out = json_object(), *flags = json_array();
+
+    for (size_t i = 0; i < db_rows_count(rows); i++) {
+        json_t *flag;
+
+        if (db_null(rows, i, "flag"))
+            continue;
+        flag =
+            json_pack("{s:s, s:I, s:I, s:o}", "flag", db_text(rows, i, "flag"), "yes",
+                      (json_int_t)db_int(rows, i, "yes"), "no", (json_int_t)db_int(rows, i, "no"),
+                      "variants", db_json(rows, i, "variants"));
+        json_set_time(flag, "last_seen_at", db_time(rows, i, "last_at"));
+        json_array_append_new(flags, flag);
+    }
+    json_set_time(out, "since", db_time(rows, 0, "since"));
+    json_object_set_new(out, "flags", flags);
+    return out;
+}
+
+/* The success criteria show at the item "flags" what clients were given since the switch. */
+static Status add_exposure(struct checklist *c, const struct request *q) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    const json_t *item = checklist_item(c->items, "flags");
+    Status s;
+
+    if (strcmp(c->of.kind, "success") != 0 || !item)
+        return STATUS_OK;
+    s = db_exposure_since_switch(context_of(q)->pool, c->of.deployment_id, &rows);
+    if (s == STATUS_OK)
+        json_object_set_new((json_t *)(uintptr_t)item, "exposure", exposure_json(rows));
+    return s;
+}
+
 static Status checklist_answer(struct checklist *c, const struct request *q, struct reply *r) {
     Status s = db_checklist_get(context_of(q)->pool, &c->of, &c->rows);
     int64_t max_age_s, now_us = clock_now_us();
@@ -56,6 +91,8 @@ static Status checklist_answer(struct checklist *c, const struct request *q, str
 
     if (s == STATUS_OK)
         s = checklist_read(c, r);
+    if (s == STATUS_OK)
+        s = add_exposure(c, q);
     if (s != STATUS_OK)
         return s;
     max_age_s = db_int(c->rows, 0, "max_age_s");

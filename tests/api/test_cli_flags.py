@@ -364,6 +364,26 @@ def test_a_kill_is_repeated_until_it_is_heard(api):
     assert len(api.of("POST", f"{path}/enable")) == 1, "somebody may have switched it off meanwhile"
 
 
+def test_what_clients_were_given_is_shown(api):
+    path = "/apps/inopnc/environments/production/flags/checkout/exposure"
+    command = ("flag", "exposure", "inopnc", "production", "checkout")
+    rows = [{"hour": "2026-11-24T12:00:00.000Z", "app_name": "shop\u001b[2J", "yes": 12, "no": 3, "variants": {"new": 9, "old": 3}},
+            {"hour": "2026-11-24T11:00:00.000Z", "app_name": "mail", "yes": 0, "no": 7, "variants": {}}]
+    seen = {"last_seen_at": "2026-11-24T12:34:56.000Z", "items": rows}
+    api.on("GET", path, seen)
+    lines = expect(run(api.url, *command), 0).stdout.splitlines()
+    assert api.requests[-1]["path"].endswith("/exposure?hours=24")
+    assert [line.split() for line in lines[:3]] == [
+        ["HOUR", "APPLICATION", "ON", "OFF", "VARIANTS"], ["2026-11-24T12:00:00.000Z", "shop", "[2J", "12", "3", "new", "9,", "old", "3"],
+        ["2026-11-24T11:00:00.000Z", "mail", "0", "7", "-"]]
+    assert lines[3].startswith("last reported 2026-11-24 12:34:56, ")
+    assert json.loads(expect(run(api.url, *command, "--last", "61m", "--json"), 0).stdout) == seen
+    assert api.requests[-1]["path"].endswith("/exposure?hours=2")
+    api.on("GET", path, {"last_seen_at": None, "items": []})
+    nothing = expect(run(api.url, *command), 0)
+    assert nothing.stdout == "never reported\n" and nothing.stderr == "none\n"
+
+
 def test_text_from_elsewhere_is_harmless(api):
     bad = "x\u001b[2Jy"
     state = {"app": "inopnc", "environment": "production", "flag": bad, "enabled": True, "strategies": [

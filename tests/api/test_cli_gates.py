@@ -174,6 +174,21 @@ def test_a_checklist_on_a_terminal_has_marks(api, columns):
     assert "✓ tests" in text and not re.search(r"\x1b\[\d*m", text)
 
 
+def test_what_sluice_looked_at_and_what_clients_were_given_is_shown(api):
+    flags = [{"flag": "banner", "yes": 0, "no": 0, "variants": {}}, {"flag": "checkout", "yes": 12, "no": 3, "variants": {"new": 9, "old": 3}}]
+    items = [item("flags", "failed", kind="probe", at="2026-11-24T12:00:01.000Z", source="sluice", summary="checkout is killed"),
+             item("given", exposure={"since": "2026-11-24T12:00:00.000Z", "flags": flags}),
+             item("said", "passed", at="2026-11-24T13:00:00.000Z", by=ANN, exposure={"since": None, "flags": flags}),
+             item("none", exposure={"since": None, "flags": []})]
+    api.on("GET", LIST, {**CHECKLIST, "groups": [{"name": "all", "title": "All", "items": items}]})
+    lines = expect(run(api.url, "checklist", "show", "inopnc", "production", "v1.2.3"), 0).stdout.splitlines()
+    assert re.match(r"  failed  flags  Title of flags  by sluice, 2026-11-24 12:00:01, .* ago: checkout is killed$", lines[2]), lines[2]
+    assert re.match(r"  open    given  Title of given  clients since 2026-11-24 12:00:00, .* ago: banner on 0 times, off 0; "
+                    r"checkout on 12 times, off 3 \(new 9, old 3\)$", lines[3]), lines[3]
+    assert re.match(r"  passed  said   Title of said  by ann, .* ago; traffic was not switched$", lines[4]), lines[4]
+    assert lines[5] == "  open    none   Title of none"
+
+
 @pytest.mark.parametrize("words, sent", [
     (["pass", "on-call", "--note", "agreed", "--person", "ben"], {"state": "passed", "note": "agreed", "person": "ben"}),
     (["pass", "on-call", "--expires-in", "1d"], {"state": "passed", "expires_s": 86400}),

@@ -1,4 +1,6 @@
-"""The checklist item about feature flags: what Sluice finds by itself before a deployment."""
+"""The checklist items about feature flags: what Sluice finds by itself before a deployment, what clients were given after it."""
+
+import datetime
 
 import pytest
 
@@ -225,3 +227,52 @@ def test_what_the_deployment_set_has_to_be_so_still(inopnc):
     assert failed(inopnc, "inopnc", "v71.2.0") == "checkout is not what the deployment made of it"
     assert inopnc.api("POST", f"/deployments/{id}/promote").status == 200
     assert inopnc.wait(id, "failed")["failure"]["code"] == "gate-closed"
+
+
+# ---- after a deployment ----
+
+def exposure(stack, id):
+    answer = stack.api("GET", f"/deployments/{id}/checklists/success")
+    assert answer.status == 200, answer
+    items = {i["key"]: i for group in answer["groups"] for i in group["items"]}
+    assert [key for key, item in items.items() if "exposure" in item] == ["flags"]
+    return items["flags"]["exposure"]
+
+
+def given(stack, name, hour, variant, yes, no, app_name="shop"):
+    stack.sql("INSERT INTO flag_exposure (environment_id, flag, hour, app_name, variant, yes, no, last_at) "
+              f"SELECT id, '{name}', '{hour}', '{app_name}', '{variant}', {yes}, {no}, '2026-11-29 12:34:56Z' FROM environment "
+              "WHERE app = 'inopnc' AND name = 'production'")
+
+
+def test_success_shows_what_clients_got_since_the_switch(inopnc):
+    set_ = [{"flag": name, "at": "after-switch", "set": {"enabled": True}} for name in ("checkout", "banner")]
+    inopnc.release("v71.3.0", flags=set_)
+    id = inopnc.create("v71.3.0")["id"]
+    inopnc.wait(id, "succeeded")
+    now = exposure(inopnc, id)
+    assert [row["flag"] for row in now["flags"]] == ["banner", "checkout"]
+    hour = datetime.datetime.fromisoformat(now["since"].replace("Z", "+00:00"))
+    assert (hour.minute, hour.second, hour.microsecond) == (0, 0, 0)
+    later, before = hour + datetime.timedelta(hours=1), hour - datetime.timedelta(hours=1)
+    for at, variant, yes, no, app_name in ((before, "", 1000, 1000, "shop"), (hour, "", 3, 4, "shop"), (later, "", 5, 0, "shop"),
+                                           (hour, "", 1, 1, "mail"), (hour, "new", 2, 0, "shop"), (later, "new", 4, 0, "shop")):
+        given(inopnc, "checkout", at, variant, yes, no, app_name)
+    given(inopnc, "other", hour, "", 9, 9)
+    assert exposure(inopnc, id) == {"since": now["since"], "flags": [
+        {"flag": "banner", "yes": 0, "no": 0, "variants": {}, "last_seen_at": None},
+        {"flag": "checkout", "yes": 9, "no": 5, "variants": {"new": 6}, "last_seen_at": "2026-11-29T12:34:56.000Z"}]}
+    said = inopnc.api("PUT", f"/deployments/{id}/checklists/success/items/flags", {"state": "passed"})
+    assert said.status == 200 and said["state"] == "passed"
+
+
+def test_success_of_what_never_switched_or_declares_nothing(inopnc):
+    id = paused(inopnc, "v71.4.0")
+    assert inopnc.api("POST", f"/deployments/{id}/abort", {"reason": "no"}).status == 200
+    inopnc.wait(id, "aborted")
+    assert exposure(inopnc, id) == {"since": None, "flags": [
+        {"flag": "checkout", "yes": 0, "no": 0, "variants": {}, "last_seen_at": None}]}
+    inopnc.release("v71.5.0")
+    other = inopnc.create("v71.5.0")["id"]
+    inopnc.wait(other, "succeeded")
+    assert exposure(inopnc, other)["flags"] == [] and exposure(inopnc, other)["since"]
