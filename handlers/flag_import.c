@@ -260,7 +260,7 @@ static Status carry_out(struct db_tx *tx, struct import *w, const struct plan *p
                                     .reason = w->change.reason,
                                     .revision = w->change.revision};
     bool any = json_array_size(p->changes) > 0;
-    Status s = any ? db_flag_import(tx, &now) : STATUS_OK;
+    Status s = any ? explain_approval(tx, &w->change, db_flag_import(tx, &now), w->r) : STATUS_OK;
 
     if (s == STATUS_OK && any)
         s = check_written(tx, p);

@@ -409,6 +409,9 @@ def test_wrong_types_and_ranges(world, route):
             values.append({f"k{i}": "v" for i in range(field["max"] + 1)})
         for value in values:
             answer = send(world, route, body=changed(good, pointer, value))
+            if len(json.dumps(changed(good, pointer, value))) > route["body"]["max_bytes"]:
+                assert (answer.status, answer["code"]) == (413, "body-too-large"), (pointer, answer)
+                continue
             assert (answer.status, answer["code"]) == (400, "invalid-body"), (pointer, value, answer)
             named = [error["field"] for error in answer["errors"]]
             assert any(name == pointer or name.startswith(pointer + "/") for name in named), (pointer, value, answer)

@@ -256,6 +256,8 @@ def test_no_way_around(stack, asking):
     assert stack.api("POST", state(asking, "dead") + "/kill", {}).status == 200
     old = stack.api("GET", state(asking))["revision"]
     older = stack.api("GET", flag(asking))["revision"]
+    empty = stack.api("PUT", segment(asking), {"constraints": []}, headers=STAR)["revision"]
+    assert stack.api("PUT", segment(asking), BETA, headers=STAR).status == 200
     put(stack, asking)
     assert stack.api("PUT", flag(asking), {"variants": VARIANTS, "impression_data": True}, headers=STAR).status == 200
     put(stack, asking, strategies=[{"name": "default", "segments": ["beta"]}])
@@ -266,6 +268,7 @@ def test_no_way_around(stack, asking):
         "restoreFlag": ("POST", flag(asking) + "/restore", {"revision": older, "reason": "x"}),
         "putSegment": ("PUT", segment(asking), {"constraints": []}),
         "deleteSegment": ("DELETE", segment(asking), None),
+        "restoreSegment": ("POST", segment(asking) + "/restore", {"revision": empty, "reason": "x"}),
         "putFlagState": ("PUT", state(asking), {"enabled": False}),
         "enableFlag": ("POST", state(asking, "banner") + "/enable", {}),
         "disableFlag": ("POST", state(asking) + "/disable", {}),
@@ -273,6 +276,8 @@ def test_no_way_around(stack, asking):
         "restoreFlagState": ("POST", state(asking) + "/restore", {"revision": old, "reason": "x"}),
         "scheduleFlag": ("POST", state(asking) + "/schedule", {"at": in_a_month(stack), "change": {"enabled": False}}),
         "promoteFlags": ("POST", f"/apps/{asking}/environments/production/flags:promote", {"from": "staging"}),
+        "importFlags": ("POST", f"/apps/{asking}/environments/production/flags:import",
+                        {"document": {"features": [{"name": "banner", "enabled": True}]}, "existing": "update"}),
     }
     assert changing == set(tries) | STAY
     served, before = document(stack, asking), heads(stack)
