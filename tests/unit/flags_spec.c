@@ -126,7 +126,7 @@ END_TEST
 
 /* What of the published documents does not map, and nothing else. */
 START_TEST(flags_spec__what_does_not_map_is_named) {
-    enum { FILES = 7 };
+    enum { FILES = 8 };
     static const struct {
         const char *file, *named;
     } files[FILES] = {
@@ -137,6 +137,7 @@ START_TEST(flags_spec__what_does_not_map_is_named) {
         {"17-dependent-features.json",
          "/features/6/dependencies/0/feature /features/7/dependencies/0/feature "
          "/features/8/dependencies/0/feature /features/23/dependencies/0/feature"},
+        {"18-utf8-flag-names.json", "/features/0/name /features/1/name"},
         {"21-regex-constraint-operators.json",
          RULE("1", "constraints/0/value") " " RULE("16", "constraints/0/value") " " RULE(
              "17", "constraints/0/value")},
