@@ -240,6 +240,7 @@ def wire():
         streams = [Stream(served(stack, "inopnc", 100, replica)) for replica in (0, 1)]
         began = []
         for i in range(FLIPS):
+            time.sleep(0.1)  # one flip, not a burst, whose later events are gathered
             began.append(time.time())
             done = stack.api("POST", f"/apps/inopnc/environments/production/flags/flag-1/{('disable', 'enable')[i % 2]}", {})
             assert done.status == 200, done
