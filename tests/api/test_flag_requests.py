@@ -353,11 +353,11 @@ def test_a_deployment_is_exempt(stack):
     stack.inopnc()
     place = "/apps/inopnc/environments/production"
     assert stack.api("PUT", "/apps/inopnc/flags/exempt", {}, headers=STAR).status in (200, 201)
-    stack.wait(stack.deploy("v9.0.0"), "succeeded")
-    stack.release("v9.0.1", flags=[{"flag": "exempt", "at": "before", "set": {"enabled": True}}])
+    stack.wait(stack.deploy("v72.0.0"), "succeeded")
+    stack.release("v72.0.1", flags=[{"flag": "exempt", "at": "before", "set": {"enabled": True}}])
     try:
         asks(stack, "inopnc", 5)
-        id = stack.create("v9.0.1")["id"]
+        id = stack.create("v72.0.1")["id"]
         stack.wait(id, "succeeded")
         assert stack.api("GET", f"{place}/flags/exempt")["enabled"] is True
         back = stack.api("POST", f"{place}/rollback", {"reason": "it smells"})
