@@ -195,24 +195,31 @@ static Status check_others(struct db_tx *tx, const struct plan *p) {
     return s;
 }
 
-static Status check_room(struct db_tx *tx, const struct plan *p, FlagKind kind, const char *field) {
+static Status check_room(struct db_tx *tx, const struct plan *p, FlagKind kind, const char *group,
+                         const char *field) {
     int64_t n = 0;
     Status s = db_flag_count(tx, kind, p->w->change.app, &n);
 
+    n += (int64_t)json_array_size(json_at(p->said, group, "made", NULL));
     if (s == STATUS_OK && n > FLAGS_MAX)
         field_error(p->errors, field, "range", "App %s would have %" PRId64 ", of %d at most.",
                     p->w->change.app, n, FLAGS_MAX);
     return s;
 }
 
+/* Before anything is written.  Refuses E_INVALID_BODY. */
+static Status check_rooms(struct db_tx *tx, const struct plan *p) {
+    Status s = check_room(tx, p, FLAG_DEFINITION, "flags", "/document/features");
+
+    if (s == STATUS_OK)
+        s = check_room(tx, p, FLAG_SEGMENT, "segments", "/document/segments");
+    return s == STATUS_OK ? refuse_errors(p->w->r, p->errors) : s;
+}
+
 /* Refuses E_INVALID_BODY. */
 static Status check_written(struct db_tx *tx, const struct plan *p) {
     Status s = check_others(tx, p);
 
-    if (s == STATUS_OK)
-        s = check_room(tx, p, FLAG_DEFINITION, "/document/features");
-    if (s == STATUS_OK)
-        s = check_room(tx, p, FLAG_SEGMENT, "/document/segments");
     if (s == STATUS_OK)
         s = flag_guarded_check(tx, p->environment_id, "/document/features", p->errors);
     return s == STATUS_OK ? refuse_errors(p->w->r, p->errors) : s;
@@ -260,8 +267,10 @@ static Status carry_out(struct db_tx *tx, struct import *w, const struct plan *p
                                     .reason = w->change.reason,
                                     .revision = w->change.revision};
     bool any = json_array_size(p->changes) > 0;
-    Status s = any ? explain_approval(tx, &w->change, db_flag_import(tx, &now), w->r) : STATUS_OK;
+    Status s = check_rooms(tx, p);
 
+    if (s == STATUS_OK && any)
+        s = explain_approval(tx, &w->change, db_flag_import(tx, &now), w->r);
     if (s == STATUS_OK && any)
         s = check_written(tx, p);
     if (s != STATUS_OK)
