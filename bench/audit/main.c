@@ -2,21 +2,14 @@
  * number of chains that it names.  Prints one line of JSON.  Counts the thread's own time, so that
  * neighbours do not. */
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/note.h"
 #include "base/strbuf.h"
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 enum { CALLS = 2000 };
-
-static double cpu_us(void) {
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
 
 static char *text_of(int chains) {
     struct strbuf text = STRBUF(1 << 20);
@@ -31,17 +24,17 @@ static char *text_of(int chains) {
 static json_t *measured(const struct note_signer *signer, const struct note_keys *keys,
                         int chains) {
     _cleanup_free_ char *text = text_of(chains), *note = note_sign(signer, text);
-    double began = cpu_us(), signed_us, verified_us;
+    double began = (double)clock_thread_us(), signed_us, verified_us;
     size_t n;
 
     for (int i = 0; i < CALLS; i++)
         free(note_sign(signer, text));
-    signed_us = cpu_us() - began;
-    began = cpu_us();
+    signed_us = (double)clock_thread_us() - began;
+    began = (double)clock_thread_us();
     for (int i = 0; i < CALLS; i++)
         if (note_open(note, strlen(note), keys, &n) != NOTE_GOOD)
             die("a note of our own is not good");
-    verified_us = cpu_us() - began;
+    verified_us = (double)clock_thread_us() - began;
     return json_pack("{s:i,s:i,s:f,s:f}", "chains", chains, "bytes", (int)strlen(note), "sign_us",
                      signed_us / CALLS, "verify_us", verified_us / CALLS);
 }

@@ -5,9 +5,9 @@
  * Counts the thread's own time, so that neighbours do not. */
 #include "auth/auth.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define SECRET                                                                                     \
     "0123456789abcdef0123456789abcdef" /* of the built-in issuer, which is not measured */
@@ -27,16 +27,9 @@ static void tokens_read(struct tokens *t) {
         t->headers[t->n++] = xasprintf("Bearer %.*s", (int)strcspn(line, "\n"), line);
 }
 
-static double cpu_s(void) {
-    struct timespec at;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
-    return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
-}
-
 /* Presentations a second of the first `among` tokens in turn. */
 static double rate(struct auth *a, const struct tokens *t, size_t among, size_t calls) {
-    double begun = cpu_s();
+    double begun = (double)clock_thread_us() / US_PER_S;
 
     for (size_t i = 0; i < calls; i++) {
         _cleanup_(arena_done) struct arena arena = {0};
@@ -46,7 +39,7 @@ static double rate(struct auth *a, const struct tokens *t, size_t among, size_t 
         if (auth_bearer(a, t->headers[i % among], &arena, &p, &why) != STATUS_OK)
             die("token %zu: %s", i % among + 1, why);
     }
-    return (double)calls / (cpu_s() - begun);
+    return (double)calls / ((double)clock_thread_us() / US_PER_S - begun);
 }
 
 int main(int argc, char **argv) {

@@ -5,17 +5,8 @@
 #include "flags/evaluate.h"
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { COMPILES = 200, ROUNDS = 200 };
-
-/* µs of processor time. */
-static int64_t spent(void) {
-    struct timespec t;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return t.tv_sec * US_PER_S + t.tv_nsec / 1000;
-}
 
 static int by_time(const void *a, const void *b) {
     const int64_t *x = a, *y = b;
@@ -40,7 +31,7 @@ static struct flags *made(const char *text) {
 static int64_t each_ns(const struct flags *f, struct arena *arena, bool memo) {
     uint64_t random = 1;
     size_t on = 0;
-    int64_t began = spent();
+    int64_t began = clock_thread_us();
 
     for (int i = 0; i < ROUNDS; i++) {
         json_auto_t *who = json_pack("{s:o, s:s, s:s}", "targetingKey", json_sprintf("user-%d", i),
@@ -57,7 +48,7 @@ static int64_t each_ns(const struct flags *f, struct arena *arena, bool memo) {
     }
     if (on == 0)
         die("no flag was on for anybody");
-    return (spent() - began) * 1000 / ROUNDS / (int64_t)flags_count(f);
+    return (clock_thread_us() - began) * 1000 / ROUNDS / (int64_t)flags_count(f);
 }
 
 int main(void) {
@@ -70,10 +61,10 @@ int main(void) {
     if (getdelim(&text, &room, '\0', stdin) < 0)
         die("usage: sluice-flags < DOCUMENT");
     for (int i = 0; i < COMPILES; i++) {
-        int64_t began = spent();
+        int64_t began = clock_thread_us();
 
         f = made(text);
-        times[i] = spent() - began;
+        times[i] = clock_thread_us() - began;
         flags_free(f);
     }
     f = made(text);

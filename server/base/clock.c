@@ -22,6 +22,10 @@ int64_t clock_monotonic_us(void) {
     return read_clock(CLOCK_MONOTONIC);
 }
 
+int64_t clock_thread_us(void) {
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
 void clock_cond_init(pthread_cond_t *cond) {
     pthread_condattr_t monotonic;
 

@@ -13,6 +13,7 @@ enum { TIME_TEXT = 32 }; /* "2026-11-24T21:53:28.123Z" and its NUL fit */
 
 int64_t clock_now_us(void);       /* wall clock */
 int64_t clock_monotonic_us(void); /* never goes back; for deadlines and measured times */
+int64_t clock_thread_us(void);    /* processor time that this thread has used */
 /* A condition whose timed waits go by clock_monotonic_us(). */
 void clock_cond_init(pthread_cond_t *cond);
 /* Waits for it until that time (clock_monotonic_us) at most; false: the time is up. */
