@@ -1,6 +1,6 @@
 /* auth/apikey.c: the one form of an API key. */
 #include "auth/apikey.h"
-#include "auth/digest.h"
+#include "base/digest.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -34,6 +34,5 @@ bool apikey_parse(const char *text, char ret_id[UUID_TEXT]) {
 }
 
 void apikey_digest(const char *text, unsigned char ret[APIKEY_DIGEST]) {
-    if (EVP_Digest(text, APIKEY_TEXT - 1, ret, NULL, digest_sha256(), NULL) != 1)
-        die("OpenSSL could not digest");
+    digest_of(text, APIKEY_TEXT - 1, ret);
 }

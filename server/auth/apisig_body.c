@@ -1,5 +1,5 @@
 #include "auth/apisig_body.h"
-#include "auth/digest.h"
+#include "base/digest.h"
 #include "base/status.h"
 #include <openssl/crypto.h>
 #include <stdlib.h>

@@ -1,11 +1,11 @@
 /* auth/auth.c: the door: header, cache, gate, signature, rights, in this order. */
 #include "auth/auth.h"
 #include "auth/cache.h"
-#include "auth/digest.h"
 #include "auth/issuers.h"
 #include "auth/signature.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -122,15 +122,14 @@ static Status token_read(struct auth *a, const char *text, struct arena *arena,
     uint64_t generation = jwks_generation(a->issuers->jwks); /* before any key is looked at */
     size_t n = strnlen(text, TOKEN_MAX + 1);
     int64_t now_s = clock_now_us() / US_PER_S, until_s = 0;
-    unsigned char key[EVP_MAX_MD_SIZE];
+    unsigned char key[SHA256_BYTES];
     struct principal *p;
     Status s;
 
     *why = n > TOKEN_MAX ? "The token is longer than 8 KiB." : NULL;
     if (*why)
         return E_UNAUTHENTICATED;
-    if (EVP_Digest(text, n, key, NULL, digest_sha256(), NULL) != 1)
-        die("OpenSSL could not digest");
+    digest_of(text, n, key);
     *ret = token_cache_get(a->cache, key, generation, now_s, arena);
     if (*ret)
         return STATUS_OK;

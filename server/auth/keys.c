@@ -1,7 +1,7 @@
 /* auth/keys.c: key sets, over OpenSSL 3.  docs/adr/0009 says why not over libjwt. */
 #include "auth/keys.h"
-#include "auth/digest.h"
 #include "base/cleanup.h"
+#include "base/digest.h"
 #include "base/ids.h"
 #include <openssl/core_names.h>
 #include <openssl/ec.h>

@@ -4,9 +4,10 @@
 #include "auth/ticket.h"
 #include "base/cleanup.h"
 #include "base/ids.h"
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,34 +15,51 @@
 
 enum { MAC = 32, USED_BITS = 17, USED = 1 << USED_BITS, PROBES = 32, COVERED_MAX = 480 };
 
+static char digest_name[] = "SHA256";
+
 struct used {
     uint64_t nonce;
     int64_t until_us;
 };
 
 struct tickets {
-    unsigned char key[MAC];
+    EVP_MAC_CTX *keyed; /* copied for each MAC: setting one up costs more than a short MAC */
     pthread_mutex_t lock;
     struct used used[USED]; /* under lock */
 };
 
-static void mac_of(const unsigned char key[MAC], const char *text, size_t n,
-                   unsigned char ret[MAC]) {
-    unsigned length = 0;
+static EVP_MAC_CTX *keyed_with(const unsigned char *key, size_t n) {
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest_name, 0),
+                           OSSL_PARAM_END};
+    EVP_MAC *hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(hmac);
 
-    if (!HMAC(EVP_sha256(), key, MAC, (const unsigned char *)text, n, ret, &length) ||
+    EVP_MAC_free(hmac);
+    if (!ctx || EVP_MAC_init(ctx, key, n, params) != 1)
+        die("cannot make a MAC");
+    return ctx;
+}
+
+static void mac_of(const EVP_MAC_CTX *keyed, const void *text, size_t n, unsigned char ret[MAC]) {
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(keyed);
+    size_t length = 0;
+
+    if (!ctx || EVP_MAC_update(ctx, text, n) != 1 || EVP_MAC_final(ctx, ret, &length, MAC) != 1 ||
         length != MAC)
         die("cannot make a MAC");
+    EVP_MAC_CTX_free(ctx);
 }
 
 struct tickets *tickets_new(const char *secret) {
     static const char purpose[] = "sluice ticket 1";
     struct tickets *t = xcalloc(1, sizeof *t);
-    unsigned length = 0;
+    EVP_MAC_CTX *derive = keyed_with((const unsigned char *)secret, strlen(secret));
+    unsigned char key[MAC];
 
-    if (!HMAC(EVP_sha256(), secret, (int)strlen(secret), (const unsigned char *)purpose,
-              sizeof purpose - 1, t->key, &length))
-        die("cannot make a MAC");
+    mac_of(derive, purpose, sizeof purpose - 1, key);
+    t->keyed = keyed_with(key, sizeof key);
+    explicit_bzero(key, sizeof key);
+    EVP_MAC_CTX_free(derive);
     pthread_mutex_init(&t->lock, NULL);
     return t;
 }
@@ -49,7 +67,7 @@ struct tickets *tickets_new(const char *secret) {
 void tickets_free(struct tickets *t) {
     if (!t)
         return;
-    explicit_bzero(t->key, sizeof t->key);
+    EVP_MAC_CTX_free(t->keyed);
     pthread_mutex_destroy(&t->lock);
     free(t);
 }
@@ -62,12 +80,12 @@ const char *ticket_make(const struct tickets *t, const char *what, int64_t now_u
     uint64_t nonce;
     int n;
 
-    random_bytes(&nonce, sizeof nonce);
+    unique_bytes(&nonce, sizeof nonce);
     n = snprintf(covered, COVERED_MAX, "%016llx %lld %s", (unsigned long long)nonce,
                  (long long)(now_us + ttl_us), what);
     if (n >= COVERED_MAX)
         die("a ticket for too long a text");
-    mac_of(t->key, covered, (size_t)n, bytes);
+    mac_of(t->keyed, covered, (size_t)n, bytes);
     text = base64url_encode(bytes, MAC + (size_t)n);
     return arena_strdup(arena, text);
 }
@@ -102,7 +120,7 @@ TicketVerdict ticket_take(struct tickets *t, const char *text, int64_t now_us, s
 
     if (n <= MAC)
         return TICKET_NONE;
-    mac_of(t->key, covered, (size_t)n - MAC, mac);
+    mac_of(t->keyed, covered, (size_t)n - MAC, mac);
     if (CRYPTO_memcmp(mac, bytes, MAC) != 0)
         return TICKET_NONE;
     bytes[n] = '\0';

@@ -1,8 +1,8 @@
 #include "base/ids.h"
 #include "base/clock.h"
+#include "base/digest.h"
 #include <openssl/evp.h>
 #include <openssl/rand.h>
-#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,10 +34,25 @@ char *hex_encode(const void *bytes, size_t n, char *text) {
 }
 
 char *sha256_hex(const void *bytes, size_t n, char text[SHA256_HEX]) {
-    unsigned char digest[SHA256_DIGEST_LENGTH];
+    unsigned char digest[SHA256_BYTES];
 
-    SHA256(bytes, n, digest);
+    digest_of(bytes, n, digest);
     return hex_encode(digest, sizeof digest, text);
+}
+
+void unique_bytes(void *ret, size_t n) {
+    /* asking OpenSSL costs the same for 16 bytes as for many */
+    static _Thread_local unsigned char supply[512];
+    static _Thread_local size_t left;
+
+    if (n > sizeof supply)
+        die("so many bytes are not an id");
+    if (left < n) {
+        random_bytes(supply, sizeof supply);
+        left = sizeof supply;
+    }
+    left -= n;
+    memcpy(ret, supply + left, n);
 }
 
 char *uuid_v7(char text[UUID_TEXT]) {
@@ -46,7 +61,7 @@ char *uuid_v7(char text[UUID_TEXT]) {
     unsigned char b[16];
     char *out = text;
 
-    random_bytes(b, sizeof b);
+    unique_bytes(b, sizeof b);
     for (int i = 0; i < 6; i++)
         b[i] = (unsigned char)(ms >> (40 - 8 * i));
     b[6] = (unsigned char)(0x70 | (b[6] & 0x0f));

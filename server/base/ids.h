@@ -14,6 +14,8 @@ bool uuid_valid(const char *s);
 bool name_valid(const char *s);
 
 void random_bytes(void *ret, size_t n);
+/* Random bytes that need only differ from all others, not stay secret: cheaper. */
+void unique_bytes(void *ret, size_t n);
 double random_unit(void); /* uniform in [0, 1): for jitter, never for secrets */
 char *hex_encode(const void *bytes, size_t n,
                  char *text); /* lower case; text holds 2n+1; returns it */

@@ -1,11 +1,11 @@
 #include "base/note.h"
 #include "base/cleanup.h"
+#include "base/digest.h"
 #include "base/ids.h"
 #include "base/strbuf.h"
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -43,13 +43,13 @@ bool note_name_valid(const char *name) {
 
 static void key_id(const char *name, size_t n, const unsigned char public[KEY_BYTES],
                    unsigned char ret[ID_BYTES]) {
-    unsigned char bytes[NOTE_KEY_NAME_MAX + 2 + KEY_BYTES], hash[SHA256_DIGEST_LENGTH];
+    unsigned char bytes[NOTE_KEY_NAME_MAX + 2 + KEY_BYTES], hash[SHA256_BYTES];
 
     memcpy(bytes, name, n);
     bytes[n++] = '\n';
     bytes[n++] = ED25519;
     memcpy(bytes + n, public, KEY_BYTES);
-    SHA256(bytes, n + KEY_BYTES, hash);
+    digest_of(bytes, n + KEY_BYTES, hash);
     memcpy(ret, hash, ID_BYTES);
 }
 
@@ -58,9 +58,9 @@ static void base64(const void *bytes, size_t n, char *text) {
 }
 
 char *note_hash(const char *bytes, size_t n, char text[NOTE_HASH]) {
-    unsigned char hash[SHA256_DIGEST_LENGTH];
+    unsigned char hash[SHA256_BYTES];
 
-    SHA256((const unsigned char *)bytes, n, hash);
+    digest_of(bytes, n, hash);
     base64(hash, sizeof hash, text);
     return text;
 }

@@ -3,20 +3,20 @@
  * skipping items. */
 #include "http/page.h"
 #include "base/cleanup.h"
+#include "base/digest.h"
 #include "base/ids.h"
 #include "http/http.h"
-#include <openssl/sha.h>
 #include <string.h>
 
 enum { CHECKSUM = 4, CURSOR_MAX = 2048, LIMIT_DEFAULT = 50, LIMIT_MAX = 200 };
 
 char *cursor_encode(struct arena *a, const char *position) {
     size_t n = strlen(position);
-    unsigned char digest[SHA256_DIGEST_LENGTH];
+    unsigned char digest[SHA256_BYTES];
     char *bytes = arena_alloc(a, CHECKSUM + n);
     _cleanup_free_ char *text = NULL;
 
-    SHA256((const unsigned char *)position, n, digest);
+    digest_of(position, n, digest);
     memcpy(bytes, digest, CHECKSUM);
     memcpy(bytes + CHECKSUM, position, n);
     text = base64url_encode(bytes, CHECKSUM + n);
@@ -24,7 +24,7 @@ char *cursor_encode(struct arena *a, const char *position) {
 }
 
 char *cursor_decode(struct arena *a, const char *text) {
-    unsigned char digest[SHA256_DIGEST_LENGTH], *bytes;
+    unsigned char digest[SHA256_BYTES], *bytes;
     size_t n = strlen(text);
     long len;
 
@@ -34,7 +34,7 @@ char *cursor_decode(struct arena *a, const char *text) {
     len = base64url_decode(text, n, bytes);
     if (len < CHECKSUM)
         return NULL;
-    SHA256(bytes + CHECKSUM, (size_t)len - CHECKSUM, digest);
+    digest_of(bytes + CHECKSUM, (size_t)len - CHECKSUM, digest);
     if (memcmp(bytes, digest, CHECKSUM) != 0)
         return NULL;
     return arena_strndup(a, (char *)bytes + CHECKSUM, (size_t)len - CHECKSUM);

@@ -1,4 +1,4 @@
-#include "auth/digest.h"
+#include "base/digest.h"
 #include "base/status.h"
 #include <pthread.h>
 
@@ -15,4 +15,9 @@ const EVP_MD *digest_sha256(void) {
 
     pthread_once(&once, fetch);
     return sha256;
+}
+
+void digest_of(const void *bytes, size_t n, unsigned char ret[SHA256_BYTES]) {
+    if (EVP_Digest(bytes, n, ret, NULL, digest_sha256(), NULL) != 1)
+        die("OpenSSL could not digest");
 }
