@@ -4,19 +4,56 @@
  * Bare line feeds, folded headers and NUL bytes in values are gone by then: a normalising proxy has
  * to stop them. */
 #include "http/exchange.h"
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
 enum { HEADERS_MAX = 100, REQUEST_ID_MAX = 64 };
 
-static const char token_chars[] =
-    "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/* Headers that are counted: from LENGTH to before ENCODING may be there once. */
+typedef enum Counted {
+    HOST,
+    LENGTH,
+    AUTHORIZATION,
+    API_KEY,
+    IDEMPOTENCY_KEY,
+    SIGNATURE,
+    SIGNATURE_INPUT,
+    DIGEST,
+    ENCODING,
+    REQUEST_ID,
+    COUNTED
+} Counted;
+#define NAMED(text)                                                                                \
+    { text, sizeof text - 1 }
+static const struct {
+    const char *name;
+    size_t n;
+} counted[COUNTED] = {
+    [HOST] = NAMED("Host"),
+    [LENGTH] = NAMED("Content-Length"),
+    [AUTHORIZATION] = NAMED("Authorization"),
+    [API_KEY] = NAMED("X-API-Key"),
+    [IDEMPOTENCY_KEY] = NAMED("Idempotency-Key"),
+    [SIGNATURE] = NAMED("Signature"),
+    [SIGNATURE_INPUT] = NAMED("Signature-Input"),
+    [DIGEST] = NAMED("Content-Digest"),
+    [ENCODING] = NAMED("Transfer-Encoding"),
+    [REQUEST_ID] = NAMED("X-Request-Id"),
+};
 
 struct survey {
-    size_t headers, hosts, lengths, encodings, authorizations, api_keys, keys, signatures[3], ids;
-    const char *encoding, *id;
+    size_t headers, times[COUNTED];
+    const char *value[COUNTED]; /* of the last one */
     const char *fault;
 };
+
+static bool token(const char *s, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!isalnum((unsigned char)s[i]) && !(s[i] && strchr("-!#$%&'*+.^_`|~", s[i])))
+            return false;
+    return n > 0;
+}
 
 static bool printable(const char *s, size_t n) {
     for (size_t i = 0; i < n; i++) {
@@ -35,33 +72,15 @@ static enum MHD_Result survey_header(void *cls, enum MHD_ValueKind kind, const c
     (void)kind;
     if (++v->headers > HEADERS_MAX)
         v->fault = "Too many headers.";
-    else if (n == 0 || strspn(name, token_chars) != n)
+    else if (!token(name, n))
         v->fault = "A header's name holds a character that names may not hold.";
     else if (value && !printable(value, value_n))
         v->fault = "A header's value holds a control character.";
-    else if (!strcasecmp(name, "Host"))
-        v->hosts++;
-    else if (!strcasecmp(name, "Content-Length"))
-        v->lengths++;
-    else if (!strcasecmp(name, "Authorization"))
-        v->authorizations++;
-    else if (!strcasecmp(name, "X-API-Key"))
-        v->api_keys++;
-    else if (!strcasecmp(name, "Idempotency-Key"))
-        v->keys++;
-    else if (!strcasecmp(name, "Signature"))
-        v->signatures[0]++;
-    else if (!strcasecmp(name, "Signature-Input"))
-        v->signatures[1]++;
-    else if (!strcasecmp(name, "Content-Digest"))
-        v->signatures[2]++;
-    else if (!strcasecmp(name, "Transfer-Encoding")) {
-        v->encodings++;
-        v->encoding = value ? value : "";
-    } else if (!strcasecmp(name, "X-Request-Id")) {
-        v->ids++;
-        v->id = value;
-    }
+    for (size_t i = 0; i < COUNTED && !v->fault; i++)
+        if (counted[i].n == n && !strcasecmp(counted[i].name, name)) {
+            v->times[i]++;
+            v->value[i] = value;
+        }
     return v->fault ? MHD_NO : MHD_YES;
 }
 
@@ -72,15 +91,14 @@ static const char *survey_fault(const struct survey *v, const char *version) {
         return v->fault;
     if (!http11 && strcmp(version, "HTTP/1.0") != 0)
         return "Only HTTP/1.1 and HTTP/1.0 are spoken here.";
-    if (v->hosts > 1 || (http11 && v->hosts == 0))
+    if (v->times[HOST] > 1 || (http11 && v->times[HOST] == 0))
         return "There must be exactly one Host header.";
-    if (v->lengths > 1 || v->authorizations > 1 || v->api_keys > 1 || v->keys > 1)
-        return "Content-Length, Authorization, X-API-Key and Idempotency-Key may be there once.";
-    for (int i = 0; i < 3; i++)
-        if (v->signatures[i] > 1)
-            return "Signature, Signature-Input and Content-Digest may be there once.";
-    if (v->encodings &&
-        (v->lengths || v->encodings > 1 || !http11 || strcasecmp(v->encoding, "chunked") != 0))
+    for (size_t i = LENGTH; i < ENCODING; i++)
+        if (v->times[i] > 1)
+            return "Content-Length, Authorization, X-API-Key, Idempotency-Key, Signature, "
+                   "Signature-Input and Content-Digest may be there once.";
+    if (v->times[ENCODING] && (v->times[LENGTH] || v->times[ENCODING] > 1 || !http11 ||
+                               !v->value[ENCODING] || strcasecmp(v->value[ENCODING], "chunked")))
         return "Transfer-Encoding may only be 'chunked', once, in HTTP/1.1 and without "
                "Content-Length.";
     return NULL;
@@ -99,14 +117,14 @@ Status guard_request(struct exchange *x) {
     Status s;
 
     MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, survey_header, &v);
-    if (v.ids == 1 && request_id_valid(v.id))
-        x->q.id = arena_strdup(&x->arena, v.id);
+    if (v.times[REQUEST_ID] == 1 && request_id_valid(v.value[REQUEST_ID]))
+        x->q.id = arena_strdup(&x->arena, v.value[REQUEST_ID]);
     fault = survey_fault(&v, x->version);
     if (fault) {
         x->close = true;
         return reply_refuse(&x->r, E_INVALID_REQUEST, "%s", fault);
     }
-    x->body_expected = v.encodings > 0;
+    x->body_expected = v.times[ENCODING] > 0;
     s = uri_split(&x->arena, x->raw_uri, &x->uri, &fault);
     if (s != STATUS_OK) {
         x->close = true;
