@@ -94,21 +94,23 @@ static void put_failure(struct strbuf *out, const char *key, const char *code,
 }
 
 static void put_result(struct strbuf *out, const struct flag *flag, const struct flag_result *e) {
-    strbuf_adds(out, "{\"key\":");
-    strbuf_add_json(out, flag->name);
+    strbuf_adds(out, "{");
+    strbuf_add(out, flag->members.text, flag->members.n);
     strbuf_adds(out, ",\"reason\":\"");
     strbuf_adds(out, flag_reason_word(e->reason));
-    strbuf_adds(out, "\"");
     if (e->value) {
-        strbuf_adds(out, ",\"value\":");
+        strbuf_adds(out, "\",\"value\":");
         strbuf_adds(out, e->value);
+        strbuf_adds(out, ",\"variant\":");
+    } else {
+        strbuf_adds(out, "\",\"variant\":");
     }
     /* Python's provider takes no answer without one */
-    strbuf_adds(out, ",\"variant\":");
-    strbuf_add_json(out, e->variant ? e->variant->name : e->enabled ? "on" : "off");
-    strbuf_adds(out, ",\"metadata\":{\"type\":\"");
-    strbuf_adds(out, flag->type);
-    strbuf_adds(out, flag->stale ? "\",\"stale\":true}}" : "\"}}");
+    if (e->variant)
+        strbuf_add(out, e->variant->name_json.text, e->variant->name_json.n);
+    else
+        strbuf_adds(out, e->enabled ? "\"on\"" : "\"off\"");
+    strbuf_adds(out, "}");
 }
 
 static bool put_evaluation(struct strbuf *out, const struct snapshot *s, const struct flag *flag,

@@ -45,12 +45,11 @@ void ofrep_streams_json(const struct request *q, const struct snapshot *s, const
     const char *what = arena_printf(q->arena, "%s %s %lld %.*s", s->app, s->environment,
                                     (long long)s->revision, ETAG_PART, etag);
 
-    strbuf_addf(
-        out,
-        ",\"eventStreams\":[{\"type\":\"sse\",\"endpoint\":{\"requestUri\":\"/ofrep/v1/"
-        "events?ticket=%s\"},\"inactivityDelaySec\":%d}]",
-        ticket_make(context_of(q)->tickets, what, clock_now_us(), TICKET_S * US_PER_S, q->arena),
-        INACTIVITY_S);
+    strbuf_adds(out, ",\"eventStreams\":[{\"type\":\"sse\",\"endpoint\":{\"requestUri\":"
+                     "\"/ofrep/v1/events?ticket=");
+    strbuf_adds(out, ticket_make(context_of(q)->tickets, what, clock_now_us(), TICKET_S * US_PER_S,
+                                 q->arena));
+    strbuf_addf(out, "\"},\"inactivityDelaySec\":%d}]", INACTIVITY_S);
 }
 
 /* ---- the stream ---- */

@@ -29,7 +29,7 @@ static void put_variant(struct strbuf *out, const struct flag_variant *v) {
         return;
     }
     strbuf_adds(out, "{\"name\":");
-    strbuf_add_json(out, v->name);
+    strbuf_add(out, v->name_json.text, v->name_json.n);
     strbuf_adds(out, ",\"enabled\":true,\"feature_enabled\":true,\"featureEnabled\":true");
     if (v->payload) {
         strbuf_adds(out, ",\"payload\":{\"type\":");

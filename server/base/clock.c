@@ -1,6 +1,5 @@
 #include "base/clock.h"
 #include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -41,20 +40,33 @@ bool clock_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_
     return pthread_cond_timedwait(cond, lock, &at) == 0;
 }
 
+/* Writes exactly `n` digits, and what comes after them. */
+static char *put(char *at, int n, int value, char after) {
+    for (int i = n - 1; i >= 0; i--, value /= 10)
+        at[i] = (char)('0' + value % 10);
+    at[n] = after;
+    return at + n + 1;
+}
+
 char *clock_format(int64_t us, char text[TIME_TEXT]) {
     int64_t part = us % US_PER_S;
     time_t seconds = (time_t)(us / US_PER_S);
+    char *at = text;
     struct tm tm;
-    size_t n;
 
     if (part < 0) {
         part += US_PER_S;
         seconds--;
     }
     gmtime_r(&seconds, &tm);
-    n = (size_t)snprintf(text, TIME_TEXT, "%04d", tm.tm_year + 1900);
-    strftime(text + n, TIME_TEXT - n, "-%m-%dT%H:%M:%S", &tm);
-    snprintf(text + strlen(text), TIME_TEXT - strlen(text), ".%03dZ", (int)(part / US_PER_MS));
+    at = put(at, 4, tm.tm_year + 1900, '-');
+    at = put(at, 2, tm.tm_mon + 1, '-');
+    at = put(at, 2, tm.tm_mday, 'T');
+    at = put(at, 2, tm.tm_hour, ':');
+    at = put(at, 2, tm.tm_min, ':');
+    at = put(at, 2, tm.tm_sec, '.');
+    at = put(at, 3, (int)(part / US_PER_MS), 'Z');
+    *at = '\0';
     return text;
 }
 

@@ -37,19 +37,18 @@ static void add_json_string(struct strbuf *b, const char *s) {
 static bool bare(const char *value) {
     const unsigned char *c = (const unsigned char *)value;
 
-    while (*c > ' ' && *c != 0x7f && !strchr("\"=\\", *c))
+    while (*c > ' ' && *c != 0x7f && *c != '"' && *c != '=' && *c != '\\')
         c++;
     return *value && !*c;
 }
 
 static void add_pair(struct strbuf *b, const char *key, const char *value) {
-    if (line_format == LOG_JSON) {
-        strbuf_addf(b, "%s\"%s\":", b->len ? "," : "{", key);
-        add_json_string(b, value);
-        return;
-    }
-    strbuf_addf(b, "%s%s=", b->len ? " " : "", key);
-    if (bare(value))
+    bool json = line_format == LOG_JSON;
+
+    strbuf_adds(b, !json ? (b->len ? " " : "") : b->len ? ",\"" : "{\"");
+    strbuf_adds(b, key);
+    strbuf_adds(b, json ? "\":" : "=");
+    if (!json && bare(value))
         strbuf_adds(b, value);
     else
         add_json_string(b, value);

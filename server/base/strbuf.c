@@ -14,23 +14,21 @@ static bool strbuf_room(struct strbuf *b, size_t n) {
 
         if (cap < b->len + n + 1)
             cap = b->len + n + 1;
+        if (cap - 1 > b->max)
+            cap = b->max + 1;
         b->data = xrealloc(b->data, cap);
         b->cap = cap;
     }
     return true;
 }
 
-void strbuf_add(struct strbuf *b, const void *bytes, size_t n) {
+void strbuf_add_slowly(struct strbuf *b, const void *bytes, size_t n) {
     if (!strbuf_room(b, n))
         return;
     if (n)
         memcpy(b->data + b->len, bytes, n);
     b->len += n;
     b->data[b->len] = '\0';
-}
-
-void strbuf_adds(struct strbuf *b, const char *s) {
-    strbuf_add(b, s, strlen(s));
 }
 
 void strbuf_addf(struct strbuf *b, const char *format, ...) {

@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 struct strbuf {
     char *data; /* owned; NUL-terminated whenever not NULL */
@@ -14,8 +15,21 @@ struct strbuf {
 };
 
 #define STRBUF(maximum) ((struct strbuf){.max = (maximum)})
-void strbuf_add(struct strbuf *b, const void *bytes, size_t n);
-void strbuf_adds(struct strbuf *b, const char *s);
+void strbuf_add_slowly(struct strbuf *b, const void *bytes, size_t n); /* private */
+/* Inline for what has room, so that short and literal pieces cost what copying them costs. */
+static inline void strbuf_add(struct strbuf *b, const void *bytes, size_t n) {
+    if (b->overflowed || n >= b->cap - b->len) {
+        strbuf_add_slowly(b, bytes, n);
+        return;
+    }
+    if (n)
+        memcpy(b->data + b->len, bytes, n);
+    b->len += n;
+    b->data[b->len] = '\0';
+}
+static inline void strbuf_adds(struct strbuf *b, const char *s) {
+    strbuf_add(b, s, strlen(s));
+}
 void strbuf_addf(struct strbuf *b, const char *format, ...) PRINTF(2, 3);
 /* As a JSON string, with its quotes; `s` is UTF-8. */
 void strbuf_add_json(struct strbuf *b, const char *s);

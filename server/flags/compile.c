@@ -1,4 +1,5 @@
 #include "base/cleanup.h"
+#include "base/strbuf.h"
 #include "flags/compiled.h"
 #include "flags/model.h"
 #include <string.h>
@@ -13,7 +14,21 @@ static void *room(struct flags *f, const json_t *list, size_t size) {
     return arena_alloc(&f->arena, json_array_size(list) * size);
 }
 
+static struct flag_json kept(struct flags *f, struct strbuf *b) {
+    struct flag_json json = {arena_strndup(&f->arena, b->data, b->len), b->len};
+
+    strbuf_done(b);
+    return json;
+}
+
 /* ---- variants ---- */
+
+static struct flag_json json_of(struct flags *f, const char *text) {
+    struct strbuf b = STRBUF(SIZE_MAX);
+
+    strbuf_add_json(&b, text);
+    return kept(f, &b);
+}
 
 static const char *payload_value(struct flags *f, const char *type, const char *text) {
     bool quoted = strcmp(type, "string") == 0 || strcmp(type, "csv") == 0;
@@ -30,6 +45,7 @@ static struct flag_variant compile_view(struct flags *f, const json_t *from) {
     const json_t *payload = json_object_get(from, "payload");
     struct flag_variant v = {.name = keep(f, from, "name", "")};
 
+    v.name_json = json_of(f, v.name);
     v.payload_type = keep(f, payload, "type", NULL);
     v.payload = keep(f, payload, "value", NULL);
     if (v.payload_type && v.payload)
@@ -199,6 +215,17 @@ static const struct flag_variant *variant_named(const struct variants *variants,
     return NULL;
 }
 
+static struct flag_json members_of(struct flags *f, const struct flag *flag) {
+    struct strbuf b = STRBUF(SIZE_MAX);
+
+    strbuf_adds(&b, "\"key\":");
+    strbuf_add_json(&b, flag->name);
+    strbuf_adds(&b, ",\"metadata\":{\"type\":");
+    strbuf_add_json(&b, flag->type);
+    strbuf_adds(&b, flag->stale ? ",\"stale\":true}" : "}");
+    return kept(f, &b);
+}
+
 static void compile_flag(struct flags *f, const json_t *from, struct compiled_flag *flag) {
     flag->view.type = keep(f, from, "type", "release");
     flag->view.value_type = value_type(from);
@@ -206,6 +233,7 @@ static void compile_flag(struct flags *f, const json_t *from, struct compiled_fl
     flag->view.stale = json_bool(from, "stale", false);
     flag->view.enabled = json_bool(from, "enabled", false);
     flag->view.killed = json_bool(from, "killed", false);
+    flag->view.members = members_of(f, &flag->view);
     compile_strategies(f, json_object_get(from, "strategies"), flag);
     flag->variants = compile_variants(f, json_object_get(from, "variants"), flag->view.name, NULL);
     flag->default_variant = variant_named(&flag->variants, json_str(from, "default_variant", NULL));

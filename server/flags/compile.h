@@ -11,8 +11,14 @@ struct flags;
 
 typedef enum FlagValueType { FLAG_BOOLEAN, FLAG_STRING, FLAG_NUMBER, FLAG_OBJECT } FlagValueType;
 
+/* JSON that never changes, written once. */
+struct flag_json {
+    const char *text;
+    size_t n;
+};
 struct flag_variant {
     const char *name;
+    struct flag_json name_json;
     const char *payload_type, *payload; /* as given; NULL: it has none */
     /* The payload as JSON text: a string of string and csv, the value itself of number and json.
      * NULL: there is none, or it is not what its type says. */
@@ -22,6 +28,7 @@ struct flag {
     const char *name, *type;
     FlagValueType value_type;
     bool impression_data, stale, enabled, killed;
+    struct flag_json members; /* "key" and "metadata", as OFREP has them */
 };
 
 /* Of any JSON: what is not as flags/model.h has it evaluates to "off" or "nobody".  Yours. */
