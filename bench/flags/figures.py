@@ -31,7 +31,7 @@ BIN = ROOT / "build/bin"
 ROUNDS, SECONDS, CONNECTIONS = 5, 3, 16
 FLIPS, STREAMS, APPS, ENVIRONMENTS, FLAGS = 200, 10_000, 100, 10, 200
 SERVED, ASKS = "0", "1"  # cores
-FREE = {"SLUICE_RATE_PRINCIPAL": "off", "SLUICE_RATE_NETWORK": "off", "SLUICE_MAX_CONNECTIONS": "15000"}
+FREE = {"ENABLE_REQUEST_LOGGING": "false", "SLUICE_RATE_PRINCIPAL": "off", "SLUICE_RATE_NETWORK": "off", "SLUICE_MAX_CONNECTIONS": "15000"}
 
 # What a team has: every fifth flag with variants, every third for some plans and half of the rest.
 SPEC = """jsonb_build_object('description', 'A flag.', 'type', 'release', 'value_type', CASE WHEN n % 5 = 0 THEN 'string' ELSE 'boolean' END,
