@@ -1,6 +1,6 @@
 -- Everything that an environment's flags are evaluated with, as flags/model.h has it.  No row: no such environment.
--- It is read after every change, and to parse it is most of what a change costs: what is as it is by itself (off, none) is left
--- out.  json, because to gather as jsonb costs twice as much, and flag_stale written out.
+-- It is read after every change, and to parse it is most of what a change costs: what is as it is by itself (off, none, a release
+-- flag, boolean) is left out.  json, because to gather as jsonb costs twice as much, and flag_stale written out.
 -- param:  app text
 -- param:  environment text
 -- column: environment_id uuid
@@ -9,6 +9,7 @@
 SELECT e.id AS environment_id, flag_revision(e.app, e.name) AS revision, json_build_object(
            'flags', (SELECT coalesce(json_agg(jsonb_strip_nulls(f.spec - 'stale_after' || jsonb_build_object(
                                 'name', f.name,
+                                'type', nullif(f.spec -> 'type', '"release"'), 'value_type', nullif(f.spec -> 'value_type', '"boolean"'),
                                 'stale', nullif((f.spec ->> 'stale_after')::timestamptz <= clock_timestamp(), false),
                                 'enabled', nullif(s.enabled, false), 'killed', nullif(s.killed, false),
                                 'strategies', nullif(s.spec -> 'strategies', '[]'),
