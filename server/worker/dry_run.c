@@ -1,6 +1,7 @@
 #include "worker/dry_run.h"
 #include "base/clock.h"
 #include "rollout/blue_green.h"
+#include "worker/objects.h"
 #include "worker/observe.h"
 #include "worker/write.h"
 #include <stdarg.h>
@@ -127,7 +128,10 @@ static Status check_object(struct trial *t, const struct intent *intent, const j
         return fails(t->ret, "third-party-change",
                      "Somebody deleted it: create it again, then deploy.", "%s %s is gone",
                      intent->kind, intent->name);
-    if (object && !write_history_known(t->in->pool, &t->job, object, &s) && s == STATUS_OK)
+    if (object &&
+        !write_history_known(t->in->pool, &t->job, kube_annotation(object, "sluice.dev/op"),
+                             object_epoch(object), &s) &&
+        s == STATUS_OK)
         return fails(t->ret, "history-lost",
                      "Another Sluice, or a database restored from before: make sure that only one "
                      "acts.",

@@ -9,13 +9,14 @@ struct objects {
     json_t *autoscalers;                  /* array, owned; NULL: not known */
 };
 void objects_done(struct objects *o);
-/* Fills seen->service, seen->workload and seen->template_ from them: seen_done() releases the last.
- */
+int64_t object_epoch(const json_t *object); /* of annotation sluice.dev/epoch; 0: none */
 /* The autoscaler of a Deployment among them. */
 void objects_autoscaler(const json_t *autoscalers, const char *workload,
                         struct seen_autoscaler *ret);
 /* Who made the changes that were found, and when. */
 void objects_blame(const struct objects *o, struct seen *ret);
+/* Fills seen->service, seen->workload and seen->template_ from them: seen_done() releases the last.
+ */
 void objects_read(const struct objects *o, const json_t *spec, struct seen *ret);
 /* Compares resourceVersions as numbers: Kubernetes 1.35 documents that they are; before, etcd's
  * revisions were too. */

@@ -17,6 +17,10 @@
  */
 enum { POLL_FLOOR_S = 2 };
 
+static const char HISTORY_LOST[] = "history-lost";
+static const char HISTORY_HINT[] = "Another Sluice, or a database restored from before: make sure "
+                                   "that only one acts, then abort.";
+
 /* ---- the commit ---- */
 
 /* The last commit of this holder: the deployment is final, or stuck until a person acts. */
@@ -124,6 +128,35 @@ static int64_t step_started(struct job *j) {
     return j->undoing && j->confirmed_us ? j->confirmed_us : p->started_us;
 }
 
+/* A step that fails is undone.  What it saw may come from a future that this database has lost, and
+ * what serves would be "undone" then: it fails by itself only where every mark is known. */
+static void check_history(struct db_pool *pool, struct job *j, const struct seen *seen,
+                          struct decision *d) {
+    const struct plan *p = &j->plan;
+    const struct {
+        const char *name, *op;
+        int64_t epoch;
+    } objects[] = {
+        {p->service, seen->service.op, seen->service.epoch},
+        {p->colors[COLOR_BLUE].workload, seen->workload[COLOR_BLUE].op,
+         seen->workload[COLOR_BLUE].epoch},
+        {p->colors[COLOR_GREEN].workload, seen->workload[COLOR_GREEN].op,
+         seen->workload[COLOR_GREEN].epoch},
+    };
+    Status s = STATUS_OK;
+
+    for (size_t i = 0; i < sizeof objects / sizeof *objects; i++) {
+        if (!write_history_known(pool, j, objects[i].op, objects[i].epoch, &s))
+            decide_failed(d, HISTORY_LOST, HISTORY_HINT,
+                          "%s carries a write (op %s) that this database does not know",
+                          objects[i].name, objects[i].op);
+        if (s)
+            decide_wait(d, seen->now_us + US_PER_S, "The database did not answer");
+        if (s || d->code == HISTORY_LOST)
+            return;
+    }
+}
+
 static void ask(const struct run_settings *in, struct job *j, struct decision *d) {
     _cleanup_(seen_done) struct seen seen = {0};
     struct step_ask a = {&j->plan, &j->journal, &seen, step_started(j)};
@@ -133,6 +166,8 @@ static void ask(const struct run_settings *in, struct job *j, struct decision *d
     if (j->prober)
         run_checks(in, j, prober_set(j->prober), &seen, &next);
     job_row(j)->decide(&a, d);
+    if (d->kind == DECIDE_FAILED && !job_backward(j))
+        check_history(in->pool, j, &seen, d);
     if (d->kind == DECIDE_WAIT && d->checks != CHECKS_NONE && !j->prober)
         run_checks(in, j, d->checks, &seen, &next);
     if (d->kind == DECIDE_WAIT && next && (!d->until_us || next < d->until_us))
@@ -173,9 +208,7 @@ static bool take_outcome(struct job *j, struct intent *intent, const struct writ
         return true;
     case WRITE_HISTORY:
         change_result(j, intent, INTENT_REFUSED, "");
-        become_stuck(j, "history-lost", w->detail,
-                     "Another Sluice, or a database restored from before: make sure that only one "
-                     "acts, then abort.");
+        become_stuck(j, HISTORY_LOST, w->detail, HISTORY_HINT);
         return true;
     case WRITE_VETO:
         if (w->decision.kind == DECIDE_FAILED) {
@@ -202,7 +235,10 @@ static bool take_decision(struct job *j, struct decision *d, int64_t *until_us) 
         step_done(j, d);
         return true;
     case DECIDE_FAILED:
-        fail_step(j, d->code, d->detail, d->hint);
+        if (d->code == HISTORY_LOST)
+            become_stuck(j, d->code, d->detail, d->hint);
+        else
+            fail_step(j, d->code, d->detail, d->hint);
         return true;
     case DECIDE_WRITE:
         set_progress(j, "running", d->detail);

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "worker/crash.h"
 #include "worker/hands.h"
+#include "worker/objects.h"
 #include "worker/observe.h"
 #include "worker/owner.h"
 #include <stdio.h>
@@ -79,13 +80,12 @@ static json_t *fenced_body(const struct job *j, const struct intent *intent, con
     json_t *body = json_deep_copy(json_object_get(intent->write, "body"));
     json_t *metadata = object_in(body, "metadata"),
            *annotations = object_in(metadata, "annotations");
-    const char *theirs = object ? kube_annotation(object, "sluice.dev/epoch") : NULL;
     const char *verb = json_str(intent->write, "verb", "");
-    int64_t epoch = j->epoch;
+    int64_t epoch = j->epoch, theirs = object ? object_epoch(object) : 0;
 
     /* backward verbs go on after lost history: the admission policy refuses a lower epoch */
-    if (job_backward(j) && theirs && strtoll(theirs, NULL, 10) >= epoch)
-        epoch = strtoll(theirs, NULL, 10) + 1;
+    if (job_backward(j) && theirs >= epoch)
+        epoch = theirs + 1;
     json_object_set_new(annotations, "sluice.dev/epoch", json_sprintf("%lld", (long long)epoch));
     json_object_set_new(annotations, "sluice.dev/op", json_string(intent->op));
     json_object_set_new(annotations, "sluice.dev/environment",
@@ -101,18 +101,14 @@ static json_t *fenced_body(const struct job *j, const struct intent *intent, con
     return body;
 }
 
-/* A forward write needs a past that we know (design.md, Fencing): the op on the object is ours or
- * absent, and no epoch is ahead of ours. */
-bool write_history_known(struct db_pool *pool, const struct job *j, const json_t *object,
+bool write_history_known(struct db_pool *pool, const struct job *j, const char *op, int64_t epoch,
                          Status *ret) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    const char *op = kube_annotation(object, "sluice.dev/op");
-    const char *epoch = kube_annotation(object, "sluice.dev/epoch");
 
     *ret = STATUS_OK;
-    if (epoch && strtoll(epoch, NULL, 10) > j->epoch)
+    if (epoch > j->epoch)
         return false;
-    if (!op)
+    if (!op || !*op)
         return true;
     for (size_t i = 0; i < j->journal.count; i++)
         if (strcmp(j->journal.intents[i].op, op) == 0)
@@ -182,8 +178,7 @@ void write_send(struct job *j, const struct intent *intent, const json_t *object
 /* before: what it was sent against; NULL: that is not known any more. */
 static void written(struct job *j, const struct intent *intent, const json_t *before,
                     const json_t *object, struct write_outcome *ret) {
-    const char *epoch = kube_annotation(object, "sluice.dev/epoch");
-    int64_t ahead = epoch ? strtoll(epoch, NULL, 10) : 0;
+    int64_t ahead = object_epoch(object);
 
     ret->end = WRITE_DONE;
     snprintf(ret->resource_version, sizeof ret->resource_version, "%s",
@@ -240,7 +235,8 @@ static bool attempt(struct db_pool *pool, struct job *j, const struct intent *in
     }
     if (!got.object && !absent(j, intent, ret))
         return false;
-    known = !got.object || job_backward(j) || write_history_known(pool, j, got.object, &s);
+    known = !got.object || job_backward(j) ||
+            write_history_known(pool, j, op, object_epoch(got.object), &s);
     if (!s && !known) { /* to a holder that was taken over the next one's writes look like that */
         s = lease_held(pool, j, &held);
         ret->end = s || !held ? WRITE_DROPPED : WRITE_HISTORY;

@@ -35,9 +35,9 @@ void write_intent(struct db_pool *pool, struct job *j, const struct intent *inte
 
 /* ---- its parts, for worker/dry_run.c ---- */
 KubeKind write_kind(const struct intent *intent);
-/* A forward write needs a past that we know (design.md, Fencing): the op on the object is ours or
- * absent. */
-bool write_history_known(struct db_pool *pool, const struct job *j, const json_t *object,
+/* Going forward, and failing by oneself, need a past that we know (design.md, Fencing): the op on
+ * the object is ours or absent (NULL, ""), and no epoch is ahead of ours. */
+bool write_history_known(struct db_pool *pool, const struct job *j, const char *op, int64_t epoch,
                          Status *ret);
 /* One sending, fenced; object: what it is written over, NULL to create. */
 void write_send(struct job *j, const struct intent *intent, const json_t *object, bool dry_run,

@@ -495,6 +495,31 @@ START_TEST(law5__a_lost_past_is_stuck_until_somebody_aborts) {
 }
 END_TEST
 
+START_TEST(law5__a_switch_that_the_database_lost_is_not_taken_for_other_hands) {
+    _cleanup_free_ char *id = NULL;
+    struct job *j;
+    long since;
+
+    world_serve(w, APP, environment, "v1.2.2", 1);
+    id = world_deploy(w, APP, "v1.2.3", 1);
+    j = world_load(w, environment, 0);
+    run_to_pods(j);
+    job_free(j);
+    world_patch(w, KUBE_SERVICE, SERVICE,
+                "{\"metadata\": {\"annotations\": {\"sluice.dev/op\":"
+                " \"0190b6a0-0000-7000-8000-000000000001\"}},"
+                " \"spec\": {\"selector\": {\"environment\": \"blue\"}}}");
+    since = world_mark(w);
+    end_job(world_load(w, environment, 0));
+    expect_state(id, "stuck", "history-lost");
+    expect_writes(since, ""); /* its pods serve: an undo would take them away */
+    ck_assert_int_eq(world_abort(w, id), STATUS_OK);
+    end_job(world_load(w, environment, 0));
+    expect_state(id, "aborted", "aborted");
+    ck_assert_str_eq(color(), "green");
+}
+END_TEST
+
 START_TEST(law3__pods_that_never_come_are_no_success) {
     static const struct {
         const char *image, *code;
@@ -590,7 +615,8 @@ int main(void) {
         law5__an_abort_takes_the_deployment_from_its_holder,
         law5__an_abort_after_the_switch_moves_traffic_back,
         undo__goes_on_where_another_holder_left_it, undo__that_is_stuck_is_aborted_again,
-        law5__a_lost_past_is_stuck_until_somebody_aborts, law3__pods_that_never_come_are_no_success,
-        law3__a_deadline_without_ready_pods_is_a_failure,
+        law5__a_lost_past_is_stuck_until_somebody_aborts,
+        law5__a_switch_that_the_database_lost_is_not_taken_for_other_hands,
+        law3__pods_that_never_come_are_no_success, law3__a_deadline_without_ready_pods_is_a_failure,
         law3__a_failed_check_takes_everything_back, law10__a_holder_that_only_looks_writes_nothing);
 }
