@@ -49,12 +49,6 @@ static bool owned_by(const json_t *object, const char *uid) {
     return false;
 }
 
-int64_t object_epoch(const json_t *object) {
-    const char *text = kube_annotation(object, "sluice.dev/epoch");
-
-    return text ? strtoll(text, NULL, 10) : 0;
-}
-
 static void read_ours(const json_t *object, char *op, size_t n, int64_t *epoch) {
     const char *o = kube_annotation(object, "sluice.dev/op");
 

@@ -1,7 +1,9 @@
 /* worker/objects.h: the Kubernetes objects of one environment, as read at one time. */
 #pragma once
 #include "base/json.h"
+#include "kube/kube.h"
 #include "rollout/seen.h"
+#include <stdlib.h>
 
 struct objects {
     json_t *service, *workload[COLORS];   /* owned or NULL */
@@ -9,7 +11,12 @@ struct objects {
     json_t *autoscalers;                  /* array, owned; NULL: not known */
 };
 void objects_done(struct objects *o);
-int64_t object_epoch(const json_t *object); /* of annotation sluice.dev/epoch; 0: none */
+/* Of annotation sluice.dev/epoch; 0: none. */
+static inline int64_t object_epoch(const json_t *object) {
+    const char *text = kube_annotation(object, "sluice.dev/epoch");
+
+    return text ? strtoll(text, NULL, 10) : 0;
+}
 /* The autoscaler of a Deployment among them. */
 void objects_autoscaler(const json_t *autoscalers, const char *workload,
                         struct seen_autoscaler *ret);
