@@ -202,6 +202,16 @@ static bool seize(const struct step_ask *a, const struct bringing *names, struct
     return true;
 }
 
+/* Before the workload changes, a late switch of the deployment that was pre-empted must not move
+ * traffic to it any more: it may be the one that this was prepared on.  true when the Service still
+ * has to be seized. */
+static bool hold_service(const struct step_ask *a, struct decision *d) {
+    if (journal_done(a->journal, "rollback", "seize-service"))
+        return false;
+    decide_write(d, "seize-service", "Service", a->plan->service, WRITE_MERGE, json_object());
+    return true;
+}
+
 /* The workload holds the recorded template and enough replicas.  true when that still takes a
  * write. */
 static bool bring_back(const struct step_ask *a, const struct bringing *names, struct decision *d) {
@@ -261,7 +271,7 @@ static void prepare_decide(const struct step_ask *a, struct decision *d) {
                       "Deployment %s is gone", workload_of(a->plan, a->plan->target));
         return;
     }
-    if (bring_back(a, &before_switch, d))
+    if (hold_service(a, d) || bring_back(a, &before_switch, d))
         return;
     decide_wait(d, a->seen->now_us + US_PER_S, "%s has %d of %d pods ready, while %s still has %d",
                 color_names[a->plan->target], old, floor, color_names[left_of(a->plan)], new_);
