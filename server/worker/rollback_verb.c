@@ -96,7 +96,8 @@ static Status find_basis(struct db_tx *tx, const struct rollback_ask *in,
     const char *state;
     Status s;
 
-    if (in->version && l->succeeded && serves(l, in->version))
+    if (in->version && serves(l, in->version) &&
+        serving(l) == color_of(json_object_get(l->plan, "target"), COLOR_GREEN))
         return refuse(ret, arena_strdup(in->arena, l->state),
                       arena_printf(in->arena, "%s serves already.", in->version));
     if ((!in->of && !in->version) || (in->version && serves(l, in->version))) {
@@ -124,6 +125,12 @@ static Status find_basis(struct db_tx *tx, const struct rollback_ask *in,
                       "It is neither active nor did it put there what serves.");
     basis->id = arena_strdup(in->arena, db_text(rows, 0, "id"));
     basis->plan = db_json(rows, 0, "plan");
+    /* another deployment has had the color since: without its template nobody knows whose pods
+     * those are (model/README.md, finding 3) */
+    if (strcmp(basis->id, l->id) != 0 &&
+        !json_is_object(json_at(basis->plan, "resolved", "from", "template", NULL)))
+        return refuse(ret, arena_strdup(in->arena, state),
+                      "What ran there before is not on record: deploy it instead.");
     basis->leaves = in->version
                         ? serving(l)
                         : color_other(color_of(json_object_get(basis->plan, "from"), COLOR_BLUE));

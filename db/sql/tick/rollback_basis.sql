@@ -1,4 +1,4 @@
--- The deployment whose `from` is to be returned to: of this id, or the latest that left this version.
+-- The deployment whose `from` is to be returned to: of this id, or the latest that left this version and recorded what it ran as.
 -- param:  environment_id uuid
 -- param:  deployment_id uuid
 -- param:  version text
@@ -12,5 +12,6 @@ SELECT d.id, d.state, d.plan,
 FROM deployment d
 WHERE d.environment_id = $1 AND d.started_at IS NOT NULL
   AND ($2 IS NULL OR d.id = $2)
-  AND ($3 IS NULL OR ltrim(d.plan->'from'->>'version', 'v') = ltrim($3, 'v'))
+  AND ($3 IS NULL OR ltrim(d.plan->'from'->>'version', 'v') = ltrim($3, 'v')
+       AND d.plan #> '{resolved,from,template}' IS NOT NULL)
 ORDER BY d.started_at DESC, d.id DESC LIMIT 1;
