@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { STACK = 512 * 1024, TURNS = 4000 };
 
@@ -39,7 +41,8 @@ static const struct {
     uint64_t seed;
     const char *why;
 } regressions[] = {
-    {1, "the first world"},
+    {1933, "a rollback to the version that had just been switched to went behind it"},
+    {5674, "a rollback to a version whose color another one had had since took its pods for it"},
 };
 
 static void keep_for_all_worlds(void) {
@@ -388,17 +391,35 @@ static uint64_t many(uint64_t seed, int64_t count, Wrong wrong, bool traced) {
 
 /* ---- the suite ---- */
 
+/* One core's share: exits with 1 where a law broke, and has said so. */
+static pid_t begin_share(uint64_t seed, int64_t count) {
+    pid_t child = fork();
+    uint64_t last;
+
+    if (child != 0)
+        return child;
+    last = many(seed, count, WRONG_NOTHING, false);
+    if (*world.broken)
+        printf("# seed %llu: %s (worker-simulate --seed %llu --trace)\n", (unsigned long long)last,
+               world.broken, (unsigned long long)last);
+    fflush(stdout);
+    _exit(*world.broken ? 1 : 0);
+}
+
 START_TEST(simulate__laws_hold) {
     const char *asked = getenv("SLUICE_SIMULATE");
-    int64_t count = asked ? strtoll(asked, NULL, 10) : 10000, begun = clock_thread_us(), took;
-    uint64_t seed = asked ? (uint64_t)time(NULL) : 1000, last;
+    int64_t count = asked ? strtoll(asked, NULL, 10) : 10000;
+    uint64_t seed = asked ? (uint64_t)time(NULL) * 1000000 : 1000;
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int failed = 0, status;
 
-    last = many(seed, count, WRONG_NOTHING, false);
-    ck_assert_msg(!*world.broken, "seed %llu: %s (worker-simulate --seed %llu --trace)",
-                  (unsigned long long)last, world.broken, (unsigned long long)last);
-    took = clock_thread_us() - begun;
-    printf("# %lld deployments from seed %llu on in %lld ms\n", (long long)count,
-           (unsigned long long)seed, (long long)(took / US_PER_MS));
+    printf("# %lld deployments, seeds from %llu on\n", (long long)count, (unsigned long long)seed);
+    fflush(stdout);
+    for (long i = 0; i < cores; i++)
+        begin_share(seed + (uint64_t)i * 100000000, count / cores);
+    for (long i = 0; i < cores; i++)
+        failed += wait(&status) > 0 && status != 0;
+    ck_assert_int_eq(failed, 0);
 }
 END_TEST
 
@@ -461,6 +482,10 @@ static int program(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+#ifdef __SANITIZE_THREAD__
+    puts("1..0 # SKIP coroutines are not for ThreadSanitizer");
+    return 0;
+#endif
     log_setup(LOG_ERROR, LOG_KEY_VALUE);
     if (argc > 1)
         return program(argc, argv);
