@@ -1,6 +1,6 @@
 # Warnings, hardening and sanitizers: one interface library that every target of ours links.
 option(SLUICE_WERROR "Treat warnings as errors" ON)
-option(SLUICE_TEST_POINTS "Build in the crash points of server/worker/crash.h" OFF)
+option(SLUICE_TEST_POINTS "Build in the crash points of server/base/crash.h" OFF)
 option(SLUICE_FUZZ "Build tests/fuzz as libFuzzer programs (clang)" OFF)
 set(SLUICE_SANITIZE "" CACHE STRING "Sanitizers to build with: address,undefined or thread")
 

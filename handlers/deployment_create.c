@@ -3,6 +3,7 @@
  * since (law 4), else everything is looked at again. */
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/ids.h"
 #include "base/semver.h"
 #include "handlers/answer.h"
@@ -10,7 +11,6 @@
 #include "handlers/deployment.h"
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
-#include "worker/crash.h"
 #include "worker/dry_run.h"
 #include "worker/start.h"
 #include <string.h>
@@ -236,10 +236,10 @@ static Status create_once(struct create *c) {
     if (s != STATUS_OK)
         return s;
     s = make_plan(c, &plan);
-    crash_point("before-create");
+    crash_point(CRASH_BEFORE_CREATE);
     if (s == STATUS_OK)
         s = idempotent_tx(c->q, c->r, "deployment_create", create_tx, c);
-    crash_point("after-create");
+    crash_point(CRASH_AFTER_CREATE);
     if (s == E_BLOCKED)
         return refuse_blocked(c->r, &c->gate, c->in->app, c->basis.version, c->in->environment);
     if (s == E_ENVIRONMENT_BUSY)

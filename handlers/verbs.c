@@ -4,6 +4,7 @@
 #include "worker/verbs.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/ids.h"
 #include "handlers/answer.h"
 #include "handlers/cluster_status.h"
@@ -13,7 +14,6 @@
 #include "handlers/handlers.h"
 #include "handlers/idempotency.h"
 #include "rollout/rollback.h"
-#include "worker/crash.h"
 #include "worker/observe.h"
 #include <string.h>
 
@@ -276,9 +276,9 @@ static Status begin_abort(struct request *q, const void *in, struct reply *r) {
     struct deployment_row row;
     Status s;
 
-    crash_point("before-abort");
+    crash_point(CRASH_BEFORE_ABORT);
     s = ask(&a, &rows, r);
-    crash_point("after-abort");
+    crash_point(CRASH_AFTER_ABORT);
     if (s != STATUS_OK)
         return s;
     row = deployment_row(rows, 0);
@@ -334,9 +334,9 @@ static Status begin_moving(struct asking *a, db_tx_fn *fn, struct reply *r) {
     Status s;
 
     a->new_id = arena_strdup(a->q->arena, uuid_v7(id));
-    crash_point("before-rollback");
+    crash_point(CRASH_BEFORE_ROLLBACK);
     s = idempotent_tx(a->q, r, "rollback", fn, a);
-    crash_point("after-rollback");
+    crash_point(CRASH_AFTER_ROLLBACK);
     if (s == E_WRONG_STATE)
         return refuse_state(a, r);
     if (s == E_ENVIRONMENT_BUSY) {

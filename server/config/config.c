@@ -178,6 +178,8 @@ static bool whole_check(const struct config *c, unsigned needs, char *reterr, si
 #ifndef SLUICE_TEST_POINTS
     if (c->crash_point)
         return refuse(reterr, n, "SLUICE_CRASH_POINT is refused: this build has no crash points");
+    if (c->crash_log)
+        return refuse(reterr, n, "SLUICE_CRASH_LOG is refused: this build has no crash points");
 #endif
     return true;
 }

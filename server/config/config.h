@@ -42,6 +42,7 @@ struct config {
     int64_t checkpoint_s, checkpoint_records; /* 60, 1000 */
     char *crash_point; /* SLUICE_CRASH_POINT: where a test build kills itself; refused by other
                           builds */
+    char *crash_log;   /* SLUICE_CRASH_LOG: gets what points are passed; likewise */
 
     unsigned char
         source[CONFIG_SETTINGS_MAX]; /* of each row of the table: where its value came from */

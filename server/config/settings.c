@@ -106,6 +106,8 @@ const struct setting settings[] = {
      .about = "New records after which they get one sooner."},
     {"SLUICE_CRASH_POINT", SETTING_TEXT, AT(crash_point),
      .about = "Where a build with test points kills itself (`POINT:PASS`) or stops (`stop:POINT:PASS`); refused by other builds."},
+    {"SLUICE_CRASH_LOG", SETTING_TEXT, AT(crash_log),
+     .about = "File that gets a line for each test point that is passed for the first time; refused by builds without them."},
     {0},
 };
 // clang-format on

@@ -1,5 +1,6 @@
 #include "net/easy.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "net/policy.h"
 #include <limits.h>
 #include <signal.h>
@@ -198,6 +199,32 @@ static bool rewrite_for_server_name(struct easy_call *c, const struct net_reques
     return ok;
 }
 
+#ifdef SLUICE_TEST_POINTS
+/* Of a write that the runner sends: all of it is out; its answer begins. */
+static int on_debug(CURL *easy, curl_infotype type, char *bytes, size_t n, void *ctx) {
+    struct easy_call *c = ctx;
+
+    (void)easy;
+    if (c->repeatable || !crash_placed())
+        return 0;
+    if (type == CURLINFO_DATA_OUT)
+        crash_point(CRASH_AFTER_SEND);
+    else if (type == CURLINFO_HEADER_IN && n > 5 && strncmp(bytes, "HTTP/", 5) == 0)
+        crash_point(CRASH_AFTER_EFFECT);
+    return 0;
+}
+
+static void set_crash_points(CURL *easy, struct easy_call *c) {
+    SET(easy, CURLOPT_VERBOSE, 1L);
+    SET(easy, CURLOPT_DEBUGFUNCTION, on_debug);
+    SET(easy, CURLOPT_DEBUGDATA, c);
+}
+#else
+static void set_crash_points(CURL *easy, struct easy_call *c) {
+    (void)easy, (void)c;
+}
+#endif
+
 static void set_fixed(CURL *easy, struct easy_call *c, const char *user_agent) {
     SET(easy, CURLOPT_NOSIGNAL, 1L);
     SET(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -219,6 +246,7 @@ static void set_fixed(CURL *easy, struct easy_call *c, const char *user_agent) {
     SET(easy, CURLOPT_PREREQDATA, c);
     SET(easy, CURLOPT_WRITEFUNCTION, on_body);
     SET(easy, CURLOPT_WRITEDATA, c);
+    set_crash_points(easy, c);
 }
 
 bool easy_begin(struct easy_call *c, CURL *easy, const struct net_request *in,

@@ -1,14 +1,14 @@
-/* worker/crash.h: named points at which a test build kills itself, as kill -9 would.
- *
- * SLUICE_CRASH_POINT="before-write:3" ends the process at the third pass of that point;
- * "stop:before-write:3" stops it there (SIGSTOP), as a machine that stalls would.  Builds without
- * SLUICE_TEST_POINTS (release) carry none. */
+/* worker/crash.h: the crash points around a commit of the runner (base/crash.h): of the commit, of
+ * each step that ends with it, of the write whose result it stores, of the one whose intent it
+ * stores. */
 #pragma once
+#include "base/crash.h"
+#include "worker/job.h"
 
 #ifdef SLUICE_TEST_POINTS
-void crash_point(const char *name);
+void crash_commit(const struct job *j, bool after);
 #else
-static inline void crash_point(const char *name) {
-    (void)name;
+static inline void crash_commit(const struct job *j, bool after) {
+    (void)j, (void)after;
 }
 #endif

@@ -53,14 +53,14 @@ static RunEnd commit(const struct run_settings *in, struct job *j) {
     if (job_is_cleanup(j))
         change_set(j, "idle", json_true());
     text = json_text(j->changes);
-    crash_point("before-commit");
+    crash_commit(j, false);
     if (cutover_is_gated(j))
         s = cutover_commit(in->pool, j, text, &rows, &gate);
     else if (deployment_flags_change(j))
         s = deployment_flags_commit(in->pool, j, text, &rows);
     else
         s = job_commit(in->pool, j, text, &rows);
-    crash_point("after-commit");
+    crash_commit(j, true);
     if (s)
         return RUN_FAULT;
     if (gate.known && !gate.open) {

@@ -1,6 +1,7 @@
 #include "worker/starter.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "db/record.h"
 #include "worker/deployment_flags.h"
@@ -184,7 +185,9 @@ static Status begin(struct waiting *w) {
     steps_text = json_text(steps);
     w->plan = plan_text;
     w->steps = steps_text;
+    crash_point(CRASH_BEFORE_START);
     s = db_tx_run(w->st->in.pool, "deployment_start", DB_READ_COMMITTED, start_tx, w);
+    crash_point(CRASH_AFTER_START);
     if (s)
         return s; /* something changed meanwhile, which raised the version: looked at again */
     log_event(LOG_INFO, "transition", "deployment", w->id, "app", w->app, "environment",

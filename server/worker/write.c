@@ -1,6 +1,6 @@
 #include "worker/write.h"
 #include "base/clock.h"
-#include "worker/crash.h"
+#include "base/crash.h"
 #include "worker/hands.h"
 #include "worker/objects.h"
 #include "worker/observe.h"
@@ -160,7 +160,8 @@ void write_send(struct job *j, const struct intent *intent, const json_t *object
     const char *verb = json_str(intent->write, "verb", "");
     json_auto_t *body = fenced_body(j, intent, object);
 
-    crash_point("before-write");
+    crash_place(intent->step, intent->purpose);
+    crash_point(CRASH_BEFORE_SEND);
     if (!object)
         kube_create(j->cluster, kind, j->plan.namespace_, body, dry_run, r);
     else if (strcmp(verb, WRITE_REPLACE) == 0)
@@ -172,7 +173,8 @@ void write_send(struct job *j, const struct intent *intent, const json_t *object
         kube_patch(j->cluster, kind, j->plan.namespace_, intent->name,
                    strcmp(verb, WRITE_STRATEGIC) == 0 ? KUBE_STRATEGIC_PATCH : KUBE_MERGE_PATCH,
                    body, dry_run, r);
-    crash_point("after-write");
+    crash_point(CRASH_AFTER_REPLY);
+    crash_place(NULL, NULL);
 }
 
 /* before: what it was sent against; NULL: that is not known any more. */
@@ -218,7 +220,11 @@ static bool attempt(struct db_pool *pool, struct job *j, const struct intent *in
     for (int i = 0; i < AT_ONCE && (i == 0 || (got.outcome == KUBE_UNKNOWN && got.code >= 500));
          i++) {
         kube_result_done(&got);
+        crash_place(intent->step, intent->purpose);
+        crash_point(CRASH_BEFORE_READ);
         kube_get(j->cluster, kind, j->plan.namespace_, intent->name, &got);
+        crash_point(CRASH_AFTER_READ);
+        crash_place(NULL, NULL);
     }
     if (got.outcome != KUBE_DONE && got.outcome != KUBE_NOT_FOUND) {
         if (got.outcome == KUBE_REFUSED && !job_backward(j))

@@ -1,7 +1,7 @@
 """A server that stalls past its lease right before a write, and goes on when others have acted: nothing that it sends
 takes effect, on the Service and on the workloads.  Writes of deployments, rollbacks, aborts and clean-ups.
 
-The server is a build with test points (server/worker/crash.h): SLUICE_CRASH_POINT=stop:before-write:N stops it before the
+The server is a build with test points (server/base/crash.h): SLUICE_CRASH_POINT=stop:before-send:N stops it before the
 N-th write, after the lease was checked.  Meanwhile the other server carries on, or a person aborts or rolls back there;
 then the stalled one is continued.  SLUICE_STALLS=all tries all of that at every write; otherwise each write gets one.
 """
@@ -42,7 +42,7 @@ def arm(stack, n, how="stop:"):
     if not ended(pid):
         os.kill(pid, signal.SIGKILL)
         until(lambda: ended(pid), what="the server has ended")
-    stack.up(SLUICE_CRASH_POINT=f"{how}before-write:{n}")
+    stack.up(SLUICE_CRASH_POINT=f"{how}before-send:{n}")
     until(lambda: call("GET", stack.urls[STALLED] + "/api/health/ready").status == 200, what="it is ready")
 
 
