@@ -55,9 +55,11 @@ static void log_first(const char *label) {
     pthread_mutex_unlock(&lock);
 }
 
-/* Whether `wanted` (n bytes) is the label, or the label without its purpose, or without its step.
- */
+/* Whether `wanted` (n bytes) is the label, or the label without its purpose, or without its step;
+ * or, with a star, what it begins with. */
 static bool means(const char *label, const char *wanted, size_t n) {
+    if (n > 0 && wanted[n - 1] == '*')
+        return strncmp(label, wanted, n - 1) == 0;
     return n > 0 && strncmp(label, wanted, n) == 0 && strchr(":/", label[n]);
 }
 

@@ -16,9 +16,11 @@ FORWARD = "traffic.switched"
 
 
 class Invariants:
-    def __init__(self, stack, app="inopnc", environment="production", namespace="production", service="inopnc-prod"):
+    def __init__(self, stack, app="inopnc", environment="production", namespace="production", service="inopnc-prod",
+                 requests=None):
         self.stack, self.app, self.environment = stack, app, environment
         self.namespace, self.service = namespace, service
+        self.requests = requests or stack.requests  # (since): what the cluster was asked, and answered
         self.seen = 0           # requests of the cluster looked at
         self.epochs = {}        # object: the highest epoch that a write carried
         self.ops = {}           # op: how often it took effect
@@ -36,7 +38,7 @@ class Invariants:
     # ---- the cluster ----
     def read_requests(self):
         """Writes of ours that the cluster carried out, in its order; fenced writes only."""
-        for request in self.stack.requests(self.seen):
+        for request in self.requests(self.seen):
             self.seen = max(self.seen, request["n"])
             body = request.get("body")
             if (request["verb"] not in ("PATCH", "PUT", "POST") or "dryRun" in request.get("query", "")
@@ -166,7 +168,7 @@ class Invariants:
 
     def chain(self):
         """The environment's record, without a gap, each line holding the hash of the one before."""
-        answer = self.stack.any("GET", f"/audit?chain={self.app}%2F{self.environment}")
+        answer = getattr(self.stack, "any", self.stack.api)("GET", f"/audit?chain={self.app}%2F{self.environment}")
         assert answer.status == 200, answer
         before, records = "0" * 64, []
         for number, line in enumerate(answer.raw.decode().splitlines(), 1):

@@ -27,7 +27,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples" / "inopnc"
 IMAGE = "ghcr.io/your-org/inopnc-wm"
 # settings of tests, which a server would refuse as unknown
-OF_TESTS = ("SLUICE_RUNS", "SLUICE_CRASHES", "SLUICE_RACES", "SLUICE_RACES_SEED", "SLUICE_STALLS", "SLUICE_SUITE_S", "SLUICE_CRASH_BUILD")
+OF_TESTS = ("SLUICE_RUNS", "SLUICE_CRASHES", "SLUICE_FAULTS", "SLUICE_RACES", "SLUICE_RACES_SEED", "SLUICE_STALLS", "SLUICE_SUITE_S", "SLUICE_CRASH_BUILD")
 FINAL = ("succeeded", "failed", "aborted", "rolled_back", "canceled")
 
 
@@ -105,6 +105,11 @@ def ended(pid):
         return True
 
 
+def own_environment():
+    """Ours, without the settings of tests."""
+    return {k: v for k, v in os.environ.items() if k not in OF_TESTS}
+
+
 class Stack:
     def __init__(self, replicas=1, env=None, bin_dir=None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sluice-stack-"))
@@ -140,7 +145,7 @@ class Stack:
         subprocess.run(
             [ROOT / "scripts/stack", "up", "--dir", self.dir, "--replicas", str(self.replicas)],
             check=True, stdout=subprocess.DEVNULL,
-            env={**{k: v for k, v in os.environ.items() if k not in OF_TESTS}, **self.extra, **env})
+            env={**own_environment(), **self.extra, **env})
         self.env = {}
         for line in (self.dir / "env").read_text().splitlines():
             name, _, value = line.partition("=")
@@ -170,7 +175,7 @@ class Stack:
         for app in apps:
             words += ["--app", app]
         return subprocess.run(words, check=True, capture_output=True, text=True,
-                              env={**os.environ, "JWT_SECRET": self.env["JWT_SECRET"]}).stdout.strip()
+                              env={**own_environment(), "JWT_SECRET": self.env["JWT_SECRET"]}).stdout.strip()
 
     def token_for(self, scope):
         """Of somebody who may: the administrator's, but for what administrators never have."""

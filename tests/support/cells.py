@@ -1,0 +1,204 @@
+"""What matrices of faults share: an environment in a namespace of its own whose jobs meet them, many at a time, and the grid.
+"""
+
+import json
+import threading
+import time
+import uuid
+
+from tests.support.invariants import Invariants
+from tests.support.stack import EXAMPLES, FINAL, IMAGE, until
+
+APPS = 10  # environments at a time: a cell waits more than it works
+OTHER = {"blue": "green", "green": "blue"}
+
+
+class App:
+    """An environment in a namespace of its own, and the jobs that cells make it do."""
+
+    def __init__(self, stack, number, cluster="local", requests=None):
+        self.stack, self.cluster, self.name, self.next = stack, cluster, f"m{number:02}", 0
+        self.path = f"/apps/{self.name}/environments/production"
+        self.register()
+        self.watch = Invariants(stack, self.name, namespace=self.name, requests=requests)
+        for _ in range(2):
+            assert self.end(self.deploy()) == "succeeded"
+
+    def register(self):
+        stack = self.stack
+        created = stack.kube("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name}})
+        assert created.status == 201, created
+        for service in ("inopnc-prod", "inopnc-blue-service", "inopnc-green-service"):
+            spec = stack.kube("GET", f"/api/v1/namespaces/production/services/{service}")["spec"]
+            body = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": service},
+                    "spec": {"selector": spec["selector"], "ports": [{"port": p["port"], "targetPort": p["targetPort"]} for p in spec["ports"]]}}
+            assert stack.kube("POST", f"/api/v1/namespaces/{self.name}/services", body).status == 201
+        spec = json.loads((EXAMPLES / "environment.json").read_text())
+        spec.update(cluster=self.cluster, namespace=self.name,
+                    checks={"health": [{"name": "health", "path": "/api/health"}], "smoke": [],
+                            "production": [{"name": "front", "path": "/", "failures": 3}]})
+        manifests = (EXAMPLES / "manifests.yaml").read_text().replace("replicas: 3", "replicas: 1")
+        assert stack.api("PUT", f"/apps/{self.name}", {"image": IMAGE}).status == 201
+        answer = stack.api("PUT", self.path, spec)
+        assert answer.status == 201, answer
+        assert stack.api("PUT", self.path + "/manifests", manifests,
+                         headers={"Content-Type": "application/yaml", "If-Match": "*"}).status in (200, 201)
+
+    # ---- jobs ----
+    def version(self):
+        self.next += 1
+        return f"v1.{int(self.name[1:])}.{self.next}"  # images behave alike in all namespaces
+
+    def deploy(self, version=None):
+        version = version or self.version()
+        self.stack.release(version, self.name)
+        # a cluster that does not answer just then is told to the caller, who asks again
+        answer = until(lambda: (a := self.stack.create(version, self.name)).status != 503 and a, 40, 0.2, "it is accepted")
+        assert answer.status == 202, answer
+        return answer["id"]
+
+    def ask(self, path, **body):
+        """The id of the deployment that carries it.  504: not confirmed in time, perhaps stuck; the work goes on."""
+        key = {"Idempotency-Key": str(uuid.uuid4())}
+        answer = until(lambda: (a := self.stack.api("POST", path, {"reason": "a test", **body}, headers=key)).status
+                       != 503 and a, 40, 0.2, "it is answered")
+        assert answer.status in (200, 504), answer
+        return self.stack.sql(f"SELECT id FROM deployment WHERE app = '{self.name}' ORDER BY id DESC LIMIT 1")
+
+    def end(self, id, seconds=75):
+        """The state that it ends in, or "stuck"; without the 30 s of law 6."""
+        older = f"""BEGIN; UPDATE environment_lease SET epoch = epoch + 1, holder = NULL, until = NULL WHERE environment_id =
+            (SELECT environment_id FROM deployment WHERE id = '{id}');
+            UPDATE deployment SET confirmed_at = confirmed_at - interval '31 s' WHERE id = '{id}' AND state = 'undoing';
+            UPDATE step SET started_at = started_at - interval '31 s'
+            WHERE deployment_id = '{id}' AND name = 'undo-apply'; COMMIT"""
+        deadline, aged = time.monotonic() + seconds, 0
+        while time.monotonic() < deadline:
+            now = self.stack.deployment(id)
+            if now["state"] in FINAL or now["state"] == "stuck":
+                return now["state"]
+            waits = now["state"] == "undoing" or now["current_step"] == "undo-apply"
+            if waits and time.monotonic() > aged and self.stack.sql(
+                    f"SELECT 1 FROM deployment d WHERE id = '{id}' AND (confirmed_at IS NOT NULL OR EXISTS (SELECT 1 FROM step "
+                    "WHERE deployment_id = d.id AND name = 'undo-apply' AND state = 'waiting'))"):
+                self.stack.sql(older)
+                aged = time.monotonic() + 2
+            time.sleep(0.1)
+        raise AssertionError(f"{self.name}: {id} does not end: {json.dumps(now)[:1500]}")
+
+    def waits_for_pods(self):
+        version = self.version()
+        self.stack.image(version, never_ready=True)
+        id = self.deploy(version)
+        until(lambda: self.stack.sql(f"SELECT 1 FROM intent WHERE deployment_id = '{id}' AND purpose = 'restore-strategy' AND "
+                                     "result = 'done'"), 30, 0.1, what="it waits for its pods")
+        return id
+
+    # ---- scenarios: prepare, act ----
+    def prepare(self, scenario):
+        if scenario in ("abort", "preempt"):
+            return self.waits_for_pods()
+        if scenario == "first":
+            for what in (f"/apis/apps/v1/namespaces/{self.name}/deployments/inopnc-{self.idle()}",
+                         f"/api/v1/namespaces/{self.name}/configmaps/inopnc-{self.idle()}-config"):
+                self.stack.kube("DELETE", what)
+        if scenario == "rollback":
+            assert self.end(self.deploy()) == "succeeded"
+            path = f"/apis/apps/v1/namespaces/{self.name}/deployments/inopnc-{self.idle()}"
+            self.stack.kube("PATCH", path, {"spec": {"replicas": 0}}, "application/merge-patch+json")
+            until(lambda: not self.stack.kube("GET", path)["status"].get("readyReplicas"), 20, 0.1)
+        if scenario == "restore":
+            first = self.deploy()
+            assert self.end(first) == "succeeded"
+            aborted = self.waits_for_pods()
+            self.ask(f"/deployments/{aborted}/abort")
+            assert self.end(aborted) == "aborted"
+            return first
+        if scenario == "traffic":
+            assert self.end(self.deploy()) == "succeeded"
+            assert self.end(self.ask(self.path + "/rollback")) == "succeeded"
+        if scenario == "clean-up":
+            assert self.end(self.deploy()) == "succeeded"
+        return None
+
+    def idle(self):
+        return OTHER[self.watch.selector()]
+
+    def act(self, scenario, context):
+        """(what it ended as, the id of what can be retried, what it was to end as)"""
+        if scenario == "abort":
+            self.ask(f"/deployments/{context}/abort")
+            return self.end(context), context, "aborted"
+        if scenario in ("rollback", "preempt", "restore"):
+            path = f"/deployments/{context}/rollback" if scenario == "restore" else self.path + "/rollback"
+            id = self.ask(path)
+            return self.end(id), id, "succeeded"
+        if scenario == "traffic":
+            id = self.ask(self.path + "/traffic", color=self.idle())
+            return self.end(id), id, "succeeded"
+        if scenario == "clean-up":
+            return self.clean_up(), None, "cleaned"
+        id = self.deploy()
+        return self.end(id), id, "succeeded"
+
+    def clean_up(self):
+        mine = f"(SELECT id FROM environment WHERE app = '{self.name}')"
+        color = self.stack.sql(f"SELECT color FROM cleanup WHERE environment_id = {mine}")
+        self.stack.sql(f"UPDATE cleanup SET due_at = clock_timestamp() WHERE environment_id = {mine}")
+        until(lambda: not self.stack.sql(f"SELECT 1 FROM cleanup WHERE environment_id = {mine}"), 40, 0.1, "the clean-up is over")
+        path = f"/apis/apps/v1/namespaces/{self.name}/deployments/inopnc-{color}"
+        return "cleaned" if self.stack.kube("GET", path)["spec"]["replicas"] == 0 else "given-up"
+
+
+def grid(rows, columns, expected, got):
+    """Where it is not as expected, what it was; "-": there is no such cell; ".": it was not tried."""
+    width = max(len(row) for row in rows)
+    lines = [" " * width + "  " + "  ".join(columns)]
+    for row in rows:
+        words = []
+        for column in columns:
+            wanted, word = expected.get((row, column)), got.get((row, column))
+            text = "-" if wanted is None else "." if word is None else word if word == wanted else "!" + word
+            words.append(text[:max(8, len(column))].ljust(len(column)))
+        lines.append((row.ljust(width) + "  " + "  ".join(words)).rstrip())
+    return "\n".join(lines)
+
+
+def try_cells(expected, queue, make, cell):
+    """Tries the cells of the queue, (row, column), each on an environment of make(number) with cell(environment, row, column),
+    which answers with what became of it; prints the grid; fails where that is not what was expected."""
+    asked, got, why, lock, began = len(queue), {}, [], threading.Lock(), time.monotonic()
+    queue = queue[::-1]
+
+    def wrong(text):
+        why.append(text[:3000])
+        print(why[-1], flush=True)
+
+    def work(number):
+        app = None
+        while True:
+            with lock:
+                if not queue:
+                    return
+                row, column = queue.pop()
+            try:
+                app = app or make(number)
+                word = cell(app, row, column)
+                if word != expected[row, column]:
+                    wrong(f"{row} x {column}: {word}, not {expected[row, column]}")
+            except Exception as error:  # that environment may not be fit for another cell
+                word = "broken"
+                wrong(f"{row} x {column} ({app and app.name}): {error!r}")
+                app, number = None, number + APPS
+            got[row, column] = word
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(min(APPS, asked))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    rows, columns = (list(dict.fromkeys(key[i] for key in expected)) for i in (0, 1))
+    green = sum(got.get(key) == word for key, word in expected.items())
+    print(f"\n{grid(rows, columns, expected, got)}\n{green} of {asked} cells as expected, {asked - green} not, in "
+          f"{time.monotonic() - began:.0f} s")
+    assert len(got) == asked and not why, "\n".join(why)
