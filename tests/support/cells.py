@@ -2,13 +2,15 @@
 """
 
 import json
+import os
 import threading
 import time
 import uuid
 
 from tests.support.invariants import Invariants
-from tests.support.stack import EXAMPLES, FINAL, IMAGE, until
+from tests.support.stack import EXAMPLES, FINAL, IMAGE, ROOT, until
 
+WHICH = os.environ.get("SLUICE_FAULTS", "")
 APPS = 10  # environments at a time: a cell waits more than it works
 OTHER = {"blue": "green", "green": "blue"}
 
@@ -164,11 +166,20 @@ def grid(rows, columns, expected, got):
     return "\n".join(lines)
 
 
-def try_cells(expected, queue, make, cell):
-    """Tries the cells of the queue, (row, column), each on an environment of make(number) with cell(environment, row, column),
-    which answers with what became of it; prints the grid; fails where that is not what was expected."""
-    asked, got, why, lock, began = len(queue), {}, [], threading.Lock(), time.monotonic()
-    queue = queue[::-1]
+def chosen(keys):
+    """Of cells, (row, column), those that SLUICE_FAULTS names: `all`, or those of a row; otherwise one of each column."""
+    if WHICH:
+        return [key for key in keys if WHICH in ("all", key[0])]
+    columns = list(dict.fromkeys(column for _, column in keys))
+    of = {column: [key for key in keys if key[1] == column] for column in columns}
+    return [of[column][7 * n % len(of[column])] for n, column in enumerate(columns)]
+
+
+def try_cells(name, expected, make, cell):
+    """Tries cells, (row, column), each on an environment of make(number) with cell(environment, row, column), which answers
+    with what became of it; prints the grid, and keeps it in build/reports; fails where that is not what was expected."""
+    queue, got, why, lock, began = chosen(list(expected))[::-1], {}, [], threading.Lock(), time.monotonic()
+    asked = len(queue)
 
     def wrong(text):
         why.append(text[:3000])
@@ -199,6 +210,9 @@ def try_cells(expected, queue, make, cell):
         thread.join()
     rows, columns = (list(dict.fromkeys(key[i] for key in expected)) for i in (0, 1))
     green = sum(got.get(key) == word for key, word in expected.items())
-    print(f"\n{grid(rows, columns, expected, got)}\n{green} of {asked} cells as expected, {asked - green} not, in "
-          f"{time.monotonic() - began:.0f} s")
+    report = (f"{grid(rows, columns, expected, got)}\n{green} of {asked} cells as expected, {asked - green} not, in "
+              f"{time.monotonic() - began:.0f} s\n")
+    (ROOT / "build/reports").mkdir(parents=True, exist_ok=True)
+    (ROOT / "build/reports" / f"{name}.grid").write_text(report)
+    print("\n" + report)
     assert len(got) == asked and not why, "\n".join(why)

@@ -13,12 +13,11 @@ wait for a standby that there is not, which comes after its commit; there its se
 import itertools
 import subprocess
 
+from tests.support.pg import binary
+
 CODES = {"40001": "40001", "40P01": "40P01", "statement-timeout": "57014", "read-only": "25006", "disk-full": "53100"}
 
 INSTALL = """
-ALTER SYSTEM SET synchronous_commit = 'local';
-ALTER SYSTEM SET synchronous_standby_names = 'nobody';
-SELECT pg_reload_conf();
 CREATE TABLE fault (id int PRIMARY KEY, app text NOT NULL, event text NOT NULL, how text NOT NULL, shots bigint NOT NULL);
 CREATE FUNCTION meet_fault() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
 DECLARE
@@ -52,6 +51,9 @@ CREATE TRIGGER meet_fault BEFORE INSERT ON record FOR EACH ROW EXECUTE FUNCTION 
 CREATE TRIGGER meet_fault BEFORE INSERT OR UPDATE OF result ON intent FOR EACH ROW EXECUTE FUNCTION meet_fault();
 CREATE TRIGGER meet_fault BEFORE UPDATE ON environment_lease FOR EACH ROW EXECUTE FUNCTION meet_fault();
 """
+# the last: whoever commits before its own session has read both would wait
+CONFIGURE = ("ALTER SYSTEM SET synchronous_commit = 'local'", "SELECT pg_reload_conf()",
+             "ALTER SYSTEM SET synchronous_standby_names = 'nobody'", "SELECT pg_reload_conf()")
 END_THE_WAITING = """DO $$ BEGIN LOOP
     PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep';
     COMMIT;
@@ -65,14 +67,13 @@ class DatabaseFaults:
         password = (stack.dir / "secrets").read_text().split("\n")[0]
         self.url = stack.env["DATABASE_URL"].replace("//sluice:", "//postgres:")
         assert password in self.url
-        for command in INSTALL.split(";\n", 2)[:2]:  # ALTER SYSTEM takes no transaction
+        for command in (INSTALL, *CONFIGURE):
             self.sql(command)
-        self.sql(INSTALL.split(";\n", 2)[2])
-        self.ending = subprocess.Popen(["psql", "-XAtq", "-c", END_THE_WAITING, self.url], stdout=subprocess.DEVNULL,
+        self.ending = subprocess.Popen([binary("psql"), "-XAtq", "-c", END_THE_WAITING, self.url], stdout=subprocess.DEVNULL,
                                        stderr=subprocess.DEVNULL)
 
     def sql(self, text):
-        return subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", text, self.url], check=True,
+        return subprocess.run([binary("psql"), "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", text, self.url], check=True,
                               capture_output=True, text=True).stdout.strip()
 
     def arm(self, app, event, how, shots=1):

@@ -43,6 +43,7 @@ class Proxy:
     def __init__(self, host, port):
         self.upstream, self.context = (host, port), ssl._create_unverified_context()
         self.armed, self.number = {}, 0
+        self.serving = set()  # asyncio itself holds these tasks weakly
         self.log = {}      # namespace: writes that the cluster answered
         self.watches = {}  # (namespace, plural): writers of the clients that watch
 
@@ -79,6 +80,7 @@ class Proxy:
     # ---- requests ----
     async def serve(self, reader, writer):
         server = None
+        self.serving.add(asyncio.current_task())
         try:
             while head := await self.head(reader):
                 first, headers = head
@@ -102,6 +104,7 @@ class Proxy:
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
+            self.serving.discard(asyncio.current_task())
             for end in (writer, server and server[1]):
                 if end:
                     with contextlib.suppress(Exception):

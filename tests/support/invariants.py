@@ -26,14 +26,10 @@ class Invariants:
         self.ops = {}           # op: how often it took effect
         self.selectors = []     # colors that our writes pointed the Service at, each with its op
         self.finals = {}        # deployment: the state that it ended in
-        self.versions = {}      # object: (op, resourceVersion) of the last look
         self.acknowledged = {}  # aborted deployment: the color that serves since the answer
 
-    def rows(self, sql):
-        return json.loads(self.stack.sql(f"SELECT coalesce(json_agg(r), '[]') FROM ({sql}) AS r"))
-
-    def where(self, alias="d"):
-        return f"{alias}.app = '{self.app}' AND {alias}.environment = '{self.environment}'"
+    def where(self):
+        return f"d.app = '{self.app}' AND d.environment = '{self.environment}'"
 
     # ---- the cluster ----
     def read_requests(self):
@@ -61,18 +57,33 @@ class Invariants:
         return answer["spec"]["selector"].get("environment")
 
     # ---- each of them ----
+    def look(self):
+        """Everything of the database in one statement: a consistent view, and one process for it."""
+        mine, known = self.where(), ", ".join(f"'{id}'" for id in self.finals) or "NULL"
+        parts = {
+            "deployments": f"SELECT id, kind, state, release_id FROM deployment d WHERE {mine} ORDER BY id",
+            "intents": "SELECT i.op, i.deployment_id, i.job, i.step, i.purpose, i.result, i.epoch FROM intent i "
+                       f"JOIN deployment d ON d.id = i.deployment_id WHERE {mine} ORDER BY i.number",
+            "steps": "SELECT s.deployment_id, s.name, s.state FROM step s JOIN deployment d ON d.id = s.deployment_id "
+                     f"WHERE {mine} AND d.state = 'succeeded' AND d.id::text NOT IN (SELECT unnest(ARRAY[{known}]::text[]))",
+            "lease": "SELECT l.epoch FROM environment_lease l JOIN environment d ON d.id = l.environment_id "
+                     f"WHERE d.app = '{self.app}' AND d.name = '{self.environment}'",
+            "approvals": "SELECT a->>'role' AS role, (a->>'count')::int AS count FROM environment d JOIN environment_gate g ON "
+                         "g.environment_id = d.id, jsonb_array_elements(g.spec->'approvals') a "
+                         f"WHERE d.app = '{self.app}' AND d.name = '{self.environment}'"}
+        queries = ", ".join(f"'{name}', (SELECT coalesce(json_agg(r), '[]') FROM ({sql}) AS r)" for name, sql in parts.items())
+        return json.loads(self.stack.sql(f"SELECT json_build_object({queries})"))
+
     def check(self):
         self.read_requests()
-        deployments = self.rows(f"SELECT id, kind, state, plan, failure, release_id FROM deployment d WHERE {self.where()} ORDER BY id")
-        intents = self.rows("SELECT i.op, i.deployment_id, i.job, i.step, i.purpose, i.result, i.epoch, i.created_at FROM intent i "
-                            f"JOIN deployment d ON d.id = i.deployment_id WHERE {self.where()} ORDER BY i.number")
-        records = self.chain()
+        seen, records = self.look(), self.chain()
+        deployments, intents = seen["deployments"], seen["intents"]
         self.one_switch(deployments, intents, records)
         self.one_active(deployments)
-        self.approved(deployments, intents)
+        self.approved(seen["approvals"], deployments, intents)
         self.aborts_hold(deployments)
-        self.nothing_unearned(deployments, records)
-        self.epochs_grow(intents)
+        self.nothing_unearned(seen["steps"], records)
+        self.epochs_grow(seen["lease"], intents)
         self.finals_stay(deployments, records)
         self.effects_once(intents)
         return self
@@ -93,13 +104,8 @@ class Invariants:
         active = [d["id"] for d in deployments if d["state"] in ("running", "paused", "undoing", "stuck")]
         assert len(active) <= 1, ("I2", active)
 
-    def approved(self, deployments, intents):
+    def approved(self, needed, deployments, intents):
         """Where approvals are asked for, those of this content stood when the intent to switch was committed."""
-        needed = self.rows("SELECT a->>'role' AS role, (a->>'count')::int AS count FROM environment e "
-                           "JOIN environment_gate g ON g.environment_id = e.id, jsonb_array_elements(g.spec->'approvals') a "
-                           f"WHERE e.app = '{self.app}' AND e.name = '{self.environment}'")
-        if not needed:
-            return
         switches = {i["deployment_id"]: i["op"] for i in intents if (i["job"], i["purpose"]) == ("deploy", "switch")}
         for deployment in deployments:
             op = switches.get(deployment["id"])
@@ -122,26 +128,21 @@ class Invariants:
             if id == last:
                 assert self.selector() == color, ("I4", id, color)
 
-    def nothing_unearned(self, deployments, records):
-        for deployment in deployments:
-            if deployment["state"] != "succeeded" or deployment["id"] in self.finals:
-                continue
-            steps = self.rows(f"SELECT name, state FROM step WHERE deployment_id = '{deployment['id']}'")
-            assert steps and all(s["state"] in ("done", "skipped") for s in steps), ("I5", deployment["id"], steps)
-            mine = [r for r in records if r["subject"] == deployment["id"]]
-            done = [r["data"].get("step") for r in mine if r["action"] == "step.completed"]
-            assert sorted(done) == sorted(s["name"] for s in steps if s["state"] == "done"), ("I5", deployment["id"], done)
-            assert [r["action"] for r in mine].count("deployment.succeeded") == 1, ("I5", deployment["id"])
+    def nothing_unearned(self, steps, records):
+        """Of deployments that succeeded since the last look."""
+        for id in {s["deployment_id"] for s in steps}:
+            mine = [s for s in steps if s["deployment_id"] == id]
+            assert all(s["state"] in ("done", "skipped") for s in mine), ("I5", id, mine)
+            done = [r["data"].get("step") for r in records if r["subject"] == id and r["action"] == "step.completed"]
+            assert sorted(done) == sorted(s["name"] for s in mine if s["state"] == "done"), ("I5", id, done)
 
-    def epochs_grow(self, intents):
+    def epochs_grow(self, lease, intents):
         """Of the journal, in its order; no object is ahead of the lease."""
         last = 0
         for intent in intents:
             assert intent["epoch"] >= last, ("I6", intent)
             last = intent["epoch"]
-        lease = int(self.stack.sql("SELECT coalesce(max(epoch), 0) FROM environment_lease l JOIN environment e ON e.id = "
-                                   f"l.environment_id WHERE e.app = '{self.app}' AND e.name = '{self.environment}'"))
-        assert lease >= max([last, *self.epochs.values()]), ("I6", lease, last, self.epochs)
+        assert max([0, *(row["epoch"] for row in lease)]) >= max([last, *self.epochs.values()]), ("I6", lease, last, self.epochs)
 
     def finals_stay(self, deployments, records):
         for deployment in deployments:

@@ -21,6 +21,7 @@ import time
 import urllib.error
 import urllib.request
 
+from tests.support.pg import binary
 from tests.support.traffic import Traffic
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -192,7 +193,8 @@ class Stack:
         return subprocess.run([self.program("sluice"), *words], capture_output=True, text=True, env=env, **kwargs)
 
     def sql(self, text):
-        return subprocess.run(["psql", "-XAtq", "-c", text, self.env["DATABASE_URL"]], check=True,
+        # itself: Debian's psql is a Perl program that looks for it, at several times the cost
+        return subprocess.run([binary("psql"), "-XAtq", "-c", text, self.env["DATABASE_URL"]], check=True,
                               capture_output=True, text=True).stdout.strip()
 
     # ---- INOPNC ----
