@@ -76,6 +76,11 @@ const struct command commands[] = {
     {"env manifests", "APP ENV", "print an environment's manifests, or set them",
      OPTIONS({"file", OPTION_TEXT, "FILE", "YAML documents to set; - for standard input"}, FORCE),
      "Placeholders in manifests: ${IMAGE} ${VERSION} ${COLOR} ${NAMESPACE}.", run_env_manifests},
+    {"env rbac", "APP ENV", "print what its account must be allowed in Kubernetes: YAML for kubectl apply",
+     OPTIONS({"profile", OPTION_CHOICE, "image|manifests", "what Sluice writes; otherwise manifests if the environment has any"},
+             {"account", OPTION_TEXT, "NAMESPACE/NAME", "its ServiceAccount; otherwise sluice/sluice"},
+             {"kind", OPTION_LIST, "KIND", "what manifests of releases hold besides; may be given several times"}),
+     NULL, run_env_rbac},
 
     {"release create", "APP VERSION", "register a release: it never changes",
      OPTIONS({"image", OPTION_TEXT, "IMAGE", "with its tag"},

@@ -26,6 +26,7 @@ ExitCode run_env_list(struct session *s, const struct args *a);
 ExitCode run_env_show(struct session *s, const struct args *a);
 ExitCode run_env_delete(struct session *s, const struct args *a);
 ExitCode run_env_manifests(struct session *s, const struct args *a);
+ExitCode run_env_rbac(struct session *s, const struct args *a);
 ExitCode run_release_create(struct session *s, const struct args *a);
 ExitCode run_release_list(struct session *s, const struct args *a);
 ExitCode run_release_show(struct session *s, const struct args *a);

@@ -51,7 +51,7 @@ Status db_cluster_list(struct db_pool *p, const char *after, int64_t limit, stru
     return db_once(p, SQL_CLUSTER_LIST, ret, DB_PARAMS(after, DB_INT(limit)));
 }
 
-Status db_cluster_namespaces(struct db_pool *p, const char *name, int64_t limit,
-                             struct db_rows **ret) {
-    return db_once(p, SQL_CLUSTER_NAMESPACES, ret, DB_PARAMS(name, DB_INT(limit)));
+Status db_cluster_targets(struct db_pool *p, const char *name, int64_t limit,
+                          struct db_rows **ret) {
+    return db_once(p, SQL_CLUSTER_TARGETS, ret, DB_PARAMS(name, DB_INT(limit)));
 }

@@ -25,6 +25,7 @@ MUSTCHECK Status db_cluster_used(struct db_tx *tx, const char *name, bool *ret);
 MUSTCHECK Status db_cluster_delete(struct db_tx *tx, const char *name);
 MUSTCHECK Status db_cluster_list(struct db_pool *p, const char *after, int64_t limit,
                                  struct db_rows **ret);
-/* Rows: namespace; those that environments live in. */
-MUSTCHECK Status db_cluster_namespaces(struct db_pool *p, const char *name, int64_t limit,
-                                       struct db_rows **ret);
+/* Rows: namespace, service, blue, green, manifests: what its environments name there, by namespace.
+ */
+MUSTCHECK Status db_cluster_targets(struct db_pool *p, const char *name, int64_t limit,
+                                    struct db_rows **ret);

@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { STATUS_AGE_S = 10, NAMESPACES_MAX = 8 };
+enum { STATUS_AGE_S = 10, TARGETS_MAX = 8 };
 
 /* Answers by cluster name: {revision, at_us, status}; replaced, never grown: one entry a name. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -35,34 +35,60 @@ static void status_keep(const struct cluster_row *cluster, const json_t *status)
     pthread_mutex_unlock(&lock);
 }
 
-/* What a deployment needs in a namespace. */
+/* What a deployment needs in a namespace; on the objects that the environment names where a Role
+ * can say so (`sluice env rbac`). */
 static const struct {
     const char *group, *resource, *verb;
+    const char *of[2]; /* columns with an object's name; none: of any */
 } needed[] = {
-    {"", "services", "get"},
-    {"", "services", "watch"},
-    {"", "services", "patch"},
-    {"apps", "deployments", "watch"},
-    {"apps", "deployments", "create"},
-    {"apps", "deployments", "patch"},
-    {"apps", "deployments", "update"},
-    {"apps", "replicasets", "watch"},
-    {"", "pods", "watch"},
-    {"discovery.k8s.io", "endpointslices", "watch"},
-    {"autoscaling", "horizontalpodautoscalers", "watch"},
+    {"", "services", "get", {NULL}},
+    {"", "services", "watch", {NULL}},
+    {"", "services", "patch", {"service"}},
+    {"apps", "deployments", "watch", {NULL}},
+    {"apps", "deployments", "create", {NULL}}, /* where there are manifests */
+    {"apps", "deployments", "patch", {"blue", "green"}},
+    {"apps", "deployments", "update", {"blue", "green"}},
+    {"apps", "replicasets", "watch", {NULL}},
+    {"", "pods", "watch", {NULL}},
+    {"discovery.k8s.io", "endpointslices", "watch", {NULL}},
+    {"autoscaling", "horizontalpodautoscalers", "watch", {NULL}},
 };
 
-/* false when the API server does not answer such questions. */
-static bool may(struct kube_cluster *c, size_t i, const char *namespace_, bool *ret) {
+/* Notes it as missing if we may not; false when the API server does not answer such questions. */
+static bool ask(struct kube_cluster *c, size_t i, const char *namespace_, const char *name,
+                json_t *missing) {
     _cleanup_(kube_result_done) struct kube_result result = {0};
-    json_auto_t *question = json_pack(
-        "{s:s, s:s, s:{s:{s:s, s:s, s:s, s:s}}}", "apiVersion", "authorization.k8s.io/v1", "kind",
-        "SelfSubjectAccessReview", "spec", "resourceAttributes", "namespace", namespace_, "verb",
-        needed[i].verb, "group", needed[i].group, "resource", needed[i].resource);
+    json_auto_t *question =
+        json_pack("{s:s, s:s, s:{s:{s:s, s:s, s:s, s:s, s:s*}}}", "apiVersion",
+                  "authorization.k8s.io/v1", "kind", "SelfSubjectAccessReview", "spec",
+                  "resourceAttributes", "namespace", namespace_, "verb", needed[i].verb, "group",
+                  needed[i].group, "resource", needed[i].resource, "name", name);
 
     kube_create(c, KUBE_SELF_SUBJECT_ACCESS_REVIEW, NULL, question, false, &result);
-    *ret = json_bool(json_object_get(result.object, "status"), "allowed", false);
-    return result.outcome == KUBE_DONE;
+    if (result.outcome != KUBE_DONE)
+        return false;
+    if (!json_bool(json_object_get(result.object, "status"), "allowed", false))
+        json_array_append_new(missing,
+                              json_sprintf("%s %s%s%s in %s", needed[i].verb, needed[i].resource,
+                                           name ? "/" : "", name ? name : "", namespace_));
+    return true;
+}
+
+static bool ask_all(struct kube_cluster *c, const struct db_rows *rows, size_t row,
+                    json_t *missing) {
+    const char *namespace_ = db_text(rows, row, "namespace");
+    bool creates = db_bool(rows, row, "manifests"), answered = true;
+    bool again = row > 0 && strcmp(namespace_, db_text(rows, row - 1, "namespace")) == 0;
+
+    for (size_t i = 0; answered && i < sizeof needed / sizeof *needed; i++) {
+        if (strcmp(needed[i].verb, "create") == 0 ? !creates : again && !needed[i].of[0])
+            continue;
+        if (!needed[i].of[0])
+            answered = ask(c, i, namespace_, NULL, missing);
+        for (size_t n = 0; answered && n < 2 && needed[i].of[n]; n++)
+            answered = ask(c, i, namespace_, db_text(rows, row, needed[i].of[n]), missing);
+    }
+    return answered;
 }
 
 static json_t *missing_permissions(struct server_context *context, struct kube_cluster *c,
@@ -70,21 +96,11 @@ static json_t *missing_permissions(struct server_context *context, struct kube_c
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     json_t *missing = json_array();
 
-    if (db_cluster_namespaces(context->pool, cluster->name, NAMESPACES_MAX, &rows) != STATUS_OK)
+    if (db_cluster_targets(context->pool, cluster->name, TARGETS_MAX, &rows) != STATUS_OK)
         return missing;
-    for (size_t n = 0; n < db_rows_count(rows); n++) {
-        const char *namespace_ = db_text(rows, n, "namespace");
-
-        for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
-            bool allowed = false;
-
-            if (!may(c, i, namespace_, &allowed))
-                return missing;
-            if (!allowed)
-                json_array_append_new(missing, json_sprintf("%s %s in %s", needed[i].verb,
-                                                            needed[i].resource, namespace_));
-        }
-    }
+    for (size_t n = 0; n < db_rows_count(rows); n++)
+        if (!ask_all(c, rows, n, missing))
+            break;
     return missing;
 }
 
