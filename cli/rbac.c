@@ -75,20 +75,6 @@ static const char bindings[] =
     "kind: RoleBinding\n"
     "metadata: { name: @name, namespace: @namespace }\n"
     "roleRef: { apiGroup: rbac.authorization.k8s.io, kind: Role, name: @name }\n"
-    "subjects: [{ kind: ServiceAccount, name: @account, namespace: @space }]\n"
-    "---\n"
-    "# The cluster's identity is the uid of this namespace.\n"
-    "apiVersion: rbac.authorization.k8s.io/v1\n"
-    "kind: ClusterRole\n"
-    "metadata: { name: @name }\n"
-    "rules:\n"
-    "  - { apiGroups: [\"\"], resources: [namespaces], resourceNames: [kube-system], verbs: [get] "
-    "}\n"
-    "---\n"
-    "apiVersion: rbac.authorization.k8s.io/v1\n"
-    "kind: ClusterRoleBinding\n"
-    "metadata: { name: @name }\n"
-    "roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: @name }\n"
     "subjects: [{ kind: ServiceAccount, name: @account, namespace: @space }]\n";
 
 #define POLICY(suffix, operations, group, resource)                                                \
@@ -160,13 +146,13 @@ static const char scope[] = POLICY("scope", "UPDATE", "apps", "deployments") OF_
     "    - name: of-this-environment\n"
     "      expression: request.name in ['@blue', '@green']\n"
     "  variables:\n"
-    "    - { name: n, expression: object.spec.template.spec }\n"
-    "    - { name: o, expression: oldObject.spec.template.spec }\n"
+    "    - { name: new, expression: object.spec.template.spec }\n"
+    "    - { name: old, expression: oldObject.spec.template.spec }\n"
     "  validations:\n"
     "    - expression: >-\n"
-    "        variables.n.containers.all(c, "
+    "        variables.new.containers.all(c, "
     "c.image.matches('^@image(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@sha256:[0-9a-f]{64})?$') ||\n"
-    "        variables.o.containers.exists(p, p.name == c.name && p.image == c.image))\n"
+    "        variables.old.containers.exists(p, p.name == c.name && p.image == c.image))\n"
     "      message: not an image of this app\n";
 
 /* Everything of a pod, and of its containers, but for images and resources. */
@@ -207,17 +193,17 @@ static const char *const container_fields[] = {"args",          "command",
                                                "workingDir",    "terminationMessagePolicy"};
 
 static void add_frozen(struct access *a) {
-    add(a,
-        "    - expression: >-\n"
-        "        variables.n.containers.size() == variables.o.containers.size() &&\n"
-        "        variables.n.containers.all(c, variables.o.containers.exists(p, p.name == c.name");
+    add(a, "    - expression: >-\n"
+           "        variables.new.containers.size() == variables.old.containers.size() &&\n"
+           "        variables.new.containers.all(c, variables.old.containers.exists(p, p.name == "
+           "c.name");
     for (size_t i = 0; i < sizeof container_fields / sizeof *container_fields; i++)
         strbuf_addf(&a->out, " &&\n        p.?%s == c.?%s", container_fields[i],
                     container_fields[i]);
     add(a, "))\n      message: sluice may only change image and resources of a container\n"
            "    - expression: >-\n        ");
     for (size_t i = 0; i < sizeof pod_fields / sizeof *pod_fields; i++)
-        strbuf_addf(&a->out, "%svariables.n.?%s == variables.o.?%s", i ? " &&\n        " : "",
+        strbuf_addf(&a->out, "%svariables.new.?%s == variables.old.?%s", i ? " &&\n        " : "",
                     pod_fields[i], pod_fields[i]);
     add(a, "\n      message: sluice may not change a pod's own fields\n");
 }
