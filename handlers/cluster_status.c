@@ -168,8 +168,12 @@ Status cluster_uid(const struct request *q, const struct cluster_row *cluster, c
     *ret = arena_strdup(q->arena, json_str(result.object, "uid", NULL));
     if (!*ret) {
         r->retry_after_s = STATUS_AGE_S;
-        return reply_refuse(r, E_CLUSTER_UNAVAILABLE, "Cluster %s does not answer: %s",
-                            cluster->name, result.message);
+        return reply_refuse(r, E_CLUSTER_UNAVAILABLE, "Cluster %s does not say which it is: %s",
+                            cluster->name,
+                            result.outcome == KUBE_DONE
+                                ? "its account needs get on namespace kube-system, whose uid says "
+                                  "which cluster it is."
+                                : result.message);
     }
     return db_cluster_identify(context_of(q)->pool, cluster->name, cluster->revision, *ret);
 }
