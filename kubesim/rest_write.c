@@ -11,8 +11,16 @@
 
 /* The request's body as JSON; NULL when it has been refused. */
 static json_t *body_parse(struct call *call) {
+    const char *type = call_header(call, "Content-Type");
     char error[200] = "";
     json_t *body, *documents;
+
+    if (type && (strstr(type, "protobuf") || strstr(type, "cbor"))) {
+        rest_refuse(call, kstatus(415, "UnsupportedMediaType",
+                                  "the body of the request was in an unknown format - accepted "
+                                  "media types include: application/json, application/yaml"));
+        return NULL;
+    }
 
     if (call->too_large) {
         rest_refuse(call, kstatus(413, "RequestEntityTooLarge", "limit is 3145728"));
