@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -63,11 +64,14 @@ static char *setting(const struct sim *s, const char *name, const char *before) 
     return xstrndup(at, strcspn(at, "'\"\n"));
 }
 
-void sim_start(struct sim *s, int history) {
-    _cleanup_free_ char *control = NULL, *port = NULL;
+bool sim_is_real(void) {
+    return getenv("REAL_KUBECONFIG") != NULL;
+}
+
+static void start_kubesim(struct sim *s, int history) {
+    _cleanup_free_ char *control = NULL;
     int out[2];
 
-    *s = (struct sim){.folder = folder_make(), .client = net_client_new("test")};
     if (pipe2(out, O_CLOEXEC) != 0)
         die("no pipe");
     s->pid = fork();
@@ -78,13 +82,37 @@ void sim_start(struct sim *s, int history) {
     close(out[0]);
     control = setting(s, "kubesim.env", "KUBESIM_URL='");
     snprintf(s->control, sizeof(s->control), "%s", control);
+}
+
+static void copy_kubeconfig(struct sim *s) {
+    char text[16384];
+    FILE *in = fopen(getenv("REAL_KUBECONFIG"), "r");
+    size_t n = in ? fread(text, 1, sizeof(text) - 1, in) : 0;
+
+    if (!n)
+        die("REAL_KUBECONFIG cannot be read");
+    fclose(in);
+    text[n] = '\0';
+    folder_put(&s->folder, "kubeconfig", text);
+}
+
+void sim_start(struct sim *s, int history) {
+    _cleanup_free_ char *port = NULL;
+
+    *s = (struct sim){.folder = folder_make(), .client = net_client_new("test")};
+    if (sim_is_real())
+        copy_kubeconfig(s);
+    else
+        start_kubesim(s, history);
     port = setting(s, "kubeconfig", "server: https://127.0.0.1:");
     s->api_port = (unsigned)strtoul(port, NULL, 10);
 }
 
 void sim_stop(struct sim *s) {
-    kill(s->pid, SIGTERM);
-    waitpid(s->pid, NULL, 0);
+    if (s->pid) {
+        kill(s->pid, SIGTERM);
+        waitpid(s->pid, NULL, 0);
+    }
     net_client_free(s->client);
     folder_remove(&s->folder);
 }
