@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.stack import Stack, until
 
+pytestmark = pytest.mark.real
+
 
 @pytest.fixture(scope="module")
 def stack():
@@ -44,7 +46,7 @@ def abort(stack, id, **kwargs):
 @pytest.mark.parametrize("step, behavior", [
     ("await-available", {"ready_after_ms": 60000}),
     ("await-available", {"crash_loop": True, "ready_after_ms": 60000}),
-    ("health-checks", {"latency_ms": 400}),
+    pytest.param("health-checks", {"latency_ms": 400}, marks=pytest.mark.kubesim("pods that answer")),
     ("validate-production", {}),
 ], ids=["starting", "crashing", "checking", "after-the-switch"])
 def test_abort(stack, step, behavior):
@@ -81,6 +83,7 @@ def test_abort_needs_its_scope_and_its_app(stack):
     assert other.status in (403, 404)
 
 
+@pytest.mark.kubesim("faults")
 def test_abort_joins_an_undo_that_runs_and_the_cluster_may_be_away(stack):
     version = f"v3.0.{int(time.time() * 10) % 10**8}"
     stack.image(version, ready_after_ms=60000)

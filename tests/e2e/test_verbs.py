@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.stack import Stack, together, until
 
+pytestmark = pytest.mark.real
 QUICK = {"health": [{"name": "health", "path": "/api/health"}], "production": []}
 
 
@@ -185,21 +186,24 @@ def test_traffic_by_hand(stack):
     assert (short.status, short["code"]) == (409, "no-capacity"), short
 
 
-def test_law2_crashed_after_the_switch(stack):
+@pytest.mark.parametrize("faults", [
+    (),
+    pytest.param(({"user_agent": "sluiced", "rate": 0.2, "action": {"status": 500}},), marks=pytest.mark.kubesim("faults")),
+], ids=["healthy", "faulty"])
+def test_law2_crashed_after_the_switch(stack, faults):
     """C1 of facts/peers.md: Argo Rollouts leaves the Service on the new version and scales it to zero."""
-    for faults in ((), ({"user_agent": "sluiced", "rate": 0.2, "action": {"status": 500}},)):
-        version = f"v5.{len(faults)}.0"
-        done = stack.wait(stack.deploy(version), "succeeded")
-        stack.image(version, crash_loop=True)
-        until(lambda: stack.workload(done["to"]["color"])["status"].get("readyReplicas", 0) < 3, what="new pods crash")
-        stack.faults(*faults)
-        began = time.monotonic()
-        answer = rollback(stack)
-        took = time.monotonic() - began
-        stack.faults()
-        assert answer.status == 200, answer
-        assert stack.selector() == done["from"]["color"] and took < 2, took
-        stack.wait(answer["id"], "succeeded")
+    version = f"v5.{len(faults)}.0"
+    done = stack.wait(stack.deploy(version), "succeeded")
+    stack.image(version, crash_loop=True)
+    until(lambda: stack.workload(done["to"]["color"])["status"].get("readyReplicas", 0) < 3, what="new pods crash")
+    stack.faults(*faults)
+    began = time.monotonic()
+    answer = rollback(stack)
+    took = time.monotonic() - began
+    stack.faults()
+    assert answer.status == 200, answer
+    assert stack.selector() == done["from"]["color"] and took < 2, took
+    stack.wait(answer["id"], "succeeded")
 
 
 def test_keep_previous_is_cleaned_up_later_and_never_what_serves(stack):

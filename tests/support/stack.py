@@ -22,6 +22,7 @@ import urllib.error
 import urllib.request
 
 from tests.support.pg import binary
+from tests.support.real import Real
 from tests.support.traffic import Traffic
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -112,13 +113,16 @@ def own_environment():
 
 
 class Stack:
-    def __init__(self, replicas=1, env=None, bin_dir=None):
+    cluster = "kubesim"  # pytest --cluster real: scripts/real-cluster
+
+    def __init__(self, replicas=1, env=None, bin_dir=None, cluster=None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sluice-stack-"))
         self.dir.chmod(0o755)
         self.replicas = replicas
         self.extra = dict(env or {})
         if bin_dir:
             self.extra["STACK_BIN"] = str(bin_dir)
+        self.real = Real(self.dir / "real") if (cluster or self.cluster) == "real" else None
 
     # ---- life ----
     def __enter__(self):
@@ -136,6 +140,8 @@ class Stack:
             except ProcessLookupError:
                 pass
         subprocess.run([ROOT / "scripts/stack", "down", "--dir", self.dir], stdout=subprocess.DEVNULL, check=False)
+        if self.real:
+            self.real.down()
         postgres = self.dir / "postgres"
         if postgres.is_symlink():
             shutil.rmtree(postgres.resolve(), ignore_errors=True)
@@ -143,8 +149,9 @@ class Stack:
 
     def up(self, **env):
         """Starts, or revives what died."""
+        words = ["--kubeconfig", self.real.up()] if self.real else []
         subprocess.run(
-            [ROOT / "scripts/stack", "up", "--dir", self.dir, "--replicas", str(self.replicas)],
+            [ROOT / "scripts/stack", "up", "--dir", self.dir, "--replicas", str(self.replicas), *words],
             check=True, stdout=subprocess.DEVNULL,
             env={**own_environment(), **self.extra, **env})
         self.env = {}
@@ -203,12 +210,22 @@ class Stack:
         spec = json.loads((EXAMPLES / "environment.json").read_text())
         for key, value in changes.items():
             spec[key] = {**spec[key], **value} if isinstance(spec.get(key), dict) else value
+        if self.real:
+            spec["checks"] = self.real.checks(spec["checks"])
         assert self.api("PUT", f"/apps/{app}", {"image": IMAGE}).status in (200, 201)
         answer = self.api("PUT", f"/apps/{app}/environments/production", spec, headers={"If-Match": "*"})
         assert answer.status in (200, 201), answer
         answer = self.api("PUT", f"/apps/{app}/environments/production/manifests", (EXAMPLES / "manifests.yaml").read_text(),
                           headers={"Content-Type": "application/yaml", "If-Match": "*"})
         assert answer.status in (200, 201), answer
+        self.grant(app)
+
+    def grant(self, app, environment="production"):
+        """Lets the server's account do what this app's environment takes, and no more; on kubesim everybody may do everything."""
+        if self.real:
+            words = self.cli("env", "rbac", app, environment)
+            assert words.returncode == 0, words.stderr
+            self.real.grant(words.stdout)
 
     def release(self, version, app="inopnc", **fields):
         answer = self.api("POST", f"/apps/{app}/releases", {"version": version, "image": f"{IMAGE}:{version}", **fields})
@@ -275,23 +292,37 @@ class Stack:
         return answer.json
 
     def image(self, version, **behavior):
+        if self.real:
+            return self.real.image(f"{IMAGE}:{version}", **behavior)
         self.control("PUT", "/images", {"image": f"{IMAGE}:{version}", **behavior})
 
     def faults(self, *faults):
+        if self.real and not faults:
+            return
         self.control("PUT", "/faults", list(faults))
 
     def requests(self, since=0):
+        if self.real:
+            return self.real.requests(since)
         answer = self.control("GET", f"/requests?since={since}")
         return answer["items"] if isinstance(answer, dict) else answer
 
     def traffic(self, service="inopnc-prod"):
+        if self.real:
+            return {"switches": self.real.switches(service)}
         return self.control("GET", f"/services/production/{service}/traffic")
+
+    def ready_at(self, version):
+        """When each pod of that version last became ready."""
+        if self.real:
+            return self.real.ready_at(f"{IMAGE}:{version}")
+        return [p["ready_at"] for p in self.control("GET", "/pods/production")["items"] if p["image"] == f"{IMAGE}:{version}"]
 
     def kube(self, method, path, body=None, content_type="application/json"):
         """The cluster's own API, as its administrator."""
         import ssl
         import re
-        config = pathlib.Path(self.env["KUBECONFIG"]).read_text()
+        config = (self.real.dir / "kubeconfig" if self.real else pathlib.Path(self.env["KUBECONFIG"])).read_text()
         server = re.search(r"server: *['\"]?([^'\"\s]+)", config)[1]
         token = re.search(r"token: *['\"]?([^'\"\s]+)", config)[1]
         request = urllib.request.Request(server + path, method=method,
@@ -314,6 +345,8 @@ class Stack:
 
     def load(self, rate=200):
         """Steady traffic at the production Service: without privileges kubesim cannot listen on port 80."""
+        if self.real:
+            return self.real.load()
         return Traffic(f"http://{self.traffic()['address']}/", rate, program=self.program("sluice-load"))
 
 
