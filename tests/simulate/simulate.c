@@ -42,6 +42,8 @@ static const struct {
     const char *why;
 } regressions[] = {
     {1933, "a rollback to the version that had just been switched to went behind it"},
+    {179443,
+     "a late switch moved traffic to pods that a rollback of a named deployment was changing"},
     {5674, "a rollback to a version whose color another one had had since took its pods for it"},
 };
 
