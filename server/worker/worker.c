@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/strbuf.h"
 #include "db/idempotency.h"
 #include "worker/job.h"
 #include "worker/runner.h"
@@ -18,7 +19,8 @@ enum {
     RETRY_MS = 300,
     CANCEL_MS = 1000,
     PURGE_AT_ONCE = 500,
-    PURGE_MS = 60000
+    PURGE_MS = 60000,
+    CARRIED_BYTES = 16 * 1024 * 1024
 };
 
 typedef enum EntryState { ENTRY_WAITING, ENTRY_QUEUED, ENTRY_RUNNING } EntryState;
@@ -423,6 +425,17 @@ static void *scheduler_thread(void *arg) {
     return NULL;
 }
 
+/* Of what is carried here, as an array of PostgreSQL; yours.  Under the lock. */
+static char *carried(const struct worker *w) {
+    struct strbuf ids = STRBUF(CARRIED_BYTES);
+
+    strbuf_adds(&ids, "{");
+    for (const struct entry *e = w->entries; e; e = e->next)
+        strbuf_addf(&ids, "%s%s", e == w->entries ? "" : ",", e->environment_id);
+    strbuf_adds(&ids, "}");
+    return strbuf_take(&ids);
+}
+
 static void *renewer_thread(void *arg) {
     struct worker *w = arg;
 
@@ -430,11 +443,12 @@ static void *renewer_thread(void *arg) {
     while (!w->stopping) {
         int64_t holder = db_replica_number(w->in.replica);
         bool any = w->entries != NULL;
+        _cleanup_free_ char *ids = carried(w);
 
         pthread_mutex_unlock(&w->lock);
         if (holder && any &&
             db_once(w->in.pool, SQL_LEASE_RENEW, NULL,
-                    DB_PARAMS(DB_INT(holder), DB_INT(w->in.lease_ms))))
+                    DB_PARAMS(DB_INT(holder), DB_INT(w->in.lease_ms), ids)))
             log_event(LOG_WARNING, "leases not renewed", NULL);
         pthread_mutex_lock(&w->lock);
         if (!w->stopping)

@@ -190,6 +190,7 @@ def opens_and_changes_flags(lane, _):
         answer = lane.any("POST", f"/apps/inopnc/releases/{version}/signoffs",
                           {"role": "qa", "decision": "approve", "environment": "production"}, token=approver)
         assert answer.status in (200, 201), answer
+        until(lambda: lane.deployment(id)["state"] != "blocked", 30, what="its gates opened")
         lane.settle(id, "succeeded")
         assert lane.any("GET", f"{ENVIRONMENT}/flags/banner")["enabled"] is False
         lane.watch.check()

@@ -239,6 +239,21 @@ START_TEST(threads__nothing_is_carried_before_the_begin) {
 }
 END_TEST
 
+/* As after a commit that the database did not take, when the renewer's lock of the row hid it from
+ * whoever wanted to take it again. */
+START_TEST(threads__a_lease_of_ours_that_nothing_carries_is_taken_up_again) {
+    world_image(w, "{\"image\": \"ghcr.io/your-org/app0:v1.0.0\", \"never_ready\": true}");
+    deploy_many("app", 2, NULL, NULL, NULL);
+    free(pg_sql(w->url,
+                "UPDATE environment_lease SET holder = %lld, until = clock_timestamp() + interval"
+                " '4 s' WHERE environment_id = (SELECT id FROM environment WHERE app = 'app1')",
+                (long long)db_replica_number(one.session)));
+    worker_begin(one.worker);
+    world_await(w, 20, "SELECT state = 'succeeded' FROM deployment WHERE app = 'app1'");
+    replica_stop(&one, 5000);
+}
+END_TEST
+
 START_TEST(threads__a_stop_gives_leases_back) {
     struct replica two;
 
@@ -300,5 +315,6 @@ int main(void) {
         law2__an_abort_does_not_wait_for_a_hanging_write,
         threads__the_deployment_after_an_aborted_one_is_carried,
         threads__checks_end_with_their_deployment, threads__nothing_is_carried_before_the_begin,
+        threads__a_lease_of_ours_that_nothing_carries_is_taken_up_again,
         threads__a_stop_gives_leases_back, threads__a_stop_does_not_wait_for_a_hanging_write);
 }

@@ -398,9 +398,16 @@ START_TEST(lease__is_renewed_and_given_back_only_by_its_holder) {
 
     ck_assert_int_eq(claim(ENVIRONMENT, one), 8);
     free(pg_sql(url, "UPDATE environment_lease SET until = 'epoch'"));
-    ck_assert_int_eq(db_once(pool, SQL_LEASE_RENEW, NULL, DB_PARAMS(DB_INT(one + 1), "1000")), 0);
+    ck_assert_int_eq(db_once(pool, SQL_LEASE_RENEW, NULL,
+                             DB_PARAMS(DB_INT(one + 1), "1000", "{" ENVIRONMENT "}")),
+                     0);
     ck_assert(!lease_check(8, one));
-    ck_assert_int_eq(db_once(pool, SQL_LEASE_RENEW, NULL, DB_PARAMS(DB_INT(one), "10000")), 0);
+    ck_assert_int_eq(db_once(pool, SQL_LEASE_RENEW, NULL, DB_PARAMS(DB_INT(one), "10000", "{}")),
+                     0);
+    ck_assert(!lease_check(8, one));
+    ck_assert_int_eq(
+        db_once(pool, SQL_LEASE_RENEW, NULL, DB_PARAMS(DB_INT(one), "10000", "{" ENVIRONMENT "}")),
+        0);
     ck_assert(lease_check(8, one));
     ck_assert_int_eq(
         db_once(pool, SQL_LEASE_RELEASE, NULL, DB_PARAMS(ENVIRONMENT, "7", DB_INT(one))), 0);
