@@ -11,6 +11,7 @@ sample, in which every point and every scenario is there.
 
 import collections
 import concurrent.futures
+import http.client
 import itertools
 import json
 import os
@@ -71,8 +72,8 @@ class Lane(Stack):
                     got = self.api(method, path, body, replica, token, headers, timeout=15)
                     if got.status != 503:
                         return got
-                except OSError:
-                    pass
+                except (OSError, http.client.HTTPException, AttributeError):
+                    pass  # it died under the request; the last: http.client's own way to say so
             return None
         return until(answer, 20, what=f"{method} {path} is answered")
 
