@@ -199,6 +199,19 @@ static void workload_check(const struct kind *k, const json_t *before, const jso
                   "Invalid value: field is immutable");
 }
 
+/* Up to 63 letters, digits, '-', '_' and '.', the first and last a letter or digit. */
+static bool label_value(const char *s) {
+    static const char ends[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    size_t n = strlen(s);
+
+    if (n == 0)
+        return true;
+    for (size_t i = 0; i < n; i++)
+        if (!strchr(ends, s[i]) && !strchr("-_.", s[i]))
+            return false;
+    return n <= 63 && strchr(ends, s[0]) && strchr(ends, s[n - 1]);
+}
+
 static void service_check(const json_t *before, const json_t *body, json_t *causes) {
     const json_t *spec = json_object_get(body, "spec");
     const json_t *ports = json_object_get(spec, "ports"),
@@ -223,6 +236,12 @@ static void service_check(const json_t *before, const json_t *body, json_t *caus
         if (!json_is_string(value))
             cause_add(causes, "FieldValueInvalid", "spec.selector",
                       "Invalid value: the value of \"%s\" is not a string", key);
+        else if (!label_value(json_string_value(value)))
+            cause_add(causes, "FieldValueInvalid", "spec.selector",
+                      "Invalid value: \"%s\": a valid label must be an empty string or consist of "
+                      "alphanumeric characters, '-', '_' or '.', and must start and end with an "
+                      "alphanumeric character",
+                      json_string_value(value));
     }
     was = json_str(json_object_get(before, "spec"), "clusterIP", "");
     if (*was && strcmp(was, ip))

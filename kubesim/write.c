@@ -58,6 +58,16 @@ static void carry(json_t *to, const json_t *from, const char *key) {
         json_object_del(to, key);
 }
 
+static json_t *name_check(const struct write *w, const json_t *metadata) {
+    const char *name = json_str(metadata, "name", "");
+
+    if (!*name || !*w->name || !strcmp(name, w->name))
+        return NULL;
+    return kstatus(400, "BadRequest",
+                   "the name of the object (%s) does not match the name on the URL (%s)", name,
+                   w->name);
+}
+
 static json_t *precondition_check(const struct kind *k, const struct slot *slot,
                                   const json_t *metadata) {
     const json_t *now = json_object_get(slot->now->body, "metadata");
@@ -76,11 +86,16 @@ static json_t *precondition_check(const struct kind *k, const struct slot *slot,
     return NULL;
 }
 
-/* Whether anything but metadata and status differs. */
-static bool content_differs(const json_t *before, const json_t *after) {
+/* Whether anything but metadata and status differs; of a Deployment its annotations count too. */
+static bool content_differs(const struct kind *k, const json_t *before, const json_t *after) {
     json_auto_t *a = json_copy((json_t *)(uintptr_t)before);
     json_auto_t *b = json_copy((json_t *)(uintptr_t)after);
+    const json_t *was = json_at(before, "metadata", "annotations", NULL);
+    const json_t *now = json_at(after, "metadata", "annotations", NULL);
 
+    if (k->id == KIND_DEPLOYMENT && (json_object_size(was) || json_object_size(now)) &&
+        !json_equal(was, now))
+        return true;
     json_object_del(a, "metadata");
     json_object_del(b, "metadata");
     json_object_del(a, "status");
@@ -104,7 +119,7 @@ static void metadata_carry(const struct kind *k, const json_t *before, json_t *b
 
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         carry(metadata, was, ours[i]);
-    if (k->has_generation && content_differs(before, body))
+    if (k->has_generation && content_differs(k, before, body))
         json_object_set_new(metadata, "generation",
                             json_integer(json_int(was, "generation", 1) + 1));
 }
@@ -133,9 +148,10 @@ static json_t *update(struct sim *sim, const struct write *w, struct slot *slot,
                       bool applied, struct object **ret) {
     const json_t *before = slot->now->body;
     json_t *fields = json_incref(json_at(body, "metadata", "managedFields", NULL));
-    json_t *refused;
+    json_t *refused = name_check(w, json_object_get(body, "metadata"));
 
-    refused = precondition_check(w->kind, slot, json_object_get(body, "metadata"));
+    if (!refused)
+        refused = precondition_check(w->kind, slot, json_object_get(body, "metadata"));
     if (!strcmp(w->sub, "status") && !refused) {
         json_t *status = json_incref(json_object_get(body, "status"));
 
@@ -183,7 +199,7 @@ static void name_generate(json_t *metadata) {
 static json_t *body_check(const struct write *w, const json_t *body) {
     bool scale = !strcmp(w->sub, "scale");
     const char *wanted = scale ? "Scale" : w->kind->kind, *kind = json_str(body, "kind", wanted);
-    const char *name = object_name(body), *ns = object_ns(body), *given;
+    const char *ns = object_ns(body), *given;
     char version[64];
 
     kind_api_version(w->kind, version);
@@ -201,11 +217,7 @@ static json_t *body_check(const struct write *w, const json_t *body) {
         return kstatus(400, "BadRequest",
                        "the namespace of the provided object does not match the namespace sent on "
                        "the request");
-    if (*name && *w->name && strcmp(name, w->name))
-        return kstatus(400, "BadRequest",
-                       "the name of the object (%s) does not match the name on the URL (%s)", name,
-                       w->name);
-    return NULL;
+    return name_check(w, json_object_get(body, "metadata"));
 }
 
 /* Creates what `body` (taken) says, whose managedFields are right already. */
