@@ -22,7 +22,7 @@ import time
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from tests.support.stack import IMAGE, Stack, together, until  # noqa: E402
+from tests.support.stack import EXAMPLES, IMAGE, Stack, together, until  # noqa: E402
 
 FIGURES = []
 
@@ -60,7 +60,7 @@ def post(stack, path, body):
 
 def switched(stack, since, service="inopnc-prod"):
     """When the selector changed after that time."""
-    rows = stack.control("GET", f"/services/production/{service}/traffic")["switches"]
+    rows = stack.traffic(service)["switches"]
     return [at for at in (seconds(row["at"]) for row in rows) if at > since]
 
 
@@ -81,9 +81,9 @@ def traffic():
 
 # ---- switch: how long a deployment takes to move traffic ----
 
-def switch(runs=40):
+def switch(runs=40, cluster="kubesim", where=""):
     moved, whole = [], []
-    with Stack() as stack:
+    with Stack(cluster=cluster) as stack:
         stack.inopnc(checks={"health": [], "smoke": [], "production": []})
         stack.wait(stack.deploy("v1.0.0"), "succeeded")
         for i in range(1, runs + 1):
@@ -94,14 +94,44 @@ def switch(runs=40):
                                                                  "version": version})
             assert status == 202, answer
             done = stack.wait(answer["id"], "succeeded")
-            pods = [seconds(p["ready_at"]) for p in stack.control("GET", "/pods/production")["items"]
-                    if p["image"].endswith(":" + version)]
+            pods = [seconds(at) for at in stack.ready_at(version)]
             at, = switched(stack, began)
             assert len(pods) == 3 and done["to"]["color"] == stack.selector()
             moved.append((at - max(pods)) * 1000)
             whole.append(at - began)
-    figure("last target pod ready → selector patched, without checks", moved, "ms", 12)
-    figure("request → selector patched, pods ready after 0.5 s", whole, "s", 0.60)
+        if stack.real:
+            by_script(stack)
+    figure(f"last target pod ready → selector patched, without checks{where}", moved, "ms", 12)
+    figure(f"request → selector patched, pods ready after 0.5 s{where}", whole, "s", 0.60)
+
+
+# ---- real: the same on a real control plane (scripts/real-cluster), beside the runbook's own script ----
+
+def by_script(stack, runs=10):
+    """What the runbook does by hand: apply, wait, patch; by the API server's own audit log, as for Sluice."""
+    for surge in ("25%", "100%"):
+        moved, whole = [], []
+        for i in range(runs):
+            version = f"v2.{surge[0]}.{i}"
+            old = stack.selector()
+            new = "green" if old == "blue" else "blue"
+            text = (EXAMPLES / "manifests.yaml").read_text().replace("${COLOR}", new).replace("${IMAGE}", f"{IMAGE}:{version}")
+            text = text.replace("25%", surge)
+            began = time.time()
+            stack.real.kubectl("apply", "--namespace", "production", "--filename", "-", input=text)
+            stack.real.kubectl("rollout", "status", "--namespace", "production", f"deployment/inopnc-{new}")
+            stack.real.kubectl("patch", "service", "inopnc-prod", "--namespace", "production", "--patch",
+                               json.dumps({"spec": {"selector": {"environment": new}}}))
+            at, = switched(stack, began)
+            moved.append((at - max(seconds(ready) for ready in stack.ready_at(version))) * 1000)
+            whole.append(at - began)
+        figure(f"the runbook's script, surge {surge}: last pod ready → selector patched", moved, "ms")
+        figure(f"the runbook's script, surge {surge}: begun → selector patched", whole, "s")
+
+
+def real():
+    switch(20, "real", ", real control plane")
+    abort(20, 0, 2, "real", ", real control plane")
 
 
 # ---- abort: from the call to the selector ----
@@ -136,6 +166,7 @@ class Crowd:
             "        - {name: app, image: '${IMAGE}', ports: [{containerPort: 3000}]}\n"
         ).replace("NAME", name).replace("LABELS", labels).replace("COUNT", str(self.replicas)), headers={"Content-Type": "application/yaml"})
         assert answer.status == 201, answer
+        stack.grant("crowd", name)
 
     def put(self, name, spec):
         answer = self.stack.api("PUT", f"/apps/crowd/environments/{name}", spec, headers={"If-Match": "*"})
@@ -148,6 +179,8 @@ class Crowd:
             spec = {key: spec[key] for key in ("cluster", "namespace", "container", "port", "strategy", "blue_green",
                                                "checks", "deadlines")}
             spec["checks"]["production"] = [{"name": "front", "path": "/", "interval_s": 60, "consecutive": 100}]
+            if self.stack.real:
+                spec["checks"] = self.stack.real.checks(spec["checks"])
             self.put(name, spec)
 
     def deploy(self, version):
@@ -187,9 +220,9 @@ class Crowd:
         return [s["restartCount"] > 0 and "waiting" in s["state"] for s in mine] or [False]
 
 
-def abort(count=20, crashing=5, healthy=2):
+def abort(count=20, crashing=5, healthy=2, cluster="kubesim", where=""):
     bad, good = [], []
-    with Stack() as stack:
+    with Stack(cluster=cluster) as stack:
         crowd = Crowd(stack, count)
         for id in crowd.deploy("v1.0.0"):
             stack.wait(id, "succeeded")
@@ -198,10 +231,11 @@ def abort(count=20, crashing=5, healthy=2):
             good += crowd.aborts(f"v1.1.{i}", False)
         for i in range(crashing):
             bad += crowd.aborts(f"v1.2.{i}", True)
-    figure("abort → selector patched, every new pod crash-looping", [row[0] for row in bad], "ms", 1000, "p99")
-    figure("abort → answer, every new pod crash-looping", [row[1] for row in bad], "ms")
-    figure("abort → selector patched, healthy cluster", [row[0] for row in good], "ms", 15)
-    figure("abort → answer, healthy cluster", [row[1] for row in good], "ms")
+    if bad:
+        figure("abort → selector patched, every new pod crash-looping", [row[0] for row in bad], "ms", 1000, "p99")
+        figure("abort → answer, every new pod crash-looping", [row[1] for row in bad], "ms")
+    figure(f"abort → selector patched, healthy cluster{where}", [row[0] for row in good], "ms", 15)
+    figure(f"abort → answer, healthy cluster{where}", [row[1] for row in good], "ms")
 
 
 # ---- fleet: a thousand deployments in flight ----
@@ -468,7 +502,8 @@ def machine():
             "fdatasync_ms": round(fsync_ms(), 3), "load": [round(n, 2) for n in os.getloadavg()]}
 
 
-PARTS = {"traffic": traffic, "switch": switch, "abort": abort, "fleet": fleet, "creates": creates, "rate": rate, "takeover": takeover, "start": start}
+USUAL = {"traffic": traffic, "switch": switch, "abort": abort, "fleet": fleet, "creates": creates, "rate": rate, "takeover": takeover, "start": start}
+PARTS = {**USUAL, "real": real}  # where it can be built
 
 
 def main(names):
@@ -477,7 +512,7 @@ def main(names):
         sys.exit(f"unknown part {unknown[0]}; parts: {' '.join(PARTS)}")
     before = machine()
     print("{cpu}, {cores} cores, Linux {kernel}; fdatasync {fdatasync_ms} ms; load {load}".format(**before), flush=True)
-    for name in names or PARTS:
+    for name in names or USUAL:
         PARTS[name]()
     print(json.dumps({"machine": before, "load_after": [round(n, 2) for n in os.getloadavg()], "figures": FIGURES},
                      ensure_ascii=False))
