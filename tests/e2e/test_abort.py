@@ -42,10 +42,14 @@ def abort(stack, id, **kwargs):
     return answer, time.monotonic() - began
 
 
+# Pods of the real cluster's kwok are in CrashLoopBackOff at once, and the deployment fails before anybody can abort it.
+SLOWLY = pytest.mark.kubesim("pods that take their time to crash")
+
+
 # SETTLE: a version that served keeps its pods for 30 s after an abort, and the environment stays busy that long.
 @pytest.mark.parametrize("step, behavior", [
     ("await-available", {"ready_after_ms": 60000}),
-    ("await-available", {"crash_loop": True, "ready_after_ms": 60000}),
+    pytest.param("await-available", {"crash_loop": True, "ready_after_ms": 60000}, marks=SLOWLY),
     pytest.param("health-checks", {"latency_ms": 400}, marks=pytest.mark.kubesim("pods that answer")),
     ("validate-production", {}),
 ], ids=["starting", "crashing", "checking", "after-the-switch"])
@@ -102,6 +106,7 @@ def test_abort_joins_an_undo_that_runs_and_the_cluster_may_be_away(stack):
     stack.wait(id, "aborted", seconds=40)
 
 
+@SLOWLY
 def test_law2_of_abort_confirmed_within_a_second_while_every_new_pod_crashes(stack):
     took = []
     for i in range(5):
