@@ -225,6 +225,8 @@ static void store_steps(struct deployed *d, const json_t *changes) {
         if (!step)
             continue;
         json_object_set(step, "state", json_object_get(change, "state"));
+        TRACE("%s %s: %s", json_str(change, "name", ""), json_str(change, "state", ""),
+              json_str(change, "detail", ""));
         if (!json_object_get(step, "started_us"))
             json_object_set_new(step, "started_us", json_integer(world.now));
     }
