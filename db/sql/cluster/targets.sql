@@ -5,7 +5,7 @@
 -- column: service text
 -- column: blue text
 -- column: green text
--- column: manifests boolean
+-- column: manifests bool
 SELECT namespace, COALESCE(spec #>> '{blue_green,service}', '') AS service,
        COALESCE(spec #>> '{blue_green,colors,blue,deployment}', '') AS blue,
        COALESCE(spec #>> '{blue_green,colors,green,deployment}', '') AS green, manifests IS NOT NULL AS manifests
