@@ -2,7 +2,8 @@
  *
  *     worker-simulate [--seed N] [--count DEPLOYMENTS] [--wrong NAME] [--trace]
  *
- * Without options it is a suite; SLUICE_SIMULATE says how many deployments it simulates. */
+ * Without options it is a suite; SLUICE_SIMULATE says how many deployments it simulates,
+ * SLUICE_SIMULATE_SEED from which seed on. */
 #include "tests/simulate/simulate.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -413,7 +414,8 @@ static pid_t begin_share(uint64_t seed, int64_t count) {
 START_TEST(simulate__laws_hold) {
     const char *asked = getenv("SLUICE_SIMULATE");
     int64_t count = asked ? strtoll(asked, NULL, 10) : 10000;
-    uint64_t seed = asked ? (uint64_t)time(NULL) * 1000000 : 1000;
+    const char *from = getenv("SLUICE_SIMULATE_SEED");
+    uint64_t seed = from ? strtoull(from, NULL, 10) : 1000;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int failed = 0, status;
 
