@@ -437,6 +437,18 @@ static bool pods_ready(struct bench *b, const void *arg) {
     return ready == 2;
 }
 
+/* Both pods of the Deployment of that name are in the cache: another watch than the endpoints'. */
+static bool pods_cached(struct bench *b, const void *arg) {
+    json_auto_t *owner = kube_cached(b->cluster, KUBE_DEPLOYMENT, SPACE, arg);
+    json_auto_t *sets =
+        owner ? kube_cached_list(b->cluster, KUBE_REPLICA_SET, SPACE, kube_uid(owner)) : NULL;
+    json_auto_t *pods = json_array_size(sets) ? kube_cached_list(b->cluster, KUBE_POD, SPACE,
+                                                                 kube_uid(json_array_get(sets, 0)))
+                                              : NULL;
+
+    return json_array_size(pods) == 2;
+}
+
 static void on_done(void *ctx, struct net_response *r) {
     struct bench *b = ctx;
 
@@ -467,6 +479,7 @@ START_TEST(kube__deployment_becomes_pods_that_answer_where_they_run) {
     ck_assert_int_eq(r.outcome, KUBE_DONE);
     kube_result_done(&r);
     wait_until(b, pods_ready, SERVICE);
+    wait_until(b, pods_cached, "inopnc-two");
     owner = kube_cached(b->cluster, KUBE_DEPLOYMENT, SPACE, "inopnc-two");
     sets = kube_cached_list(b->cluster, KUBE_REPLICA_SET, SPACE, kube_uid(owner));
     ck_assert_uint_eq(json_array_size(sets), 1);
