@@ -17,9 +17,53 @@
  */
 enum { POLL_FLOOR_S = 2 };
 
-static const char HISTORY_LOST[] = "history-lost";
-static const char HISTORY_HINT[] = "Another Sluice, or a database restored from before: make sure "
-                                   "that only one acts, then abort.";
+/* ---- failing ---- */
+
+static void lose_history(struct job *j, const char *detail) {
+    become_stuck(j, "history-lost", detail,
+                 "Another Sluice, or a database restored from before: make sure that only one "
+                 "acts, then abort.");
+}
+
+/* The object that carries a write which this database does not know; NULL: there is none. */
+static const char *unknown_write(struct db_pool *pool, const struct job *j, const struct seen *seen,
+                                 Status *ret) {
+    const struct plan *p = &j->plan;
+
+    if (!write_history_known(pool, j, seen->service.op, seen->service.epoch, ret))
+        return p->service;
+    for (Color c = COLOR_BLUE; !*ret && c < COLORS; c++)
+        if (!write_history_known(pool, j, seen->workload[c].op, seen->workload[c].epoch, ret))
+            return p->colors[c].workload;
+    return NULL;
+}
+
+/* A deployment that fails is undone.  What it failed over may be of a future that this database has
+ * lost, and what serves would be "undone" then: it fails by itself only where every mark that can
+ * be seen is known.  false: the database did not say; what failed is to be looked at again. */
+static bool fail(const struct run_settings *in, struct job *j, const char *code, const char *detail,
+                 const char *hint) {
+    _cleanup_(seen_done) struct seen seen = {0};
+    const char *unknown = NULL;
+    Status s = STATUS_OK;
+
+    if (!job_backward(j)) {
+        observe_after_writes(j->cluster, &j->plan, &j->journal, &seen);
+        if (seen.reachable)
+            unknown = unknown_write(in->pool, j, &seen, &s);
+    }
+    if (s)
+        return false;
+    if (unknown) {
+        _cleanup_free_ char *why =
+            xasprintf("%s carries a write that this database does not know", unknown);
+
+        lose_history(j, why);
+    } else {
+        fail_step(j, code, detail, hint);
+    }
+    return true;
+}
 
 /* ---- the commit ---- */
 
@@ -30,9 +74,10 @@ static bool is_last(const struct job *j) {
 }
 
 /* Law 4: the gates closed before the cut-over, which is not made then. */
-static void gates_closed(struct job *j, const struct seen_gate *gate) {
+static void gates_closed(const struct run_settings *in, struct job *j,
+                         const struct seen_gate *gate) {
     if (!gate->frozen_only) {
-        fail_step(j, "gate-closed", gate->why, GATE_HINT);
+        fail(in, j, "gate-closed", gate->why, GATE_HINT); /* else the step asks for it again */
         return;
     }
     set_progress(j, "waiting", gate->why);
@@ -66,7 +111,7 @@ static RunEnd commit(const struct run_settings *in, struct job *j) {
     if (gate.known && !gate.open) {
         change_intent_dropped(j);
         json_object_del(j->changes, "cutover");
-        gates_closed(j, &gate);
+        gates_closed(in, j, &gate);
         return RUN_WAIT;
     }
     if (!db_bool(rows, 0, "held"))
@@ -128,35 +173,6 @@ static int64_t step_started(struct job *j) {
     return j->undoing && j->confirmed_us ? j->confirmed_us : p->started_us;
 }
 
-/* A step that fails is undone.  What it saw may come from a future that this database has lost, and
- * what serves would be "undone" then: it fails by itself only where every mark is known. */
-static void check_history(struct db_pool *pool, struct job *j, const struct seen *seen,
-                          struct decision *d) {
-    const struct plan *p = &j->plan;
-    const struct {
-        const char *name, *op;
-        int64_t epoch;
-    } objects[] = {
-        {p->service, seen->service.op, seen->service.epoch},
-        {p->colors[COLOR_BLUE].workload, seen->workload[COLOR_BLUE].op,
-         seen->workload[COLOR_BLUE].epoch},
-        {p->colors[COLOR_GREEN].workload, seen->workload[COLOR_GREEN].op,
-         seen->workload[COLOR_GREEN].epoch},
-    };
-    Status s = STATUS_OK;
-
-    for (size_t i = 0; i < sizeof objects / sizeof *objects; i++) {
-        if (!write_history_known(pool, j, objects[i].op, objects[i].epoch, &s))
-            decide_failed(d, HISTORY_LOST, HISTORY_HINT,
-                          "%s carries a write (op %s) that this database does not know",
-                          objects[i].name, objects[i].op);
-        if (s)
-            decide_wait(d, seen->now_us + US_PER_S, "The database did not answer");
-        if (s || d->code == HISTORY_LOST)
-            return;
-    }
-}
-
 static void ask(const struct run_settings *in, struct job *j, struct decision *d) {
     _cleanup_(seen_done) struct seen seen = {0};
     struct step_ask a = {&j->plan, &j->journal, &seen, step_started(j)};
@@ -166,8 +182,6 @@ static void ask(const struct run_settings *in, struct job *j, struct decision *d
     if (j->prober)
         run_checks(in, j, prober_set(j->prober), &seen, &next);
     job_row(j)->decide(&a, d);
-    if (d->kind == DECIDE_FAILED && !job_backward(j))
-        check_history(in->pool, j, &seen, d);
     if (d->kind == DECIDE_WAIT && d->checks != CHECKS_NONE && !j->prober)
         run_checks(in, j, d->checks, &seen, &next);
     if (d->kind == DECIDE_WAIT && next && (!d->until_us || next < d->until_us))
@@ -177,8 +191,8 @@ static void ask(const struct run_settings *in, struct job *j, struct decision *d
 /* ---- the turn ---- */
 
 /* What is done about a write that did not go through.  true: go on at once. */
-static bool take_refusal(struct job *j, struct intent *intent, const struct write_outcome *w,
-                         int64_t *until_us) {
+static bool take_refusal(const struct run_settings *in, struct job *j, struct intent *intent,
+                         const struct write_outcome *w, int64_t *until_us) {
     int64_t since = step_started(j), now = clock_now_us();
     int patience_ms = job_row(j)->patience_ms;
 
@@ -188,10 +202,10 @@ static bool take_refusal(struct job *j, struct intent *intent, const struct writ
     }
     if (w->end == WRITE_NO || (!job_backward(j) && now > since + j->plan.available_s * US_PER_S)) {
         change_result(j, intent, INTENT_REFUSED, "");
-        fail_step(j, w->end == WRITE_NO ? w->code : "cluster-unavailable", w->detail,
-                  w->end == WRITE_NO ? w->hint
-                                     : "Check the API server and the credentials of the cluster.");
-        return true;
+        return fail(in, j, w->end == WRITE_NO ? w->code : "cluster-unavailable", w->detail,
+                    w->end == WRITE_NO
+                        ? w->hint
+                        : "Check the API server and the credentials of the cluster.");
     }
     set_progress(j, "waiting", w->detail);
     *until_us = w->until_us;
@@ -199,8 +213,8 @@ static bool take_refusal(struct job *j, struct intent *intent, const struct writ
 }
 
 /* A write came back.  true: go on at once. */
-static bool take_outcome(struct job *j, struct intent *intent, const struct write_outcome *w,
-                         int64_t *until_us) {
+static bool take_outcome(const struct run_settings *in, struct job *j, struct intent *intent,
+                         const struct write_outcome *w, int64_t *until_us) {
     switch (w->end) {
     case WRITE_DONE:
         change_result(j, intent, INTENT_DONE, w->resource_version);
@@ -208,19 +222,17 @@ static bool take_outcome(struct job *j, struct intent *intent, const struct writ
         return true;
     case WRITE_HISTORY:
         change_result(j, intent, INTENT_REFUSED, "");
-        become_stuck(j, HISTORY_LOST, w->detail, HISTORY_HINT);
+        lose_history(j, w->detail);
         return true;
     case WRITE_VETO:
-        if (w->decision.kind == DECIDE_FAILED) {
-            fail_step(j, w->decision.code, w->decision.detail, w->decision.hint);
-            return true;
-        }
+        if (w->decision.kind == DECIDE_FAILED)
+            return fail(in, j, w->decision.code, w->decision.detail, w->decision.hint);
         set_progress(j, "waiting", w->decision.detail);
         *until_us = w->decision.until_us;
         return false;
     case WRITE_NO:
     case WRITE_LATER:
-        return take_refusal(j, intent, w, until_us);
+        return take_refusal(in, j, intent, w, until_us);
     case WRITE_DROPPED:
         break;
     }
@@ -228,18 +240,15 @@ static bool take_outcome(struct job *j, struct intent *intent, const struct writ
 }
 
 /* true: go on at once. */
-static bool take_decision(struct job *j, struct decision *d, int64_t *until_us) {
+static bool take_decision(const struct run_settings *in, struct job *j, struct decision *d,
+                          int64_t *until_us) {
     switch (d->kind) {
     case DECIDE_DONE:
     case DECIDE_SKIP:
         step_done(j, d);
         return true;
     case DECIDE_FAILED:
-        if (d->code == HISTORY_LOST)
-            become_stuck(j, d->code, d->detail, d->hint);
-        else
-            fail_step(j, d->code, d->detail, d->hint);
-        return true;
+        return fail(in, j, d->code, d->detail, d->hint);
     case DECIDE_WRITE:
         set_progress(j, "running", d->detail);
         change_intent(j, d->purpose, d->object_kind, d->object_name, TAKE_PTR(d->write));
@@ -279,7 +288,7 @@ RunEnd run_job(const struct run_settings *in, struct job *j, int64_t *ret_until_
                 write_intent(in->pool, j, open, &w);
             if (w.end == WRITE_DROPPED)
                 return RUN_DROPPED;
-            again = again || take_outcome(j, open, &w, &until);
+            again = again || take_outcome(in, j, open, &w, &until);
         } else {
             struct decision d = {0};
 
@@ -287,7 +296,7 @@ RunEnd run_job(const struct run_settings *in, struct job *j, int64_t *ret_until_
             if (end != RUN_WAIT)
                 return end;
             ask(in, j, &d);
-            again = take_decision(j, &d, &until);
+            again = take_decision(in, j, &d, &until);
         }
         if (again && !is_last(j) && !deployment_flags_change(j))
             continue;
