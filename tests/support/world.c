@@ -517,3 +517,35 @@ size_t world_switches(struct world *w, const char *namespace_, const char *app) 
 
     return json_array_size(json_object_get(traffic, "switches"));
 }
+
+void world_end_job(struct world *w, struct job *j) {
+    ck_assert_int_eq(world_run_to_end(w, j), RUN_ENDED);
+    job_free(j);
+}
+
+void world_run_to_pods(struct world *w, struct job *j) {
+    const char *image = j->plan.image;
+    _cleanup_free_ char *held = xasprintf("{\"image\": \"%s\", \"never_ready\": true}", image),
+                        *ready = xasprintf("{\"image\": \"%s\"}", image);
+
+    world_image(w, held);
+    ck_assert_int_eq(world_run_to_step(w, j, "await-available"), RUN_WAIT);
+    world_image(w, ready);
+}
+
+void world_expect_state(struct world *w, const char *id, const char *state, const char *code) {
+    _cleanup_free_ char *is = world_state(w, id),
+                        *failure = pg_sql(w->url,
+                                          "SELECT coalesce(failure->>'code', '') FROM deployment"
+                                          " WHERE id = '%s'",
+                                          id);
+
+    ck_assert_str_eq(is, state);
+    ck_assert_str_eq(failure, code);
+}
+
+void world_expect_writes(struct world *w, long since, const char *wanted) {
+    _cleanup_free_ char *writes = world_writes(w, since);
+
+    ck_assert_str_eq(writes, wanted);
+}

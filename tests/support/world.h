@@ -61,6 +61,10 @@ struct job *world_load(struct world *w, const char *environment_id, int64_t hold
 /* Runs until it waits in that step, or ends; ends the test after 20 s. */
 RunEnd world_run_to_step(struct world *w, struct job *j, const char *step);
 RunEnd world_run_to_end(struct world *w, struct job *j);
+/* The same, and it is over; frees the job. */
+void world_end_job(struct world *w, struct job *j);
+/* To where its pods are waited for: until then none becomes ready. */
+void world_run_to_pods(struct world *w, struct job *j);
 /* Runs until the intent of that purpose is committed, but answered with 503 by the cluster. */
 void world_run_to_intent(struct world *w, struct job *j, const char *purpose, const char *path);
 /* A new intent on an object, committed under the job's lease; borrowed from the journal. */
@@ -85,6 +89,9 @@ void replica_stop(struct replica *r, int timeout_ms);
 void world_await(struct world *w, int seconds, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 char *world_state(struct world *w, const char *deployment_id); /* yours */
+/* code: of its failure, "" without one. */
+void world_expect_state(struct world *w, const char *deployment_id, const char *state,
+                        const char *code);
 void world_faults(struct world *w, const char *list);
 void world_image(struct world *w, const char *body);    /* PUT /images */
 void world_behavior(struct world *w, const char *body); /* PUT /behavior */
@@ -94,6 +101,7 @@ long world_mark(struct world *w);
 int world_count(struct world *w, long since, const char *method, const char *path_end);
 /* Every write since, in order: "PATCH inopnc-prod, POST deployments"; yours. */
 char *world_writes(struct world *w, long since);
+void world_expect_writes(struct world *w, long since, const char *wanted);
 /* [{n, at, verb, path, query, code …}]; yours. */
 json_t *world_requests(struct world *w, long since);
 /* Waits until the cluster got such a request. */

@@ -55,14 +55,6 @@ static Status roll_back(const char *of, const char *version) {
     return db_tx_run(w->pool, "rollback", DB_READ_COMMITTED, roll_back_tx, &b);
 }
 
-static void run_to_end(int64_t holder) {
-    struct job *j = world_load(w, environment, holder);
-
-    ck_assert_ptr_nonnull(j);
-    ck_assert_int_eq(world_run_to_end(w, j), RUN_ENDED);
-    job_free(j);
-}
-
 static const char *color(void) {
     return world_color(w, WORLD_SPACE, APP);
 }
@@ -89,7 +81,7 @@ static void abort_one(const char *version) {
     ck_assert_int_eq(world_run_to_step(w, j, "await-available"), RUN_WAIT);
     job_free(j);
     ck_assert_int_eq(world_abort(w, id), STATUS_OK);
-    run_to_end(4242);
+    world_end_job(w, world_load(w, environment, 4242));
 }
 
 /* Runs until that write of green's workload, which the cluster puts off, is committed and open. */
@@ -136,7 +128,7 @@ START_TEST(finding1__a_clean_up_never_resumes_its_old_intent) {
                      STATUS_OK); /* it goes to green, before this one goes on */
     ck_assert_int_eq(world_run_to_end(w, j), RUN_DROPPED);
     job_free(j);
-    run_to_end(4243);
+    world_end_job(w, world_load(w, environment, 4243));
     expect_serves("green", "v1.2.2");
     ck_assert_int_eq(pg_number(w->url,
                                "SELECT count(*) FROM intent WHERE purpose = 'scale-down' AND"
@@ -151,7 +143,7 @@ START_TEST(finding2__a_rollback_after_an_abort_moves_nothing) {
 
     abort_one("v1.2.4");
     ck_assert_int_eq(roll_back(NULL, NULL), STATUS_OK);
-    run_to_end(4243);
+    world_end_job(w, world_load(w, environment, 4243));
     expect_serves("blue", "v1.2.3");
     ck_assert_int_eq(roll_back(NULL, NULL), STATUS_OK); /* a second click is the first one */
     ck_assert_int_eq(pg_number(w->url, "SELECT count(*) FROM deployment WHERE kind = 'rollback'"),
@@ -166,7 +158,7 @@ START_TEST(finding3__a_rollback_brings_back_what_ran_there) {
 
     abort_one("v1.2.4");
     ck_assert_int_eq(roll_back(id, NULL), STATUS_OK);
-    run_to_end(4243);
+    world_end_job(w, world_load(w, environment, 4243));
     expect_serves("green", "v1.2.2");
 }
 END_TEST
