@@ -118,7 +118,8 @@ def legacy_service(name, color):
             "spec": {"selector": {"app": "legacy", "environment": color}, "ports": [{"port": 80, "targetPort": 3000}]}}
 
 
-def test_workloads_that_exist_need_no_manifests_and_only_the_image_changes(stack):
+def register_legacy(stack):
+    """Objects that others made, in an environment without manifests; until the old version is ready."""
     base = "/api/v1/namespaces/production/services"
     for name, color in (("legacy-prod", "blue"), ("legacy-blue-service", "blue"), ("legacy-green-service", "green")):
         assert stack.kube("POST", base, legacy_service(name, color)).status == 201
@@ -132,6 +133,10 @@ def test_workloads_that_exist_need_no_manifests_and_only_the_image_changes(stack
     assert stack.api("PUT", "/apps/legacy/environments/production", spec).status == 201
     stack.grant("legacy")
     until(lambda: (stack.status("legacy")["active"] or {}).get("ready") == 2, what="the old version is ready")
+
+
+def test_workloads_that_exist_need_no_manifests_and_only_the_image_changes(stack):
+    register_legacy(stack)
     done = stack.wait(stack.deploy("v1.0.0", "legacy"), "succeeded")
     assert done["from"]["version"] == "v0.9.0" and done["to"]["color"] == "green"
     after = stack.kube("GET", "/apis/apps/v1/namespaces/production/deployments/legacy-green").json

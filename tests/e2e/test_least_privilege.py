@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.e2e.test_deploy import legacy_service, legacy_workload
+from tests.e2e.test_deploy import legacy_service, legacy_workload, register_legacy
 from tests.support.stack import IMAGE, Stack, until
 
 pytestmark = pytest.mark.real
@@ -15,31 +15,11 @@ WHO = "system:serviceaccount:sluice:sluice"
 def stack(request):
     with Stack() as stack:
         stack.profile = request.param
-        (with_manifests if request.param == "manifests" else with_workloads)(stack)
-        stack.app = "inopnc" if request.param == "manifests" else "legacy"
+        stack.app, register = {"manifests": ("inopnc", Stack.inopnc), "image": ("legacy", register_legacy)}[request.param]
+        register(stack)
         stack.first = stack.wait(stack.deploy("v1.0.0", stack.app), "succeeded")
         until(lambda: denied(stack, label(stack, "sluice.dev/epoch", "0")), what="the policies are in force")
         yield stack
-
-
-def with_manifests(stack):
-    stack.inopnc()
-
-
-def with_workloads(stack):
-    """Objects that others made, and an environment without manifests."""
-    base = "/api/v1/namespaces/production/services"
-    for name, color in (("legacy-prod", "blue"), ("legacy-blue-service", "blue"), ("legacy-green-service", "green")):
-        assert stack.kube("POST", base, legacy_service(name, color)).status == 201
-    for color, replicas in (("blue", 2), ("green", 0)):
-        assert stack.kube("POST", "/apis/apps/v1/namespaces/production/deployments", legacy_workload(color, replicas)).status == 201
-    assert stack.api("PUT", "/apps/legacy", {"image": IMAGE}).status == 201
-    spec = {"cluster": "local", "namespace": "production", "container": "app", "port": 3000, "strategy": "blue-green",
-            "blue_green": {"service": "legacy-prod", "selector_key": "environment", "colors": {
-                c: {"deployment": f"legacy-{c}", "service": f"legacy-{c}-service"} for c in ("blue", "green")}}}
-    assert stack.api("PUT", "/apps/legacy/environments/production", spec).status == 201
-    stack.grant("legacy")
-    until(lambda: (stack.status("legacy")["active"] or {}).get("ready") == 2, what="the old version is ready")
 
 
 def as_sluice(stack, *words, input=None):

@@ -42,7 +42,7 @@ class Invariants:
                     or not isinstance(body, dict)):
                 continue
             marks = body.get("metadata", {}).get("annotations", {})
-            if MARK + "op" not in marks:
+            if MARK + "op" not in marks or marks[MARK + "environment"] != f"{self.app}/{self.environment}":
                 continue
             name = body["metadata"].get("name") or request["path"].rpartition("/")[2]
             at, epoch, op = f"{body.get('kind')} {name}", int(marks[MARK + "epoch"]), marks[MARK + "op"]
