@@ -165,6 +165,10 @@ struct sent *rows_sent(const char *op); /* NULL: not in the journal */
 int rows_insert(const char *id, const char *kind, json_t *plan, json_t *steps, int of);
 void rows_state(int deployment, const char *to);
 bool rows_held(const struct job *j);
+json_t *rows_step(const struct deployed *d, const char *name); /* borrowed; NULL: none */
+bool rows_gates_allow(bool committing);
+/* What migrations/0003 makes of a job's changes; false: nothing was stored. */
+bool rows_commit(const struct job *j, bool *ret_held);
 
 /* ---- people.c ---- */
 void people_keep(void);
