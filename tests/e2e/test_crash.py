@@ -5,7 +5,7 @@ tells the points that it passes (SLUICE_CRASH_LOG); then again and again with th
 there, the other one going on, and everything looked at from outside (tests/support/invariants.py).  A point of the registry
 that no scenario passes, or a step without the points that every step or write has, fails the suite.
 
-SLUICE_CRASHES=all kills at every point of every step and write of every scenario (`./scripts/test ci`); otherwise at a
+SLUICE_CRASHES=all kills at every point of every step and write of every scenario (`./scripts/test faults`); otherwise at a
 sample, in which every point and every scenario is there.
 """
 

@@ -8,6 +8,7 @@ import time
 import uuid
 
 from tests.support.invariants import Invariants
+from tests.support.recover import make_older
 from tests.support.stack import EXAMPLES, FINAL, IMAGE, ROOT, until
 
 WHICH = os.environ.get("SLUICE_FAULTS", "")
@@ -15,36 +16,34 @@ APPS = 10  # environments at a time: a cell waits more than it works
 OTHER = {"blue": "green", "green": "blue"}
 
 
+def register(stack, name, cluster="local", replicas=1, **fields):
+    """INOPNC under another name, in a namespace of its own.  fields: of the environment."""
+    created = stack.kube("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    assert created.status == 201, created
+    for service in ("inopnc-prod", "inopnc-blue-service", "inopnc-green-service"):
+        spec = stack.kube("GET", f"/api/v1/namespaces/production/services/{service}")["spec"]
+        body = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": service},
+                "spec": {"selector": spec["selector"], "ports": [{"port": p["port"], "targetPort": p["targetPort"]} for p in spec["ports"]]}}
+        assert stack.kube("POST", f"/api/v1/namespaces/{name}/services", body).status == 201
+    spec = {**json.loads((EXAMPLES / "environment.json").read_text()), "cluster": cluster, "namespace": name, **fields}
+    manifests = (EXAMPLES / "manifests.yaml").read_text().replace("replicas: 3", f"replicas: {replicas}")
+    for path, body, type in ((f"/apps/{name}", {"image": IMAGE}, "json"), (f"/apps/{name}/environments/production", spec, "json"),
+                             (f"/apps/{name}/environments/production/manifests", manifests, "yaml")):
+        answer = stack.api("PUT", path, body, headers={"Content-Type": f"application/{type}", "If-Match": "*"})
+        assert answer.status in (200, 201), answer
+
+
 class App:
     """An environment in a namespace of its own, and the jobs that cells make it do."""
 
     def __init__(self, stack, number, cluster="local", requests=None):
-        self.stack, self.cluster, self.name, self.next = stack, cluster, f"m{number:02}", 0
+        self.stack, self.name, self.next = stack, f"m{number:02}", 0
         self.path = f"/apps/{self.name}/environments/production"
-        self.register()
+        register(stack, self.name, cluster, checks={"health": [{"name": "health", "path": "/api/health"}], "smoke": [],
+                                                    "production": [{"name": "front", "path": "/", "failures": 3}]})
         self.watch = Invariants(stack, self.name, namespace=self.name, requests=requests)
         for _ in range(2):
             assert self.end(self.deploy()) == "succeeded"
-
-    def register(self):
-        stack = self.stack
-        created = stack.kube("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.name}})
-        assert created.status == 201, created
-        for service in ("inopnc-prod", "inopnc-blue-service", "inopnc-green-service"):
-            spec = stack.kube("GET", f"/api/v1/namespaces/production/services/{service}")["spec"]
-            body = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": service},
-                    "spec": {"selector": spec["selector"], "ports": [{"port": p["port"], "targetPort": p["targetPort"]} for p in spec["ports"]]}}
-            assert stack.kube("POST", f"/api/v1/namespaces/{self.name}/services", body).status == 201
-        spec = json.loads((EXAMPLES / "environment.json").read_text())
-        spec.update(cluster=self.cluster, namespace=self.name,
-                    checks={"health": [{"name": "health", "path": "/api/health"}], "smoke": [],
-                            "production": [{"name": "front", "path": "/", "failures": 3}]})
-        manifests = (EXAMPLES / "manifests.yaml").read_text().replace("replicas: 3", "replicas: 1")
-        assert stack.api("PUT", f"/apps/{self.name}", {"image": IMAGE}).status == 201
-        answer = stack.api("PUT", self.path, spec)
-        assert answer.status == 201, answer
-        assert stack.api("PUT", self.path + "/manifests", manifests,
-                         headers={"Content-Type": "application/yaml", "If-Match": "*"}).status in (200, 201)
 
     # ---- jobs ----
     def version(self):
@@ -69,11 +68,6 @@ class App:
 
     def end(self, id, seconds=75):
         """The state that it ends in, or "stuck"; without the 30 s of law 6."""
-        older = f"""BEGIN; UPDATE environment_lease SET epoch = epoch + 1, holder = NULL, until = NULL WHERE environment_id =
-            (SELECT environment_id FROM deployment WHERE id = '{id}');
-            UPDATE deployment SET confirmed_at = confirmed_at - interval '31 s' WHERE id = '{id}' AND state = 'undoing';
-            UPDATE step SET started_at = started_at - interval '31 s'
-            WHERE deployment_id = '{id}' AND name = 'undo-apply'; COMMIT"""
         deadline, aged = time.monotonic() + seconds, 0
         while time.monotonic() < deadline:
             now = self.stack.deployment(id)
@@ -83,7 +77,7 @@ class App:
             if waits and time.monotonic() > aged and self.stack.sql(
                     f"SELECT 1 FROM deployment d WHERE id = '{id}' AND (confirmed_at IS NOT NULL OR EXISTS (SELECT 1 FROM step "
                     "WHERE deployment_id = d.id AND name = 'undo-apply' AND state = 'waiting'))"):
-                self.stack.sql(older)
+                make_older(self.stack, id)
                 aged = time.monotonic() + 2
             time.sleep(0.1)
         raise AssertionError(f"{self.name}: {id} does not end: {json.dumps(now)[:1500]}")

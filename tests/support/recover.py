@@ -13,12 +13,17 @@ FAULTS = {"healthy": (), "faulty": ({"user_agent": "sluiced", "rate": 0.2, "acti
 VALIDATES = [{"name": "front", "path": "/", "consecutive": 100, "failures": 100}]
 
 
-def settle(stack, id, state, replica=0):
-    """Until it is over, without the 30 s of law 6: what was confirmed is made older, the lease is taken away."""
-    older = f"""BEGIN; UPDATE environment_lease SET epoch = epoch + 1, holder = NULL, until = NULL;
+def make_older(stack, id):
+    """The 30 s of law 6 pass: what was confirmed is made older, the lease is taken away."""
+    stack.sql(f"""BEGIN; UPDATE environment_lease SET epoch = epoch + 1, holder = NULL, until = NULL
+        WHERE environment_id = (SELECT environment_id FROM deployment WHERE id = '{id}');
         UPDATE deployment SET confirmed_at = confirmed_at - interval '31 s' WHERE id = '{id}' AND state = 'undoing';
         UPDATE step SET started_at = started_at - interval '31 s'
-        WHERE deployment_id = '{id}' AND name = 'undo-apply'; COMMIT"""
+        WHERE deployment_id = '{id}' AND name = 'undo-apply'; COMMIT""")
+
+
+def settle(stack, id, state, replica=0):
+    """Until it is over, without the 30 s of law 6."""
     for _ in range(40):
         try:
             return stack.wait(id, state, seconds=0.5, replica=replica)
@@ -28,7 +33,7 @@ def settle(stack, id, state, replica=0):
                 return now
             assert now["state"] in ("running", "undoing"), now
             if now["state"] == "undoing" or now["current_step"] == "undo-apply":
-                stack.sql(older)
+                make_older(stack, id)
     return stack.wait(id, state, replica=replica)
 
 
