@@ -502,8 +502,10 @@ START_TEST(law10__a_holder_that_only_looks_writes_nothing) {
     id = world_deploy(w, APP, "v1.2.3", 1);
     j = world_load(w, environment, 0);
     ck_assert_int_eq(world_run_to_step(w, j, "await-available"), RUN_WAIT);
-    while (pg_number(w->url, "SELECT count(*) FROM intent WHERE purpose = 'restore-strategy' AND"
-                             " result = 'done'") == 0)
+    while (pg_number(w->url,
+                     "SELECT count(*) FROM intent WHERE deployment_id = '%s' AND"
+                     " purpose = 'restore-strategy' AND result = 'done'",
+                     id) == 0)
         ck_assert_int_eq(run_job(&w->run, j, &until), RUN_WAIT);
     since = world_mark(w);
     for (int64_t holder = 4242; holder < 4246; holder++) {
