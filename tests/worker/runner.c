@@ -204,9 +204,23 @@ static const char autoscaler_text[] =
     "{\"name\": \"green\"}, \"spec\": {\"scaleTargetRef\": {\"apiVersion\": \"apps/v1\", \"kind\": "
     "\"Deployment\", \"name\": \"inopnc-green\"}, \"minReplicas\": 1, \"maxReplicas\": 4}}";
 
+/* Where kubesim is told how the pod of this image behaves, once there is one. */
+static char *pod_path(const char *image) {
+    for (;;) {
+        json_auto_t *pods = sim_control(&w->sim, "GET", "/pods/" WORLD_SPACE, NULL);
+        const json_t *pod;
+        size_t i;
+
+        json_array_foreach(json_object_get(pods, "items"), i, pod) {
+            if (strcmp(json_str(pod, "image", ""), image) == 0)
+                return xasprintf("/pods/" WORLD_SPACE "/%s", json_str(pod, "name", ""));
+        }
+    }
+}
+
 START_TEST(law6__the_floor_is_what_the_active_color_has_now) {
     _cleanup_(kube_result_done) struct kube_result made = {0};
-    _cleanup_free_ char *id = NULL;
+    _cleanup_free_ char *id = NULL, *path = NULL;
     json_auto_t *autoscaler = NULL, *blue = NULL;
     struct job *j;
 
@@ -218,10 +232,13 @@ START_TEST(law6__the_floor_is_what_the_active_color_has_now) {
     kube_create(w->other, KUBE_HORIZONTAL_POD_AUTOSCALER, WORLD_SPACE, autoscaler, false, &made);
     ck_assert_int_eq(made.outcome, KUBE_DONE);
     world_patch(w, KUBE_DEPLOYMENT, "inopnc-green", "{\"spec\": {\"replicas\": 2}}");
-    world_image(w, "{\"image\": \"" IMAGE ":v1.2.3\", \"ready_after_ms\": 200}");
+    path = pod_path(IMAGE ":v1.2.3"); /* this one becomes ready, more of them do not */
+    json_decref(sim_control(&w->sim, "PUT", path, "{}"));
+    world_image(w, "{\"image\": \"" IMAGE ":v1.2.3\", \"never_ready\": true}");
     ck_assert_int_eq(world_run_to_step(w, j, "switch-traffic"), RUN_WAIT);
     run_to_detail(j, "1 of 2 pods ready before traffic may move");
     ck_assert_str_eq(color(), "green");
+    world_image(w, "{\"image\": \"" IMAGE ":v1.2.3\"}");
     world_end_job(w, j); /* the target was scaled to what the active color has */
     world_expect_state(w, id, "succeeded", "");
     blue = world_object(w, KUBE_DEPLOYMENT, WORLD_SPACE, "inopnc-blue");
