@@ -12,7 +12,8 @@ static const json_t *wanted(const struct plan *p) {
 
 static void cleanup_decide(const struct step_ask *a, struct decision *d) {
     const struct plan *p = a->plan;
-    const char *workload = json_str(wanted(p), "workload", "");
+    const char *workload = json_str(wanted(p), "workload", ""),
+               *hash = json_str(wanted(p), "template_hash", "");
     const struct seen_workload *w;
     Color color;
 
@@ -41,9 +42,12 @@ static void cleanup_decide(const struct step_ask *a, struct decision *d) {
         decide_skip(d, "%s serves: it stays", color_names[color]);
     else if (!a->seen->service.color_known)
         decide_skip(d, "what serves is not known: %s stays", color_names[color]);
+    else if (w->exists && w->replicas > 0 && *hash && !*w->template_hash)
+        /* the seizure itself moved its generation, and the controller has not said yet of which
+         * template it is */
+        decide_wait(d, 0, "which template %s has is not known yet", workload);
     else if (!w->exists || strcmp(w->uid, json_str(wanted(p), "uid", "")) != 0 ||
-             (*json_str(wanted(p), "template_hash", "") &&
-              strcmp(w->template_hash, json_str(wanted(p), "template_hash", "")) != 0))
+             (*hash && strcmp(w->template_hash, hash) != 0))
         decide_skip(d, "%s holds something else by now: it stays", workload);
     else if (w->autoscaler.exists)
         decide_skip(d, "autoscaler %s scales %s: it stays", w->autoscaler.name, workload);

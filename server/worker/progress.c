@@ -95,7 +95,10 @@ static void end_job(struct job *j) {
     if (job_is_cleanup(j)) {
         change_set(j, "cleaned", json_true());
         change_set(j, "release", json_true());
-        change_record(j, "workload.scaled", NULL, "Clean-up: %s", job_progress(j)->detail);
+        change_record(j,
+                      strcmp(job_progress(j)->state, "skipped") == 0 ? "cleanup.skipped"
+                                                                     : "workload.scaled",
+                      NULL, "Clean-up: %s", job_progress(j)->detail);
         return;
     }
     change_set(j, "end", json_true());

@@ -505,8 +505,11 @@ START_TEST(cleanup__leaves_another_workload_or_template_alone) {
     seized(&p);
     set_hash(&p.seen.workload[COLOR_BLUE], "h-other");
     expect_kind(&p, "clean-up", DECIDE_SKIP);
-    set_hash(&p.seen.workload[COLOR_BLUE], "");
+    set_hash(&p.seen.workload[COLOR_BLUE], ""); /* the controller has not got to it yet */
+    expect_kind(&p, "clean-up", DECIDE_WAIT);
+    p.seen.workload[COLOR_BLUE].replicas = 0; /* nothing runs, whatever it holds */
     expect_kind(&p, "clean-up", DECIDE_SKIP);
+    p.seen.workload[COLOR_BLUE].replicas = 3;
     set_hash(&p.seen.workload[COLOR_BLUE], "h122");
     snprintf(p.seen.workload[COLOR_BLUE].uid, sizeof p.seen.workload[COLOR_BLUE].uid, "u-new");
     expect_kind(&p, "clean-up", DECIDE_SKIP);
