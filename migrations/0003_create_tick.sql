@@ -76,6 +76,11 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION tick_commit IS 'Locks the lease, compares epoch and holder (false: drop everything), stores results, steps, state, the next intent and the records.';
 
+-- How long ago, by the one clock that all replicas share; -1: never.
+CREATE FUNCTION age_us(at timestamptz) RETURNS bigint LANGUAGE sql VOLATILE AS $$
+    SELECT CASE WHEN at IS NULL THEN -1 ELSE greatest(extract(epoch FROM clock_timestamp() - at) * 1000000, 0)::bigint END
+$$;
+
 CREATE FUNCTION lease_is_free(l environment_lease) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT l.holder IS NULL OR l.until < clock_timestamp()
         OR NOT EXISTS (SELECT 1 FROM pg_locks k

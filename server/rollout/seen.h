@@ -115,7 +115,7 @@ struct seen_flags {
 };
 
 struct seen {
-    int64_t now_us; /* wall clock */
+    int64_t now_us; /* monotonic */
     bool reachable; /* false: error says why, and nothing else is known */
     bool fresh;     /* read from the API server for this very decision, not from the watch cache */
     char error[SEEN_TEXT];

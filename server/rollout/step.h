@@ -80,7 +80,7 @@ struct decision {
     const char *code;           /* FAILED: failure.code */
     const char *hint;           /* FAILED: what to do */
     int64_t
-        until_us; /* WAIT: look again then at the latest (wall clock); 0: the runner's poll floor */
+        until_us; /* WAIT: look again then at the latest (monotonic); 0: the runner's poll floor */
     CheckSet checks;     /* WAIT: keep these running */
     const char *purpose; /* WRITE: unique within the job; static, or `named` */
     char named[SEEN_TEXT];
@@ -104,7 +104,7 @@ struct step_ask {
     const struct plan *plan;
     const struct journal *journal;
     const struct seen *seen;
-    int64_t started_us; /* when the step began (wall clock) */
+    int64_t started_us; /* when the step began (monotonic) */
 };
 
 /* A row of a strategy. */

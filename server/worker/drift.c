@@ -75,7 +75,7 @@ static void compare(struct kube_cluster *c, const char *namespace_, const struct
     struct drifting w = {kind, name, object, found};
 
     if (!object) {
-        if (clock_now_us() - db_time(left, i, "at") > LAG_S * US_PER_S)
+        if (db_int(left, i, "age_us") > LAG_S * US_PER_S)
             add(&w, &(struct seen_change){.kind = CHANGE_GONE});
         return;
     }

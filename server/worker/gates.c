@@ -1,6 +1,5 @@
 #include "worker/gates.h"
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "db/record.h"
 
 static Status evaluate(const struct db_rows *rows, GateWhen when, struct gate_verdict *ret) {
@@ -9,7 +8,7 @@ static Status evaluate(const struct db_rows *rows, GateWhen when, struct gate_ve
     if (db_rows_count(rows) == 0)
         return E_NOT_FOUND;
     facts = db_json(rows, 0, "facts");
-    gate_evaluate(facts, clock_now_us(), when, ret);
+    gate_evaluate(facts, db_time(rows, 0, "now"), when, ret);
     return STATUS_OK;
 }
 

@@ -84,6 +84,11 @@ bool job_next(struct job *j) {
     return true;
 }
 
+/* -1: never. */
+static int64_t ago(int64_t age_us) {
+    return age_us < 0 ? 0 : clock_monotonic_us() - age_us;
+}
+
 /* Progress by name; the deploy job goes on at the first step that has not ended. */
 static void read_steps(struct job *j, const json_t *steps) {
     json_t *row;
@@ -94,7 +99,7 @@ static void read_steps(struct job *j, const json_t *steps) {
                                  k++) if (strcmp(j->rows[k].name, json_str(row, "name", "")) == 0) {
         COPY(j->steps[k].state, json_str(row, "state", "pending"));
         COPY(j->steps[k].detail, json_str(row, "detail", ""));
-        j->steps[k].started_us = json_int(row, "started_us", 0);
+        j->steps[k].started_us = ago(json_int(row, "age_us", -1));
     }
     leave_out(j);
     if (!j->undoing && ended(j->steps[0].state))
@@ -116,7 +121,7 @@ static Status job_read(struct job *j, const struct db_rows *rows, char *reterr, 
     j->kind = xstrdup(db_text(rows, 0, "kind"));
     j->pause_requested = db_bool(rows, 0, "pause_requested");
     j->undoing = strcmp(db_text(rows, 0, "job"), "undo") == 0;
-    j->confirmed_us = db_time(rows, 0, "confirmed_at");
+    j->confirmed_us = ago(db_int(rows, 0, "confirmed_age_us"));
     j->plan_json = db_json(rows, 0, "plan");
     json_object_set_new(j->plan_json, "failure", db_json(rows, 0, "failure"));
     j->rows = job_steps(j->kind, db_text(rows, 0, "strategy"), &j->row_count);

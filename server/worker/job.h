@@ -15,9 +15,11 @@ enum { JOB_STEPS = 16 };
 struct job_step {
     char state[16];
     char detail[SEEN_TEXT * 2];
-    int64_t started_us;
+    int64_t started_us; /* 0: not yet */
 };
 
+/* Times are clock_monotonic_us() of this process: how long ago something was, PostgreSQL's clock
+ * says, so replicas whose clocks are apart agree, and a clock that is set moves no deadline. */
 struct job {
     char environment_id[40], deployment_id[40], cluster_name[64];
     int64_t epoch, holder;
@@ -31,7 +33,7 @@ struct job {
     const struct step_row *rows, *undo_rows;
     size_t row_count, undo_count, at; /* at: index into the rows of the job that runs */
     struct job_step steps[JOB_STEPS], undo_steps[JOB_STEPS];
-    int64_t confirmed_us;
+    int64_t confirmed_us; /* 0: not yet */
     struct prober *prober;
     json_t *changes; /* what the next commit stores; NULL: nothing */
     int failures;    /* in a row, of calls to the cluster: for back-off */

@@ -358,7 +358,7 @@ void objects_read(const struct objects *o, const json_t *spec, struct seen *ret)
     json_t *slice;
     size_t i;
 
-    ret->now_us = clock_now_us();
+    ret->now_us = clock_monotonic_us();
     if (o->service)
         read_service(o->service, key, &ret->service);
     json_array_foreach(o->slices, i, slice) {

@@ -93,7 +93,7 @@ static bool read_named(struct kube_cluster *c, const json_t *spec, struct object
 static bool fetch(struct kube_cluster *c, const json_t *spec, struct objects *o, struct seen *ret) {
     const char *ns = json_str(spec, "namespace", "");
 
-    *ret = (struct seen){.now_us = clock_now_us(), .fresh = true};
+    *ret = (struct seen){.now_us = clock_monotonic_us(), .fresh = true};
     if (!read_named(c, spec, o, ret) ||
         !read_list(c, KUBE_REPLICA_SET, ns, &o->replica_sets, ret) ||
         !read_list(c, KUBE_POD, ns, &o->pods, ret) ||
@@ -166,7 +166,7 @@ static bool fetch_cached(struct kube_cluster *c, const json_t *spec, struct obje
     const char *ns = json_str(spec, "namespace", "");
     const char *service = json_str(json_object_get(spec, "blue_green"), "service", "");
 
-    *ret = (struct seen){.now_us = clock_now_us()};
+    *ret = (struct seen){.now_us = clock_monotonic_us()};
     if (!cache_is_live(c, ns, ret))
         return false;
     o->service = kube_cached(c, KUBE_SERVICE, ns, service);
@@ -232,7 +232,7 @@ static bool named_now(struct kube_cluster *c, const json_t *spec, struct objects
     json_decref(o->workload[COLOR_GREEN]);
     o->service = o->workload[COLOR_BLUE] = o->workload[COLOR_GREEN] = NULL;
     seen_done(ret);
-    *ret = (struct seen){.now_us = clock_now_us()};
+    *ret = (struct seen){.now_us = clock_monotonic_us()};
     if (!read_named(c, spec, o, ret))
         return false;
     objects_read(o, spec, ret);

@@ -172,7 +172,7 @@ struct prober *prober_new(const struct prober_settings *in, const struct plan *p
     p->service = xstrdup(service_of(plan, set));
     p->policy = (struct net_policy){.allow = in->outbound_allow};
     p->set = set;
-    p->since_us = clock_now_us();
+    p->since_us = clock_monotonic_us();
     p->refs = 1;
     p->count = count < SEEN_CHECKS ? count : SEEN_CHECKS;
     pthread_mutex_init(&p->lock, NULL);
@@ -206,7 +206,7 @@ void prober_free(struct prober *p) {
  * short while, "nobody there" says nothing about the new version.  Later it counts as a failure. */
 static bool too_early(const struct probe *probe, const struct net_response *r) {
     if (probe->runs > 0 || !json_object_get(probe->check, "path") ||
-        clock_now_us() > probe->owner->since_us + ENDPOINTS_GRACE_MS * US_PER_MS)
+        clock_monotonic_us() > probe->owner->since_us + ENDPOINTS_GRACE_MS * US_PER_MS)
         return false;
     return r->outcome == NET_NOT_SENT || (r->outcome == NET_ANSWERED && r->status == 503 &&
                                           r->body && strstr(r->body, "no endpoints available"));
@@ -216,7 +216,7 @@ static void count(struct probe *probe, bool passed, const char *why) {
     probe->runs++;
     probe->passed = passed ? probe->passed + 1 : 0;
     probe->failed = passed ? 0 : probe->failed + 1;
-    probe->due_us = clock_now_us() + json_int(probe->check, "interval_s", 1) * US_PER_S;
+    probe->due_us = clock_monotonic_us() + json_int(probe->check, "interval_s", 1) * US_PER_S;
     snprintf(probe->last, sizeof probe->last, "%s", why);
 }
 
@@ -231,7 +231,7 @@ static void probe_done(void *ctx, struct net_response *r) {
     probe->call = 0;
     if (!p->ended) {
         if (too_early(probe, r))
-            probe->due_us = clock_now_us() + ENDPOINTS_RETRY_MS * US_PER_MS;
+            probe->due_us = clock_monotonic_us() + ENDPOINTS_RETRY_MS * US_PER_MS;
         else
             count(probe, passed, why);
         p->in.wake(p->in.wake_ctx, p->environment_id);
@@ -271,7 +271,7 @@ static bool wants_run(const struct probe *probe, int64_t now) {
 }
 
 int64_t prober_run(struct prober *p, struct seen *seen) {
-    int64_t now = clock_now_us(), next = 0;
+    int64_t now = clock_monotonic_us(), next = 0;
 
     pthread_mutex_lock(&p->lock);
     seen->check_count = (int)p->count;

@@ -32,7 +32,7 @@ void set_progress(struct job *j, const char *state, const char *detail) {
     struct job_step *p = job_progress(j);
 
     if (!p->started_us)
-        p->started_us = clock_now_us();
+        p->started_us = clock_monotonic_us();
     if (strcmp(p->state, state) == 0 && strcmp(p->detail, detail) == 0)
         return;
     if (shown(j)) {
@@ -150,7 +150,7 @@ static void undo_step_done(struct job *j, bool skipped) {
     const char *name = job_row(j)->name;
 
     if (job_row(j)->confirms)
-        j->confirmed_us = clock_now_us();
+        j->confirmed_us = clock_monotonic_us();
     if (skipped)
         return;
     if (strcmp(name, "undo-traffic") == 0) {
@@ -168,7 +168,7 @@ static void own_step_done(struct job *j) {
     const char *name = job_row(j)->name;
     struct job_step *p = job_progress(j);
     json_t *data = json_pack("{s:s, s:I}", "step", name, "took_ms",
-                             (json_int_t)((clock_now_us() - p->started_us) / US_PER_MS));
+                             (json_int_t)((clock_monotonic_us() - p->started_us) / US_PER_MS));
 
     change_record(j, "step.completed", data, "%s: %s", job_row(j)->title, p->detail);
     if (strcmp(name, "apply") == 0)

@@ -131,7 +131,7 @@ static void look(const struct run_settings *in, struct job *j, struct seen *seen
     const struct step_row *row = job_row(j);
 
     if (row->blind)
-        *seen = (struct seen){.now_us = clock_now_us(), .reachable = true};
+        *seen = (struct seen){.now_us = clock_monotonic_us(), .reachable = true};
     else if (row->glance)
         observe_cached(j->cluster, j->plan.spec, seen);
     else if (row->fresh)
@@ -169,7 +169,7 @@ static int64_t step_started(struct job *j) {
     struct job_step *p = job_progress(j);
 
     if (!p->started_us)
-        p->started_us = clock_now_us();
+        p->started_us = clock_monotonic_us();
     return j->undoing && j->confirmed_us ? j->confirmed_us : p->started_us;
 }
 
@@ -193,7 +193,7 @@ static void ask(const struct run_settings *in, struct job *j, struct decision *d
 /* What is done about a write that did not go through.  true: go on at once. */
 static bool take_refusal(const struct run_settings *in, struct job *j, struct intent *intent,
                          const struct write_outcome *w, int64_t *until_us) {
-    int64_t since = step_started(j), now = clock_now_us();
+    int64_t since = step_started(j), now = clock_monotonic_us();
     int patience_ms = job_row(j)->patience_ms;
 
     if (patience_ms && (w->end == WRITE_NO || now > since + patience_ms * US_PER_MS)) {
@@ -305,7 +305,7 @@ RunEnd run_job(const struct run_settings *in, struct job *j, int64_t *ret_until_
             continue;
         if (end != RUN_WAIT)
             return end;
-        floor = clock_now_us() + POLL_FLOOR_S * US_PER_S;
+        floor = clock_monotonic_us() + POLL_FLOOR_S * US_PER_S;
         *ret_until_us = until && until < floor ? until : floor;
         return RUN_WAIT;
     }

@@ -3,7 +3,7 @@
 #include "worker/job.h"
 
 typedef enum RunEnd {
-    RUN_WAIT,    /* until until_us (wall clock) or a change in the cluster; the lease is kept */
+    RUN_WAIT,    /* until until_us (monotonic) or a change in the cluster; the lease is kept */
     RUN_ENDED,   /* the deployment is final; the lease is given back */
     RUN_DROPPED, /* the lease is not ours any more: forget everything */
     RUN_FAULT,   /* the database did not take the commit: forget everything, load again later */

@@ -88,9 +88,9 @@ static void follow_flags(struct starter *st) {
 struct waiting {
     struct starter *st;
     const char *id, *app, *environment, *version_key, *environment_id;
-    int64_t gate_version;
-    json_t *params;       /* owned */
-    struct db_rows *rows; /* owned; the basis is borrowed from it */
+    int64_t gate_version, now_us; /* now_us: as PostgreSQL has it */
+    json_t *params;               /* owned */
+    struct db_rows *rows;         /* owned; the basis is borrowed from it */
     struct deployment_basis basis;
     const char *plan, *steps; /* JSON texts, set for the transaction */
     const char *failure;      /* JSON of {code, detail, hint}, or NULL */
@@ -162,7 +162,7 @@ static Status not_planned(struct waiting *w, Status why, const char *sentence) {
     _cleanup_free_ char *text = NULL;
 
     if (why != E_INVALID_BODY)
-        return wait_on(w, clock_now_us() + AGAIN_S * US_PER_S);
+        return wait_on(w, w->now_us + AGAIN_S * US_PER_S);
     failure = json_pack("{s:s, s:s, s:s}", "code", "invalid-target", "detail", sentence, "hint",
                         "Correct the manifests, then deploy again.");
     text = json_text(failure);
@@ -238,6 +238,7 @@ static void start_waiting(struct starter *st) {
             .version_key = db_text(rows, i, "version_key"),
             .environment_id = db_text(rows, i, "environment_id"),
             .gate_version = db_int(rows, i, "gate_version"),
+            .now_us = db_time(rows, i, "now"),
             .params = db_json(rows, i, "params"),
         };
         Status s = w.environment_id

@@ -308,7 +308,7 @@ static bool claimed_fits(struct worker *w, struct entry *e, size_t slot) {
  */
 static int64_t run_entry(struct worker *w, struct entry *e, bool doubt, size_t slot) {
     const struct run_settings *run = slot == 0 ? &w->run_reserved : &w->run;
-    int64_t until_us = 0, now = clock_monotonic_us(), retry = now + RETRY_MS * US_PER_MS, wait;
+    int64_t until_us = 0, now = clock_monotonic_us(), retry = now + RETRY_MS * US_PER_MS;
     bool keep = false;
     RunEnd end;
 
@@ -322,8 +322,8 @@ static int64_t run_entry(struct worker *w, struct entry *e, bool doubt, size_t s
     }
     end = run_job(run, e->job, &until_us);
     if (end == RUN_WAIT) {
-        wait = until_us - clock_now_us();
-        return clock_monotonic_us() + (wait > 0 ? wait : 0);
+        now = clock_monotonic_us();
+        return until_us > now ? until_us : now;
     }
     drop_job(w, e);
     return end == RUN_FAULT ? retry : 0;

@@ -21,7 +21,7 @@ static void later(struct job *j, const struct kube_result *r, struct write_outco
     if (r->retry_after_s >= 0)
         wait_us = (r->retry_after_s < 60 ? r->retry_after_s : 60) * US_PER_S;
     ret->end = WRITE_LATER;
-    ret->until_us = clock_now_us() + wait_us;
+    ret->until_us = clock_monotonic_us() + wait_us;
     snprintf(ret->detail, sizeof ret->detail, "The cluster did not confirm it: %.400s", r->message);
 }
 
@@ -295,7 +295,7 @@ void write_intent(struct db_pool *pool, struct job *j, const struct intent *inte
         ;
     if (tries > TRIES) {
         ret->end = WRITE_LATER;
-        ret->until_us = clock_now_us() + 100 * US_PER_MS;
+        ret->until_us = clock_monotonic_us() + 100 * US_PER_MS;
         snprintf(ret->detail, sizeof ret->detail, "%s %s keeps changing", intent->kind,
                  intent->name);
     }

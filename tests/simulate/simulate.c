@@ -63,8 +63,8 @@ uint64_t roll(uint64_t below) { /* splitmix64 */
     return (z ^ z >> 31) % below;
 }
 
-int64_t __wrap_clock_now_us(void);
-int64_t __wrap_clock_now_us(void) {
+int64_t __wrap_clock_monotonic_us(void);
+int64_t __wrap_clock_monotonic_us(void) {
     return world.now;
 }
 

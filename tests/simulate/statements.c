@@ -91,6 +91,18 @@ char *db_number(int64_t n, char text[DB_NUMBER]) {
     return text;
 }
 
+static json_t *steps_aged(const json_t *steps) {
+    json_t *aged = json_deep_copy(steps), *step;
+    size_t i;
+
+    json_array_foreach(aged, i, step) {
+        int64_t at = json_int(step, "started_us", 0);
+
+        json_object_set_new(step, "age_us", json_integer(at ? world.now - at : -1));
+    }
+    return aged;
+}
+
 /* ---- statements ---- */
 
 static void load_row(struct db_rows **ret) {
@@ -121,11 +133,11 @@ static void load_row(struct db_rows **ret) {
     put_json(r, "plan", plan);
     put_json(r, "failure", json_incref(d->failure));
     put_number(r, "pause_requested", d->pause_requested);
-    put_number(r, "confirmed_at", d->confirmed ? world.now : 0);
+    put_number(r, "confirmed_age_us", d->confirmed ? 0 : -1);
     put_text(r, "cluster", "local");
     put_json(r, "cluster_spec", json_object());
     put_number(r, "cluster_revision", 1);
-    put_json(r, "steps", json_incref(d->steps));
+    put_json(r, "steps", steps_aged(d->steps));
     put_json(r, "intents", json_incref(d->intents));
     put_json(r, "left_behind", NULL);
 }

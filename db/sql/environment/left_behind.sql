@@ -4,5 +4,5 @@
 -- column: name text
 -- column: comparable text
 -- column: resource_version text
--- column: at timestamptz
-SELECT kind, name, comparable, resource_version, at FROM left_behind WHERE environment_id = $1 ORDER BY kind DESC, name;
+-- column: age_us bigint
+SELECT kind, name, comparable, resource_version, age_us(at) AS age_us FROM left_behind WHERE environment_id = $1 ORDER BY kind DESC, name;

@@ -5,6 +5,7 @@
 -- param:  deployment_id uuid
 -- param:  requested_by jsonb
 -- column: facts jsonb
+-- column: now timestamptz
 -- column: release_id uuid
 -- column: app text
 -- column: environment text
@@ -64,6 +65,6 @@ SELECT jsonb_build_object(
                WHERE d.environment_id = e.id AND d.started_at IS NOT NULL AND d.id IS DISTINCT FROM $3
                ORDER BY d.started_at DESC LIMIT 1) l
          WHERE l.state = 'succeeded' AND l.acceptance IN ('pending', 'rejected') AND l.rolled_back_by IS NULL) END
-    ) AS facts,
+    ) AS facts, clock_timestamp() AS now,
     (SELECT r.id FROM r) AS release_id, e.app, e.name AS environment
 FROM e;

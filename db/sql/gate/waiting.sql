@@ -8,8 +8,9 @@
 -- column: params jsonb
 -- column: environment_id uuid
 -- column: gate_version bigint
+-- column: now timestamptz
 SELECT d.id, d.app, d.environment, ltrim(d.version, 'v') AS version_key, d.plan -> 'params' AS params,
-       e.id AS environment_id, e.gate_version
+       e.id AS environment_id, e.gate_version, clock_timestamp() AS now
 FROM gate_wait w
 JOIN deployment d ON d.id = w.deployment_id
 LEFT JOIN environment e ON e.id = d.environment_id

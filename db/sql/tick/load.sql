@@ -11,7 +11,7 @@
 -- column: plan jsonb
 -- column: failure jsonb
 -- column: pause_requested bool
--- column: confirmed_at timestamptz
+-- column: confirmed_age_us bigint
 -- column: cluster text
 -- column: cluster_spec jsonb
 -- column: cluster_revision bigint
@@ -31,9 +31,9 @@ WITH work AS (
                       WHERE a.environment_id = $1 AND a.state IN ('running', 'paused', 'undoing', 'stuck'))
 )
 SELECT d.id, d.app, d.environment, d.version, d.strategy, w.kind, d.state, d.job, w.plan, d.failure, d.pause_requested,
-       d.confirmed_at, c.name AS cluster, c.spec AS cluster_spec, c.revision AS cluster_revision,
+       age_us(d.confirmed_at) AS confirmed_age_us, c.name AS cluster, c.spec AS cluster_spec, c.revision AS cluster_revision,
        (SELECT jsonb_agg(jsonb_build_object('name', s.name, 'state', s.state, 'detail', s.detail,
-                                            'started_us', (extract(epoch FROM s.started_at) * 1000000)::bigint)
+                                            'age_us', age_us(s.started_at))
                          ORDER BY s.ordinal)
         FROM step s WHERE s.deployment_id = d.id) AS steps,
        (SELECT jsonb_agg(jsonb_build_object('op', i.op, 'job', i.job, 'step', i.step, 'purpose', i.purpose, 'kind', i.kind,
