@@ -291,11 +291,12 @@ static void checks_decide(const struct step_ask *a, struct decision *d, CheckSet
     if (waits_for)
         snprintf(progress, sizeof progress, "check %s: %d of %d passed", waits_for->name,
                  waits_for->passed, waits_for->needed);
-    snprintf(late, sizeof late, "%s%s%s", progress,
-             waits_for && waits_for->runs > 0 ? "; last: " : "", waits_for ? waits_for->last : "");
+    snprintf(late, sizeof late, "%s%s%s", progress, waits_for && *waits_for->last ? "; last: " : "",
+             waits_for ? waits_for->last : "");
     if (past(a, seconds, d, late))
         return;
-    decide_wait(d, a->started_us + seconds * US_PER_S, "%s", progress);
+    decide_wait(d, a->started_us + seconds * US_PER_S, "%s",
+                waits_for && waits_for->unasked ? late : progress);
     d->checks = set;
 }
 

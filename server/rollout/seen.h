@@ -91,10 +91,10 @@ struct seen_service {
 
 /* One machine check under way: worker/prober.c counts. */
 struct seen_check {
-    const char *name;    /* borrowed from the plan */
-    int passed, needed;  /* successes in a row */
-    int failed, allowed; /* failures in a row */
-    int runs;
+    const char *name;     /* borrowed from the plan */
+    int passed, needed;   /* successes in a row */
+    int failed, allowed;  /* failures in a row */
+    bool unasked;         /* the last time the cluster could not be reached: it counts as neither */
     char last[SEEN_TEXT]; /* what the last answer was */
 };
 

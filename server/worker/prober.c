@@ -15,10 +15,10 @@ enum {
 
 struct probe {
     struct prober *owner;
-    const json_t *check;  /* borrowed from owner->spec */
-    const char **headers; /* owned strings, ended by NULL */
-    uint64_t call;        /* under way: id of the loop; 0: none */
-    bool running;
+    const json_t *check;   /* borrowed from owner->spec */
+    const char **headers;  /* owned strings, ended by NULL */
+    uint64_t call;         /* under way: id of the loop; 0: none */
+    bool running, unasked; /* unasked: the last time the cluster could not be reached */
     int64_t due_us;
     int passed, failed, runs;
     char last[SEEN_TEXT];
@@ -212,12 +212,23 @@ static bool too_early(const struct probe *probe, const struct net_response *r) {
                                           r->body && strstr(r->body, "no endpoints available"));
 }
 
+/* The API server could not be reached: that says nothing about the version, the step's deadline
+ * decides. */
+static bool unasked(const struct probe *probe, const struct net_response *r) {
+    return r->outcome == NET_NOT_SENT && json_object_get(probe->check, "path") &&
+           !probe->owner->address;
+}
+
+static void note(struct probe *probe, const char *why) {
+    probe->due_us = clock_monotonic_us() + json_int(probe->check, "interval_s", 1) * US_PER_S;
+    snprintf(probe->last, sizeof probe->last, "%s", why);
+}
+
 static void count(struct probe *probe, bool passed, const char *why) {
     probe->runs++;
     probe->passed = passed ? probe->passed + 1 : 0;
     probe->failed = passed ? 0 : probe->failed + 1;
-    probe->due_us = clock_monotonic_us() + json_int(probe->check, "interval_s", 1) * US_PER_S;
-    snprintf(probe->last, sizeof probe->last, "%s", why);
+    note(probe, why);
 }
 
 static void probe_done(void *ctx, struct net_response *r) {
@@ -232,6 +243,8 @@ static void probe_done(void *ctx, struct net_response *r) {
     if (!p->ended) {
         if (too_early(probe, r))
             probe->due_us = clock_monotonic_us() + ENDPOINTS_RETRY_MS * US_PER_MS;
+        else if ((probe->unasked = unasked(probe, r)))
+            note(probe, why);
         else
             count(probe, passed, why);
         p->in.wake(p->in.wake_ctx, p->environment_id);
@@ -291,7 +304,7 @@ int64_t prober_run(struct prober *p, struct seen *seen) {
                                  .needed = (int)json_int(probe->check, "consecutive", 1),
                                  .failed = probe->failed,
                                  .allowed = (int)json_int(probe->check, "failures", 3),
-                                 .runs = probe->runs};
+                                 .unasked = probe->unasked};
         snprintf(c->last, sizeof c->last, "%s", probe->last);
     }
     pthread_mutex_unlock(&p->lock);

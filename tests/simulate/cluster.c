@@ -536,8 +536,7 @@ int64_t prober_run(struct prober *p, struct seen *seen) {
                                               .passed = p->passed,
                                               .needed = (int)needed,
                                               .failed = p->failed,
-                                              .allowed = 2,
-                                              .runs = p->passed + p->failed};
+                                              .allowed = 2};
         if (p->passed >= needed && !j->undoing && rows_find(j->deployment_id) >= 0)
             world.d[rows_find(j->deployment_id)].passed |= 1 << p->set;
     }

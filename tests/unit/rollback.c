@@ -219,10 +219,10 @@ START_TEST(law2__pods_that_fail_the_health_checks_count_as_none) {
     p.seen.workload[COLOR_BLUE].pods_ready = 1;
     p.seen.check_count = 1;
     p.seen.checks[0] =
-        (struct seen_check){.name = "health", .needed = 1, .allowed = 3, .runs = 1, .passed = 1};
+        (struct seen_check){.name = "health", .needed = 1, .allowed = 3, .passed = 1};
     expect_kind(&p, "prepare", DECIDE_WAIT);
     p.seen.checks[0] =
-        (struct seen_check){.name = "health", .needed = 1, .allowed = 3, .runs = 1, .failed = 1};
+        (struct seen_check){.name = "health", .needed = 1, .allowed = 3, .failed = 1};
     expect_kind(&p, "prepare", DECIDE_DONE);
     end(&p);
 }

@@ -8,6 +8,7 @@
 #include "tests/support/suite.h"
 #include "tests/support/world.h"
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -508,6 +509,25 @@ START_TEST(law3__a_failed_check_takes_everything_back) {
 }
 END_TEST
 
+START_TEST(law3__a_cluster_that_cannot_be_asked_fails_no_check) {
+    _cleanup_free_ char *id = NULL,
+                        *other = world_environment(
+                            w, &(struct place){.app = "shop",
+                                               .checks = "{\"health\": [{\"name\": \"health\","
+                                                         " \"path\": \"/\", \"consecutive\": 2,"
+                                                         " \"failures\": 1}]}"});
+    struct job *j;
+
+    id = world_deploy(w, "shop", "v1.0.0", 1);
+    j = world_load(w, other, 0);
+    run_to_detail(j, "check health: 1 of 2 passed");
+    kill(w->sim.pid, SIGKILL); /* connections are refused from now on */
+    run_to_detail(j, "check health: 1 of 2 passed; last: no answer: ");
+    world_expect_state(w, id, "running", "");
+    job_free(j);
+}
+END_TEST
+
 START_TEST(law10__a_holder_that_only_looks_writes_nothing) {
     _cleanup_free_ char *id = NULL;
     struct job *j;
@@ -550,5 +570,7 @@ int main(void) {
         law5__an_abort_after_the_switch_moves_traffic_back,
         undo__goes_on_where_another_holder_left_it, undo__that_is_stuck_is_aborted_again,
         law3__pods_that_never_come_are_no_success, law3__a_deadline_without_ready_pods_is_a_failure,
-        law3__a_failed_check_takes_everything_back, law10__a_holder_that_only_looks_writes_nothing);
+        law3__a_failed_check_takes_everything_back,
+        law3__a_cluster_that_cannot_be_asked_fails_no_check,
+        law10__a_holder_that_only_looks_writes_nothing);
 }
