@@ -62,7 +62,7 @@ const struct setting settings[] = {
      .about = "Threads that parse, authenticate and answer without the database."},
     {"SLUICE_HANDLER_THREADS", SETTING_INT, AT(handler_threads), .otherwise = "8", .min = 1, .max = 256,
      .about = "Threads, with a database connection each, that run handlers."},
-    {"SLUICE_WORKER_THREADS", SETTING_INT, AT(worker_threads), .otherwise = "4", .max = 64,
+    {"SLUICE_WORKER_THREADS", SETTING_INT, AT(worker_threads), .otherwise = "12", .max = 64,
      .about = "Threads that carry deployments, beside the one reserved for abort and rollback; 0: this server carries none."},
     {"SLUICE_MAX_CONNECTIONS", SETTING_INT, AT(max_connections), .otherwise = "10000", .min = 16, .max = 1000000,
      .about = "Open HTTP connections at most."},

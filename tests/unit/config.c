@@ -42,7 +42,7 @@ START_TEST(config__defaults) {
     ck_assert(c.enable_request_logging);
     ck_assert_int_eq(c.io_threads, 2);
     ck_assert_int_eq(c.handler_threads, 8);
-    ck_assert_int_eq(c.worker_threads, 4);
+    ck_assert_int_eq(c.worker_threads, 12);
     ck_assert_int_eq(c.max_connections, 10000);
     ck_assert_int_eq(c.queue_max, 1024);
     ck_assert_int_eq(c.large_bodies_max, 4);
