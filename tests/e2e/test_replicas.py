@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.support.stack import Stack, ended, until
+from tests.support.stack import Stack, ended, ports_of, until
 
 
 @pytest.fixture(scope="module")
@@ -23,21 +23,7 @@ def holder(stack):
                      "k.objid = l.holder::oid AND k.classid = 1397510483 JOIN pg_stat_activity a ON a.pid = k.pid LIMIT 1")
     if not port:
         return None
-    wanted = f":{int(port):04X}"
-    for pid in stack.pids:
-        inodes = set()
-        try:
-            for fd in os.listdir(f"/proc/{pid}/fd"):
-                target = os.readlink(f"/proc/{pid}/fd/{fd}")
-                if target.startswith("socket:["):
-                    inodes.add(target[8:-1])
-        except FileNotFoundError:
-            continue
-        for line in open("/proc/net/tcp").read().splitlines()[1:]:
-            words = line.split()
-            if words[1].endswith(wanted) and words[9] in inodes:
-                return pid
-    return None
+    return next((pid for pid in stack.pids if int(port) in ports_of(pid)), None)
 
 
 def slow_deployment(stack, version):

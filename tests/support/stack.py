@@ -107,6 +107,18 @@ def ended(pid):
         return True
 
 
+def ports_of(pid):
+    """The local ports of a process's TCP connections."""
+    inodes = set()
+    try:
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            inodes.add(os.readlink(f"/proc/{pid}/fd/{fd}"))
+    except FileNotFoundError:
+        pass
+    lines = (line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return {int(words[1].partition(":")[2], 16) for words in lines if f"socket:[{words[9]}]" in inodes}
+
+
 def own_environment():
     """Ours, without the settings of tests."""
     return {k: v for k, v in os.environ.items() if k not in OF_TESTS}
