@@ -4,6 +4,7 @@ slows no other; a server that is told to end under load loses nothing.
 SLUICE_FAULTS=all (`./scripts/test faults`) takes 200 environments on two to five servers; otherwise 40 on four."""
 
 import collections
+import contextlib
 import http.client
 import json
 import os
@@ -13,6 +14,7 @@ import threading
 import time
 import urllib.error
 import uuid
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -27,8 +29,12 @@ FIELDS = {"checks": {"health": [{"name": "health", "path": "/api/health"}], "smo
 LOST = (ConnectionError, http.client.HTTPException, urllib.error.URLError, TimeoutError)
 
 
-def many_servers(n, **env):
-    return Stack(replicas=n, env={"STACK_CLOCKS": " ".join(map(str, CLOCKS)), **env})
+@contextlib.contextmanager
+def many_servers(n):
+    with Stack(replicas=n, env={"STACK_CLOCKS": " ".join(map(str, CLOCKS))}) as stack:
+        told = [parsedate_to_datetime(stack.api("GET", "/me", replica=i).headers["Date"]).timestamp() for i in range(n)]
+        assert all(abs(at - told[0] - CLOCKS[i]) < 5 for i, at in enumerate(told)), told
+        yield stack
 
 
 def in_threads(names, action, n=8):
