@@ -42,9 +42,7 @@ static void cleanup_decide(const struct step_ask *a, struct decision *d) {
         decide_skip(d, "%s serves: it stays", color_names[color]);
     else if (!a->seen->service.color_known)
         decide_skip(d, "what serves is not known: %s stays", color_names[color]);
-    else if (w->exists && w->replicas > 0 && *hash && !*w->template_hash)
-        /* the seizure itself moved its generation, and the controller has not said yet of which
-         * template it is */
+    else if (*hash && seen_template_unknown(w))
         decide_wait(d, 0, "which template %s has is not known yet", workload);
     else if (!w->exists || strcmp(w->uid, json_str(wanted(p), "uid", "")) != 0 ||
              (*hash && strcmp(w->template_hash, hash) != 0))

@@ -418,13 +418,16 @@ static void traffic_seize_decide(const struct step_ask *a, struct decision *d) {
 }
 
 static bool traffic_may_send(const struct step_ask *a, struct decision *d) {
-    int ready = a->seen->workload[a->plan->target].pods_ready,
-        floor = floor_of_color(a, left_of(a->plan));
+    const struct seen_workload *w = &a->seen->workload[a->plan->target];
+    int ready = w->pods_ready, floor = floor_of_color(a, left_of(a->plan));
+    int64_t until = a->started_us + a->plan->checks_s * US_PER_S;
 
     if (!a->seen->reachable)
         decide_wait(d, 0, "The cluster does not answer: %s", a->seen->error);
     else if (ready >= floor)
         return true;
+    else if (seen_template_unknown(w) && a->seen->now_us < until)
+        decide_wait(d, until, "which pods are %s's is not known yet", color_names[a->plan->target]);
     else
         decide_failed(d, "deadline", "Scale it up, or deploy the version.",
                       "%s has %d of %d pods ready", color_names[a->plan->target], ready, floor);

@@ -72,6 +72,12 @@ struct seen_workload {
     char *comparable;       /* owned: change_comparable(), NULL when it does not exist */
 };
 
+/* It runs, but of which template is not known: the controller has not come to its latest
+ * generation, which any mark of ours moves too. */
+static inline bool seen_template_unknown(const struct seen_workload *w) {
+    return w->exists && w->replicas > 0 && !*w->template_hash;
+}
+
 struct seen_service {
     bool exists;
     char uid[64], resource_version[32], op[40];

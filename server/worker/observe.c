@@ -253,7 +253,7 @@ void observe_start(struct kube_cluster *c, const json_t *spec, struct seen *ret)
 /* Whether the ReplicaSet of everything that runs was found: its hash goes on record. */
 static bool hashes_known(const struct seen *s) {
     for (Color c = COLOR_BLUE; c < COLORS; c++)
-        if (s->workload[c].exists && s->workload[c].replicas > 0 && !*s->workload[c].template_hash)
+        if (seen_template_unknown(&s->workload[c]))
             return false;
     return true;
 }

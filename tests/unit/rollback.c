@@ -413,8 +413,14 @@ START_TEST(traffic__seizes_both_then_moves_only_with_capacity) {
     ck_assert(!row_of(&p, "switch-traffic")->may_send(&p.ask, &p.decision)); /* law 6 */
     p.seen.workload[COLOR_BLUE].pods_ready = 3;
     ck_assert(row_of(&p, "switch-traffic")->may_send(&p.ask, &p.decision));
-    p.seen.workload[COLOR_GREEN].replicas = 0; /* the floor is never less than one */
     p.seen.workload[COLOR_BLUE].pods_ready = 0;
+    set_hash(&p.seen.workload[COLOR_BLUE], ""); /* its seizure moved its generation just now */
+    expect_kind(&p, "switch-traffic", DECIDE_WAIT);
+    p.seen.now_us += 3600 * US_PER_S;
+    expect_kind(&p, "switch-traffic", DECIDE_FAILED);
+    p.seen.now_us = NOW;
+    set_hash(&p.seen.workload[COLOR_BLUE], "h122");
+    p.seen.workload[COLOR_GREEN].replicas = 0; /* the floor is never less than one */
     ck_assert(!traffic_has_capacity(&p.seen, COLOR_BLUE));
     expect_kind(&p, "switch-traffic", DECIDE_FAILED);
     p.seen.reachable = false;
