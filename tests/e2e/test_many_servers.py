@@ -46,12 +46,12 @@ def in_threads(names, action, n=8):
 
 def deploy(stack, app, version):
     """Asks servers until one takes it; a question that is asked again is the same question."""
-    key, order = {"Idempotency-Key": str(uuid.uuid4())}, list(range(stack.replicas))
+    key = {"Idempotency-Key": str(uuid.uuid4())}
     body = {"app": app, "environment": "production", "version": version}
 
     def taken():
         try:
-            answer = stack.api("POST", "/deployments", body, replica=random.choice(order), headers=key, timeout=15)
+            answer = stack.api("POST", "/deployments", body, replica=random.randrange(stack.replicas), headers=key, timeout=15)
         except LOST:
             return None
         assert answer.status in (200, 202, 503), answer
@@ -121,7 +121,7 @@ def test_many_deployments_at_once(servers):
         for round, disturbed in enumerate((False, True)):
             version = f"v1.0.{round}"
             in_threads(apps, lambda app: stack.release(version, app))
-            disturber = disturbed and Disturber(stack)
+            disturber = Disturber(stack) if disturbed else None
             began = time.monotonic()
             ids = in_threads(apps, lambda app: deploy(stack, app, version), 16)
             until(lambda: log.read() and set(ends(stack, ids)) <= set(FINAL), 240, 0.3, "all have ended")
@@ -142,7 +142,7 @@ def test_many_deployments_at_once(servers):
 
 
 def wait_for_pods(stack, app, version):
-    """A deployment that waits until ready() says that its pods are."""
+    """A deployment that waits until its image is told to become ready."""
     stack.image(version, never_ready=True)
     stack.release(version, app)
     id = deploy(stack, app, version)
