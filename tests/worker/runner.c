@@ -7,6 +7,7 @@
 #include "tests/support/pg.h"
 #include "tests/support/suite.h"
 #include "tests/support/world.h"
+#include "worker/observe.h"
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -85,6 +86,20 @@ static int endpoints(void) {
         json_array_foreach(json_object_get(slice, "endpoints"), k, endpoint) n +=
         json_bool(json_object_get(endpoint, "conditions"), "ready", false);
     return n;
+}
+
+/* Until the holder's own watch shows that no pod of its target is ready. */
+static void none_is_ready(struct job *j) {
+    const struct seen_workload *target;
+    bool over;
+
+    do {
+        _cleanup_(seen_done) struct seen seen = {0};
+
+        observe_cached(j->cluster, j->plan.spec, &seen);
+        target = &seen.workload[j->plan.target];
+        over = seen.reachable && !seen_template_unknown(target) && target->pods_ready == 0;
+    } while (!over);
 }
 
 /* A holder on a thread of its own, until it ends or is dropped. */
@@ -186,8 +201,7 @@ START_TEST(law6__a_resumed_switch_is_asked_again) {
     ck_assert_int_eq(world_run_to_step(w, j, "await-available"), RUN_WAIT);
     world_run_to_intent(w, j, "switch", "/services/" SERVICE);
     world_image(w, "{\"image\": \"" IMAGE ":v1.2.3\", \"never_ready\": true}");
-    while (endpoints() != 2) /* of green */
-        ;
+    none_is_ready(j);
     j = next_holder(j, 4242);
     ck_assert_ptr_nonnull(job_open_intent(j));
     run_to_detail(j, "0 of 2 pods ready");
