@@ -88,18 +88,25 @@ static int endpoints(void) {
     return n;
 }
 
-/* Until the holder's own watch shows that no pod of its target is ready. */
-static void none_is_ready(struct job *j) {
-    const struct seen_workload *target;
+/* Until the holder's own watch shows it of that color's workload. */
+static void until_seen(const struct job *j, Color color,
+                       bool (*fact)(const struct seen_workload *)) {
     bool over;
 
     do {
         _cleanup_(seen_done) struct seen seen = {0};
 
         observe_cached(j->cluster, j->plan.spec, &seen);
-        target = &seen.workload[j->plan.target];
-        over = seen.reachable && !seen_template_unknown(target) && target->pods_ready == 0;
+        over = seen.reachable && fact(&seen.workload[color]);
     } while (!over);
+}
+
+static bool none_is_ready(const struct seen_workload *its) {
+    return !seen_template_unknown(its) && its->pods_ready == 0;
+}
+
+static bool scaled_to_two(const struct seen_workload *its) {
+    return its->autoscaler.exists && its->replicas == 2;
 }
 
 /* A holder on a thread of its own, until it ends or is dropped. */
@@ -201,7 +208,7 @@ START_TEST(law6__a_resumed_switch_is_asked_again) {
     ck_assert_int_eq(world_run_to_step(w, j, "await-available"), RUN_WAIT);
     world_run_to_intent(w, j, "switch", "/services/" SERVICE);
     world_image(w, "{\"image\": \"" IMAGE ":v1.2.3\", \"never_ready\": true}");
-    none_is_ready(j);
+    until_seen(j, j->plan.target, none_is_ready);
     j = next_holder(j, 4242);
     ck_assert_ptr_nonnull(job_open_intent(j));
     run_to_detail(j, "0 of 2 pods ready");
@@ -247,6 +254,7 @@ START_TEST(law6__the_floor_is_what_the_active_color_has_now) {
     kube_create(w->other, KUBE_HORIZONTAL_POD_AUTOSCALER, WORLD_SPACE, autoscaler, false, &made);
     ck_assert_int_eq(made.outcome, KUBE_DONE);
     world_patch(w, KUBE_DEPLOYMENT, "inopnc-green", "{\"spec\": {\"replicas\": 2}}");
+    until_seen(j, COLOR_GREEN, scaled_to_two);
     path = pod_path(IMAGE ":v1.2.3"); /* this one becomes ready, more of them do not */
     json_decref(sim_control(&w->sim, "PUT", path, "{}"));
     world_image(w, "{\"image\": \"" IMAGE ":v1.2.3\", \"never_ready\": true}");
@@ -505,13 +513,17 @@ START_TEST(law3__a_deadline_without_ready_pods_is_a_failure) {
 }
 END_TEST
 
+/* An environment of `shop`, whose check may not fail once and has to pass so often. */
+static char *strict_shop(int consecutive) {
+    _cleanup_free_ char *checks = xasprintf("{\"health\": [{\"name\": \"health\", \"path\": \"/\","
+                                            " \"consecutive\": %d, \"failures\": 1}]}",
+                                            consecutive);
+
+    return world_environment(w, &(struct place){.app = "shop", .checks = checks});
+}
+
 START_TEST(law3__a_failed_check_takes_everything_back) {
-    _cleanup_free_ char *id = NULL,
-                        *other = world_environment(
-                            w, &(struct place){.app = "shop",
-                                               .checks = "{\"health\": [{\"name\": \"health\","
-                                                         " \"path\": \"/\","
-                                                         " \"failures\": 1}]}"});
+    _cleanup_free_ char *id = NULL, *other = strict_shop(1);
 
     world_serve(w, "shop", other, "v1.0.0", 1);
     world_image(w, "{\"image\": \"ghcr.io/your-org/shop:v1.0.1\", \"error_rate\": 1}");
@@ -524,12 +536,7 @@ START_TEST(law3__a_failed_check_takes_everything_back) {
 END_TEST
 
 START_TEST(law3__a_cluster_that_cannot_be_asked_fails_no_check) {
-    _cleanup_free_ char *id = NULL,
-                        *other = world_environment(
-                            w, &(struct place){.app = "shop",
-                                               .checks = "{\"health\": [{\"name\": \"health\","
-                                                         " \"path\": \"/\", \"consecutive\": 2,"
-                                                         " \"failures\": 1}]}"});
+    _cleanup_free_ char *id = NULL, *other = strict_shop(2);
     struct job *j;
 
     id = world_deploy(w, "shop", "v1.0.0", 1);
