@@ -20,6 +20,7 @@ import pytest
 
 from tests.support.cells import WHICH, register
 from tests.support.invariants import Invariants
+from tests.support.recover import strike
 from tests.support.stack import FINAL, IMAGE, Stack, ended, ports_of, together, until
 
 CLOCKS = (0, 600, 150, 450, 300)  # seconds ahead: ten minutes between the first two
@@ -92,16 +93,7 @@ class Disturber(threading.Thread):
 
     def run(self):
         while not self.over.wait(0.5 + random.random()):
-            pid = random.choice(self.stack.pids)
-            if random.random() < 0.5:
-                self.done["killed"] += 1
-                os.kill(pid, signal.SIGKILL)
-                self.stack.up()
-            else:
-                self.done["frozen"] += 1
-                os.kill(pid, signal.SIGSTOP)
-                self.over.wait(random.random() * 4)
-                os.kill(pid, signal.SIGCONT)
+            self.done[strike(self.stack, random, 4)] += 1
 
     def end(self):
         self.over.set()

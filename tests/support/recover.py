@@ -3,6 +3,7 @@
 import http.client
 import itertools
 import os
+import signal
 import time
 
 from tests.support.stack import Stack, until
@@ -11,6 +12,19 @@ RUNS = int(os.environ.get("SLUICE_RUNS", "0"))  # of each figure; 0: a test's fe
 FAULTS = {"healthy": (), "faulty": ({"user_agent": "sluiced", "rate": 0.2, "action": {"status": 500}},)}
 # goes on for longer than a test needs, whatever it answers
 VALIDATES = [{"name": "front", "path": "/", "consecutive": 100, "failures": 100}]
+
+
+def strike(stack, dice, freeze_s):
+    """Kills a server, and has it begin again, or freezes it for so long at most; says which."""
+    pid = dice.choice(stack.pids)
+    if dice.random() < 0.5:
+        os.kill(pid, signal.SIGKILL)
+        stack.up()
+        return "killed"
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(dice.random() * freeze_s)
+    os.kill(pid, signal.SIGCONT)
+    return "frozen"
 
 
 def make_older(stack, id):
