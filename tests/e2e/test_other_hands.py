@@ -348,9 +348,15 @@ def law2_abort_after_somebody_scaled_the_old_version_down(stack, app):
     answer = p.verb("abort")
     assert answer.status == 200, answer
     assert p.selector()["environment"] == "blue"
-    assert len([e for e in ready_endpoints(p)]) >= 2, "traffic went to a version without pods"
+    assert len(ready_pods(p, "blue")) >= 2, "traffic went to a version without pods"
+    until(lambda: len(ready_endpoints(p)) >= 2, what="the Service's endpoints follow its selector")
     p.end("aborted")
     assert p.get("blue")["spec"]["replicas"] == 2
+
+
+def ready_pods(p, color):
+    items = p.stack.kube("GET", f"{CORE}/pods?labelSelector=app%3D{p.app},environment%3D{color}")["items"]
+    return [i for i in items if any(c["type"] == "Ready" and c["status"] == "True" for c in i["status"].get("conditions", ()))]
 
 
 def ready_endpoints(p):
