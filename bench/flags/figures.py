@@ -155,9 +155,9 @@ def rates():
         key = {"X-API-Key": client.key, "Content-Type": "application/json"}
         body = json.dumps({"context": who})
         with nginx({"one": one.raw.decode(), "all": every.raw.decode(), "features": features.raw.decode()}) as port:
-            beside(stack, pid, "OFREP single", ("/ofrep/v1/evaluate/flags/flag-5", key, body), (port, "/one", key), 0.7)
+            beside(stack, pid, "OFREP single", ("/ofrep/v1/evaluate/flags/flag-5", key, body), (port, "/one", key, body), 0.7)
             spent = beside(stack, pid, f"OFREP bulk of 100 ({len(every.raw):,} bytes)", ("/ofrep/v1/evaluate/flags", key, body),
-                           (port, "/all", key), None)
+                           (port, "/all", key, body), None)
             figure("OFREP bulk of 100: processor time", spent, "µs", 40)
             with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port)) as asked:
                 asked.request("GET", "/features")
