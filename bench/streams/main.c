@@ -1,7 +1,8 @@
-/* bench/streams/main.c: sluice-streams PORT KEY STREAMS: as many OpenFeature web clients of one
- * server, each with its event stream open.  Says "ready"; when a flag was changed each fetches the
- * flags anew, as its provider does, and once all have, or after a minute, it prints one line of
- * JSON: when the events came (µs of the wall clock), and how long the fetches took. */
+/* bench/streams/main.c: sluice-streams PORT KEY STREAMS [PATH]: as many OpenFeature web clients of
+ * one server, each with its event stream open.  Says "ready"; when a flag was changed each fetches
+ * the flags anew, as its provider does, and once all have, or after a minute, it prints one line of
+ * JSON: when the events came (µs of the wall clock), and how long the fetches took.  With a PATH
+ * (/api/v1/events…) they are streams of it, KEY is a bearer token, and nothing is fetched. */
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -26,7 +27,7 @@ struct client {
 };
 struct crowd {
     struct sockaddr_in address;
-    const char *key;
+    const char *key, *path; /* path: NULL for flags */
     struct client *clients;
     size_t n, told, next, fetching, done, refused;
     int epoll;
@@ -72,19 +73,26 @@ static const char *answer(struct crowd *c, int fd, const char *end) {
 }
 
 /* Both requests go over one connection, which is then the stream. */
-static void open_stream(struct crowd *c, size_t i) {
-    int fd = connected(c);
+static char *flags_request(struct crowd *c, int fd) {
     const char *uri;
-    _cleanup_free_ char *request = NULL;
-    struct epoll_event event = {.events = EPOLLIN, .data.u64 = i * 2};
 
     ask(c, fd);
     uri = strstr(answer(c, fd, "]}"), "\"requestUri\":\"");
     if (!uri)
         die("no event stream is offered: %.300s", c->room);
     uri += strlen("\"requestUri\":\"");
-    request =
-        xasprintf("GET %.*s HTTP/1.1\r\nHost: localhost\r\n\r\n", (int)strcspn(uri, "\""), uri);
+    return xasprintf("GET %.*s HTTP/1.1\r\nHost: localhost\r\n\r\n", (int)strcspn(uri, "\""), uri);
+}
+
+static void open_stream(struct crowd *c, size_t i) {
+    int fd = connected(c);
+    struct epoll_event event = {.events = EPOLLIN, .data.u64 = i * 2};
+    _cleanup_free_ char *request =
+        c->path ? xasprintf("GET %s HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n"
+                            "Authorization: Bearer %s\r\n\r\n",
+                            c->path, c->key)
+                : flags_request(c, fd);
+
     say(fd, request);
     if (strncmp(answer(c, fd, "\r\n\r\n"), "HTTP/1.1 200", 12) != 0)
         die("no stream: %.300s", c->room);
@@ -98,7 +106,7 @@ static void begin_fetches(struct crowd *c) {
         struct client *one = &c->clients[c->next];
         struct epoll_event event = {.events = EPOLLIN, .data.u64 = c->next * 2 + 1};
 
-        if (!one->event_us)
+        if (!one->event_us || c->path)
             return;
         one->fetch_us = clock_now_us();
         one->fetch = connected(c);
@@ -115,7 +123,7 @@ static void on_event(struct crowd *c, struct client *one) {
     if (n <= 0)
         die("a stream ended");
     c->room[n] = '\0';
-    if (!one->event_us && strstr(c->room, "refetchEvaluation")) {
+    if (!one->event_us && strstr(c->room, c->path ? "\ndata:" : "refetchEvaluation")) {
         one->event_us = clock_now_us();
         c->told++;
     }
@@ -136,7 +144,7 @@ static void run(struct crowd *c) {
     int64_t until = clock_monotonic_us() + PATIENCE_S * US_PER_S;
     struct epoll_event events[BATCH];
 
-    while (c->done < c->n && clock_monotonic_us() < until) {
+    while ((c->path ? c->told : c->done) < c->n && clock_monotonic_us() < until) {
         int n = epoll_wait(c->epoll, events, BATCH, 100);
 
         for (int i = 0; i < n; i++) {
@@ -174,8 +182,8 @@ int main(int argc, char **argv) {
     static struct crowd c;
     struct rlimit files;
 
-    if (argc != 4)
-        die("usage: sluice-streams PORT KEY STREAMS");
+    if (argc != 4 && argc != 5)
+        die("usage: sluice-streams PORT KEY STREAMS [PATH]");
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
@@ -183,6 +191,7 @@ int main(int argc, char **argv) {
                                    .sin_port = htons((uint16_t)strtol(argv[1], NULL, 10)),
                                    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)},
                        .key = argv[2],
+                       .path = argv[4],
                        .n = strtoul(argv[3], NULL, 10),
                        .epoll = epoll_create1(EPOLL_CLOEXEC)};
     c.clients = xcalloc(c.n, sizeof *c.clients);
