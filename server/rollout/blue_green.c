@@ -230,13 +230,20 @@ static bool image_is_ours(const struct step_ask *a, struct decision *d) {
     return false;
 }
 
+/* Without minReadySeconds a pod that is ready is available; the ReplicaSet's and the Deployment's
+ * status say so one write of a controller after the other (17 to 25 ms on a real control plane). */
+static int available_now(const struct seen_workload *w) {
+    return w->min_ready_s == 0 && w->pods_ready > w->available ? w->pods_ready : w->available;
+}
+
 static void available_decide(const struct step_ask *a, struct decision *d) {
     const struct seen_workload *w = target_of(a);
+    int available = available_now(w);
     char progress[160];
 
     if (cluster_away(a, a->plan->available_s, d) || left_stops(a, d) || !image_is_ours(a, d))
         return;
-    snprintf(progress, sizeof progress, "%d of %d pods available", w->available, w->replicas);
+    snprintf(progress, sizeof progress, "%d of %d pods available", available, w->replicas);
     if (w->observed_generation < w->generation) {
         if (!past(a, a->plan->available_s, d, "for the Deployment controller"))
             decide_wait(d, a->started_us + a->plan->available_s * US_PER_S, "%s", progress);
@@ -248,8 +255,8 @@ static void available_decide(const struct step_ask *a, struct decision *d) {
         decide_failed(d, "deadline", "Look at the pods' events and logs.", "%s", w->progress);
         return;
     }
-    if (w->updated >= w->replicas && w->status_replicas <= w->updated &&
-        w->available >= w->updated && w->available >= w->replicas) {
+    if (w->updated >= w->replicas && w->status_replicas <= w->updated && available >= w->updated &&
+        available >= w->replicas) {
         decide_done(d, "%s", progress);
         return;
     }

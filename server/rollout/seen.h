@@ -54,6 +54,7 @@ struct seen_workload {
     int64_t epoch;                              /* annotation sluice.dev/epoch, 0 if none */
     int64_t generation, observed_generation;
     int replicas;                            /* spec.replicas */
+    int min_ready_s;                         /* spec.minReadySeconds */
     int status_replicas, updated, available; /* from its status */
     char
         template_hash[64]; /* pod-template-hash of the current ReplicaSet; "" before there is one */

@@ -323,6 +323,7 @@ static void read_workload(const struct objects *o, const json_t *spec, Color col
     ret->generation = json_int(json_object_get(w, "metadata"), "generation", 0);
     ret->observed_generation = json_int(status, "observedGeneration", 0);
     ret->replicas = (int)json_int(json_object_get(w, "spec"), "replicas", 1);
+    ret->min_ready_s = (int)json_int(json_object_get(w, "spec"), "minReadySeconds", 0);
     ret->status_replicas = (int)json_int(status, "replicas", 0);
     ret->updated = (int)json_int(status, "updatedReplicas", 0);
     ret->available = (int)json_int(status, "availableReplicas", 0);

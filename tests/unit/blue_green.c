@@ -193,7 +193,7 @@ END_TEST
 
 START_TEST(available__puts_the_own_strategy_back_once_all_pods_exist) {
     WORLD({
-        w.seen.workload[COLOR_GREEN].available = 0;
+        w.seen.workload[COLOR_GREEN].available = w.seen.workload[COLOR_GREEN].pods_ready = 0;
         d = step(&w, "await-available");
         ck_assert_str_eq(d->purpose, "restore-strategy");
         ck_assert_int_eq(
@@ -214,10 +214,12 @@ START_TEST(available__follows_the_rules_of_rollout_status) {
         int64_t generation, observed;
         int replicas, updated, status, available;
         DecisionKind want;
+        int ready, min_ready_s; /* a ready pod is available at once, or after that */
     } cases[] = {
-        {2, 1, 3, 3, 3, 3, DECIDE_WAIT}, {2, 2, 3, 2, 3, 3, DECIDE_WAIT},
-        {2, 2, 3, 3, 4, 3, DECIDE_WAIT}, {2, 2, 3, 3, 3, 2, DECIDE_WAIT},
-        {2, 2, 3, 3, 3, 3, DECIDE_DONE},
+        {2, 1, 3, 3, 3, 3, DECIDE_WAIT, 3, 0}, {2, 2, 3, 2, 3, 3, DECIDE_WAIT, 3, 0},
+        {2, 2, 3, 3, 4, 3, DECIDE_WAIT, 3, 0}, {2, 2, 3, 3, 3, 2, DECIDE_WAIT, 2, 0},
+        {2, 2, 3, 3, 3, 3, DECIDE_DONE, 0, 0}, {2, 2, 3, 3, 3, 0, DECIDE_DONE, 3, 0},
+        {2, 2, 3, 3, 3, 0, DECIDE_WAIT, 3, 5}, {2, 2, 3, 3, 3, 3, DECIDE_DONE, 3, 5},
     };
     WORLD({
         wrote(&w, "deploy", "restore-strategy", "Deployment", "inopnc-green", INTENT_DONE);
@@ -230,6 +232,8 @@ START_TEST(available__follows_the_rules_of_rollout_status) {
             g->updated = cases[i].updated;
             g->status_replicas = cases[i].status;
             g->available = cases[i].available;
+            g->pods_ready = cases[i].ready;
+            g->min_ready_s = cases[i].min_ready_s;
             d = step(&w, "await-available");
             ck_assert_msg(d->kind == cases[i].want, "case %zu: %d", i, (int)d->kind);
         }
@@ -259,7 +263,7 @@ END_TEST
 
 START_TEST(available__has_a_deadline) {
     WORLD({
-        w.seen.workload[COLOR_GREEN].available = 1;
+        w.seen.workload[COLOR_GREEN].available = w.seen.workload[COLOR_GREEN].pods_ready = 1;
         wrote(&w, "deploy", "restore-strategy", "Deployment", "inopnc-green", INTENT_DONE);
         w.ask.started_us = NOW - 600 * US_PER_S;
         ck_assert_str_eq(step(&w, "await-available")->code, "deadline");
