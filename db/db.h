@@ -30,6 +30,12 @@ Status db_pool_fill(struct db_pool *p);
  * for a second; while one caller looks, the others get the answer before.  Any thread. */
 Status db_pool_ready(struct db_pool *p);
 
+struct db_pool_state {
+    const char *name;                /* application_name; borrowed */
+    int size, in_use, idle, waiting; /* waiting: threads */
+};
+struct db_pool_state db_pool_state(struct db_pool *p); /* any thread */
+
 struct db_tx;
 typedef enum DbIsolation { DB_READ_COMMITTED, DB_SERIALIZABLE } DbIsolation;
 /* What runs inside a transaction.  It may be run again (40001, 40P01: at most 5 times, with

@@ -21,9 +21,9 @@ struct db_pool {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct db_conn *idle;
-    int open, lent;     /* made or being made; with borrowers */
-    bool down, probing; /* the last attempt failed; somebody is at the next one */
-    bool seen;          /* it was up once: for the log */
+    int open, lent, waiting; /* made or being made; with borrowers; threads that wait for one */
+    bool down, probing;      /* the last attempt failed; somebody is at the next one */
+    bool seen;               /* it was up once: for the log */
     int64_t down_since_us, retry_at_us, pause_us;
     char why[256];   /* why it is down */
     int64_t good_us; /* when a connection was last given back in order */
@@ -161,10 +161,12 @@ static struct db_conn *take_locked(struct db_pool *p, int64_t deadline) {
             fault_note("%s", p->down ? p->why : "no connection became free in time");
             return NULL;
         }
+        p->waiting++;
         clock_cond_wait(&p->changed, &p->lock,
                         p->down && !p->probing && p->open < p->size && p->retry_at_us < deadline
                             ? p->retry_at_us
                             : deadline);
+        p->waiting--;
     }
 }
 
@@ -191,6 +193,17 @@ void pool_give(struct db_pool *p, struct db_conn *c, ConnFate fate) {
         drop_idle(p);
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->lock);
+}
+
+struct db_pool_state db_pool_state(struct db_pool *p) {
+    struct db_pool_state state = {.name = p->target.app_name, .size = p->size};
+
+    pthread_mutex_lock(&p->lock);
+    state.in_use = p->lent;
+    state.idle = p->open - p->lent;
+    state.waiting = p->waiting;
+    pthread_mutex_unlock(&p->lock);
+    return state;
 }
 
 Status db_pool_fill(struct db_pool *p) {

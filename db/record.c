@@ -152,6 +152,10 @@ Status record_latest(struct db_pool *p, const struct record_query *q, char ret[R
     return STATUS_OK;
 }
 
+Status record_head(struct db_pool *p, struct db_rows **ret) {
+    return db_once(p, SQL_RECORD_HEAD, ret, DB_NO_PARAMS);
+}
+
 void record_page_done(struct record_page *page) {
     if (!page)
         return;

@@ -58,6 +58,8 @@ char *record_position(const struct record_query *q, const struct record_page *pa
 /* The position after everything that there is now: where a stream that wants only news begins. */
 MUSTCHECK Status record_latest(struct db_pool *p, const struct record_query *q,
                                char ret[RECORD_POSITION]);
+/* One row: chains, records, age_s of the last record (null: there is none). */
+MUSTCHECK Status record_head(struct db_pool *p, struct db_rows **ret);
 void record_page_done(struct record_page *page); /* NULL-safe, idempotent */
 static inline void record_page_done_cleanup(struct record_page *page) {
     record_page_done(page);

@@ -8,15 +8,20 @@
 #include "notify/notify.h"
 #include "worker/worker.h"
 
+struct census;
 struct exposure;
 struct flag_loader;
 struct tickets;
 struct keyring;
 struct vault;
 
+enum { SERVER_POOLS = 8 };
+
 struct server_context {
     struct db_pool *pool;
-    struct db_pool *reserved_pool; /* few connections, for abort and rollback */
+    struct db_pool *reserved_pool;       /* few connections, for abort and rollback */
+    struct db_pool *pools[SERVER_POOLS]; /* all that there are, ended by NULL unless it is full */
+    struct census *census;               /* what the database knows, for metrics */
     struct bus *bus;
     struct keyring *keys; /* who may sign */
     const struct vault *vault;

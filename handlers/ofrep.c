@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/metric.h"
 #include "base/strbuf.h"
 #include "handlers/flag_client.h"
 #include "handlers/handlers.h"
@@ -148,6 +149,7 @@ Status ofrep_evaluate(struct request *q, const void *in, struct reply *r) {
     } else {
         struct flag_context context = context_from(s, in);
 
+        metric_add(METRIC_FLAG_EVALUATIONS, 0, 0, 1);
         r->status = put_evaluation(&out, s, flag, &context) ? 200 : 400;
     }
     return answer_bytes(r, &out);
@@ -192,6 +194,7 @@ Status ofrep_evaluate_all(struct request *q, const void *in, struct reply *r) {
     }
     context = context_from(s, in);
     context.memo = arena_alloc(q->arena, flag_memo_size(s->flags));
+    metric_add(METRIC_FLAG_EVALUATIONS, 0, 0, flags_count(s->flags));
     strbuf_adds(&out, "{\"flags\":[");
     for (size_t i = 0; i < flags_count(s->flags); i++) {
         if (i)

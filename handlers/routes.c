@@ -188,7 +188,7 @@ const struct route routes[] = {
     HEALTH("getHealth",                GET,    "/api/health",                       SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      health_live, true),
     HEALTH("getReadiness",             GET,    "/api/health/ready",                 SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      health_ready, false),
     HEALTH("getHealthDetailed",        GET,    "/api/health/detailed",              SCOPE_ANY,             NO_BODY,                  NULL,                                      health_detailed, false),
-    HEALTH("getMetrics",               GET,    "/metrics",                          SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      metrics_get, false),
+    HEALTH("getMetrics",               GET,    "/metrics",                          SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      metrics_get, true),
     QUICK("getOpenapi",                GET,    "/api/openapi.json",                 SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      openapi_get),
     QUICK("getDocs",                   GET,    "/api/docs",                         SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      docs_get),
     QUICK("getDocsError",              GET,    "/api/docs/errors/{code}",           SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      docs_error_get),

@@ -1,6 +1,7 @@
 /* handlers/unleash_frontend.c: Unleash's frontend API: what is on for one context, evaluated here.
  * Flags that are off are left out, as there. */
 #include "base/cleanup.h"
+#include "base/metric.h"
 #include "base/strbuf.h"
 #include "handlers/flag_client.h"
 #include "handlers/handlers.h"
@@ -85,6 +86,7 @@ static Status answer_for(struct request *q, json_t *in, struct reply *r) {
     context.objects[0] = who;
     context.objects[1] = json_object_get(who, "properties");
     context.memo = arena_alloc(q->arena, flag_memo_size(s->flags));
+    metric_add(METRIC_FLAG_EVALUATIONS, 0, 0, flags_count(s->flags));
     put_toggles(&out, s, &context);
     return answer_bytes(r, &out);
 }

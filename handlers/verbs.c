@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/ids.h"
+#include "base/metric.h"
 #include "handlers/answer.h"
 #include "handlers/cluster_status.h"
 #include "handlers/deployment.h"
@@ -261,12 +262,17 @@ static Status confirmed(struct request *q, struct reply *r) {
     if (db_rows_count(rows) == 0)
         return FAULT_BUG; /* deployments are never deleted */
     row = deployment_row_whole(rows);
+    if (row.confirmed_us)
+        metric_observe(METRIC_CONFIRM_TIME, metric_place(LABEL_OPERATION, q->route->operation),
+                       clock_monotonic_us() - q->began_us);
     if (row.confirmed_us || deployment_final(row.state)) {
         r->location = deployment_link(q->arena, row.id);
         return answer(r, 200, deployment_json(&row));
     }
-    if (!strcmp(row.state, "stuck") || clock_monotonic_us() >= w->until_us)
+    if (!strcmp(row.state, "stuck") || clock_monotonic_us() >= w->until_us) {
+        metric_add(METRIC_UNCONFIRMED, metric_place(LABEL_OPERATION, q->route->operation), 0, 1);
         return refuse_unconfirmed(q, &row, r);
+    }
     return reply_park(r, w->environment_id, w->until_us);
 }
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "http/server.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *
     x->server = s;
     x->connection = connection;
     x->conn = socket->socket_context;
-    x->began_us = clock_monotonic_us();
+    x->q.began_us = clock_monotonic_us();
     x->raw_uri = arena_strdup(&x->arena, uri ? uri : "");
     x->r.arena = x->q.arena = &x->arena;
     x->q.path = "";
@@ -64,7 +65,7 @@ static void log_request(const struct exchange *x, struct arena *arena, bool comp
 
     log_event(LOG_INFO, "request", "id", x->q.id, "method", x->method_name, "path", path, "status",
               log_int(x->http_status, status), "took_ms",
-              log_int((clock_monotonic_us() - x->began_us) / US_PER_MS, took), "principal",
+              log_int((clock_monotonic_us() - x->q.began_us) / US_PER_MS, took), "principal",
               p ? p->subject : NULL, "remote", x->q.remote, "cut", complete ? NULL : "true", NULL);
 }
 
@@ -120,6 +121,14 @@ static bool exchange_take_body(struct exchange *x, const char *bytes, size_t n) 
     return x->discarded <= DISCARD_MAX;
 }
 
+static void count_answer(const struct exchange *x) {
+    const struct http_server *s = x->server;
+    size_t operation = x->q.route ? s->operations[x->q.route - s->in.routes] : 0;
+
+    metric_add(METRIC_HTTP_REQUESTS, operation, metric_code_place(x->http_status), 1);
+    metric_observe(METRIC_HTTP_REQUEST_TIME, operation, clock_monotonic_us() - x->q.began_us);
+}
+
 static enum MHD_Result exchange_answer(struct exchange *x, bool early) {
     struct http_server *s = x->server;
     struct MHD_Response *response = TAKE_PTR(x->response);
@@ -127,6 +136,7 @@ static enum MHD_Result exchange_answer(struct exchange *x, bool early) {
 
     if (x->http_status >= 100 && x->http_status < 600)
         atomic_fetch_add(&s->answers[x->http_status / 100], 1);
+    count_answer(x);
     if (x->stream)
         reaper_no_deadline(x->conn);
     else

@@ -50,8 +50,7 @@ struct exchange {
     bool close;     /* the answer ends the connection */
     bool preflight; /* a browser's question (cors.c) */
     bool abandoned; /* the server stops: answer instead of parking on */
-    int64_t began_us;
-    void *in; /* the decoded body */
+    void *in;       /* the decoded body */
     struct rate_state rate[RATE_KINDS];
     bool rated[RATE_KINDS]; /* rate[kind] is known */
     /* parked */

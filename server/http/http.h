@@ -117,6 +117,7 @@ struct request {
     size_t body_len;
     json_t *json;        /* the body as parsed (borrowed) or NULL */
     struct arena *arena; /* lives as long as the request */
+    int64_t began_us;    /* monotonic: its first line was read */
     unsigned resumed;    /* how often it was parked */
     void *context;       /* what http_start was given */
     void *state;         /* the handler's own, between parks; in the arena */

@@ -2,6 +2,7 @@
 #include "http/server.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/metric.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,8 +22,19 @@ static void rates_init(struct http_server *s) {
                      (long long)((rule[kind].burst + rule[kind].per_s - 1) / rule[kind].per_s));
 }
 
+static void operations_init(struct http_server *s) {
+    size_t n = 0;
+
+    while (s->in.routes[n].operation)
+        n++;
+    s->operations = xcalloc(n + 1, sizeof *s->operations);
+    while (n--)
+        s->operations[n] = metric_place(LABEL_OPERATION, s->in.routes[n].operation);
+}
+
 static void server_init(struct http_server *s) {
 
+    operations_init(s);
     pthread_mutex_init(&s->active_lock, NULL);
     clock_cond_init(&s->active_none);
     s->router = router_new(s->in.routes);
@@ -36,6 +48,7 @@ static void server_init(struct http_server *s) {
 
 static void server_free(struct http_server *s) {
     queue_free(s->queue);
+    free(s->operations);
     reaper_done(&s->reaper);
     rates_free(s->rates);
     streams_done(&s->streams);

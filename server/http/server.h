@@ -28,7 +28,8 @@ struct http_server {
     _Atomic bool draining;
     _Atomic int large_bodies;                                   /* that are held */
     _Atomic uint64_t requests, overloaded, limited, answers[6]; /* answers: by class, 2xx … */
-    struct http_server *next;                                   /* of the running servers (bus.c) */
+    size_t *operations;       /* of in.routes: their places in the metrics' list */
+    struct http_server *next; /* of the running servers (bus.c) */
 };
 
 /* calls.c: the pool of I/O threads; NULL with errno set. */

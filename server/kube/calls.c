@@ -64,6 +64,7 @@ static void call_run(struct kube_cluster *c, const struct call *in, struct kube_
                      .tls = headers.tls,
                  },
                  &response);
+        kube_call_count(in->method, &response, true);
         kube_result_read(&response, ret);
         net_response_done(&response);
         again = again && ret->code == 401 && kube_token_renewed(c, &headers, left_ms(deadline));

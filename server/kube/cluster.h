@@ -75,6 +75,8 @@ static inline void kube_headers_done_cleanup(struct kube_headers *h) {
 
 /* The first line of UTF-8 text into n bytes, cut between characters. */
 void kube_text_copy(char *ret, size_t n, const char *text);
+/* Counts a call that is over, by verb (LABEL_KUBE_VERB) and code. */
+void kube_call_count(const char *verb, const struct net_response *response, bool timed);
 /* What an answer means.  Takes nothing from it. */
 void kube_result_read(const struct net_response *response, struct kube_result *ret);
 

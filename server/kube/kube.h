@@ -149,6 +149,11 @@ int64_t kube_cached_at(struct kube_cluster *c, KubeKind kind, const char *namesp
 void kube_cached_error(struct kube_cluster *c, KubeKind kind, const char *namespace_, char *ret,
                        size_t n);
 
+struct kube_watch_counts {
+    size_t live, failing; /* live: without an error, also before the first list */
+};
+struct kube_watch_counts kube_watches(struct kube_clusters *s); /* of all clusters; any thread */
+
 /* ---- HTTP through the API server's Service proxy, or to an address ---- */
 /* Starts GET (or method) http://SERVICE:PORT/path through services/proxy.  Calls back on the loop's
  * thread, once. */

@@ -15,6 +15,7 @@ struct proxied {
 };
 static void proxied_done(void *ctx, struct net_response *response) {
     struct proxied *p = ctx;
+    kube_call_count("proxy", response, true);
     p->done(p->ctx, response);
     kube_headers_done(&p->with);
     kube_cluster_unref(p->cluster);

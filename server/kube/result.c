@@ -3,6 +3,7 @@
  * Only an answer that says "no" in the API server's own words is a no: a 404 or a 200 from a load
  * balancer says nothing about the object. */
 #include "base/cleanup.h"
+#include "base/metric.h"
 #include "kube/cluster.h"
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,14 @@ void kube_result_done(struct kube_result *r) {
         return;
     json_decref(r->object);
     *r = (struct kube_result){.retry_after_s = -1};
+}
+
+void kube_call_count(const char *verb, const struct net_response *response, bool timed) {
+    size_t place = metric_place(LABEL_KUBE_VERB, verb);
+
+    metric_add(METRIC_KUBE_REQUESTS, place, metric_code_place(response->status), 1);
+    if (timed)
+        metric_observe(METRIC_KUBE_REQUEST_TIME, place, response->took_us);
 }
 
 void kube_text_copy(char *ret, size_t n, const char *text) {

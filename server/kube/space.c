@@ -129,3 +129,18 @@ void kube_cached_error(struct kube_cluster *c, KubeKind kind, const char *namesp
     snprintf(ret, n, "%s", text);
     pthread_mutex_unlock(&c->lock);
 }
+
+struct kube_watch_counts kube_watches(struct kube_clusters *set) {
+    struct kube_watch_counts counts = {0};
+
+    pthread_mutex_lock(&set->lock);
+    for (struct kube_cluster *c = set->first; c; c = c->next) {
+        pthread_mutex_lock(&c->lock);
+        for (struct kube_space *s = c->spaces; s; s = s->next)
+            for (size_t k = 0; k < KUBE_WATCHED; k++)
+                *(*s->kinds[k].error ? &counts.failing : &counts.live) += 1;
+        pthread_mutex_unlock(&c->lock);
+    }
+    pthread_mutex_unlock(&set->lock);
+    return counts;
+}

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "kube/kind.h"
 #include <stdio.h>
 #include <string.h>
@@ -129,6 +130,10 @@ void kube_watching_healthy(struct kube_watching *w) {
     w->resumed = false;
 }
 
+static void count_restart(const char *why) {
+    metric_add(METRIC_KUBE_RESTARTS, metric_place(LABEL_RESTART, why), 0, 1);
+}
+
 static void complain(const struct kube_watching *w, const char *why) {
     log_event(LOG_WARNING, "kube.watch", "cluster", w->cluster->name, "namespace", w->namespace_,
               "kind", kube_kind_name(w->kind), "error", why, NULL);
@@ -148,6 +153,7 @@ static void failed(struct kube_watching *w, const struct kube_result *r) {
     pthread_mutex_lock(&c->lock);
     over = c->ended;
     if (!over) {
+        count_restart("failed");
         if (w->failures++ == 0)
             complain(w, why);
         memcpy(w->error, why, sizeof(why));
@@ -206,6 +212,7 @@ static void page_done(void *ctx, struct net_response *response) {
     _cleanup_(kube_result_done) struct kube_result r = {0};
     struct kube_watching *w = ctx;
 
+    kube_call_count("GET", response, true);
     kube_result_read(response, &r);
     if (r.outcome == KUBE_DONE && !page_read(w, r.object)) {
         r.outcome = KUBE_UNKNOWN;
@@ -265,6 +272,7 @@ static bool on_data(void *ctx, unsigned status, const char *bytes, size_t n) {
 static void gone(struct kube_watching *w) {
     struct kube_result r = {.code = 410, .message = "the watch is gone again", .retry_after_s = -1};
 
+    count_restart("gone");
     if (clock_monotonic_us() - w->listed_us < US_PER_S)
         failed(w, &r);
     else
@@ -290,11 +298,13 @@ static void cut(struct kube_watching *w, const struct net_response *response) {
 
     kube_result_read(response, &r);
     if (clock_monotonic_us() - w->heard_us >= timing->idle_ms * US_PER_MS) {
+        count_restart("silent");
         kube_watching_healthy(w);
         list_begin(w);
     } else if (w->resumed) {
         failed(w, &r);
     } else {
+        count_restart("cut");
         w->resumed = true;
         watch_begin(w);
     }
@@ -304,6 +314,7 @@ static void watch_done(void *ctx, struct net_response *response) {
     struct kube_watching *w = ctx;
     bool lasted = clock_monotonic_us() - w->began_us >= US_PER_S;
 
+    kube_call_count("watch", response, false);
     if (w->verdict == WATCH_GONE)
         gone(w);
     else if (w->verdict == WATCH_BROKEN)

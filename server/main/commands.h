@@ -9,7 +9,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 typedef int command_fn(int argc, char **argv);
 command_fn command_serve, command_migrate, command_check, command_token, command_keys,
     command_checkpoint_key, command_dump_settings, command_dump_routes, command_dump_steps,
-    command_dump_states;
+    command_dump_states, command_dump_metrics;
 
 /* Prints "sluiced: …" and a pointer to --help on stderr; EXIT_USAGE. */
 int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,5 +1,6 @@
 /* main/dump.c: the tables of this program, for tests and documents that must agree with them. */
 #include "base/cleanup.h"
+#include "base/metric.h"
 #include "config/config.h"
 #include "handlers/routes.h"
 #include "main/commands.h"
@@ -60,6 +61,15 @@ int command_dump_states(int argc, char **argv) {
 
 int command_dump_settings(int argc, char **argv) {
     _cleanup_free_ char *reference = config_reference();
+
+    if (no_words(argc, argv) != EXIT_DONE)
+        return EXIT_USAGE;
+    fputs(reference, stdout);
+    return EXIT_DONE;
+}
+
+int command_dump_metrics(int argc, char **argv) {
+    _cleanup_free_ char *reference = metrics_reference();
 
     if (no_words(argc, argv) != EXIT_DONE)
         return EXIT_USAGE;

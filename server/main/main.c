@@ -20,6 +20,7 @@ static const struct command {
     {"dump-routes", command_dump_routes},
     {"dump-steps", command_dump_steps},
     {"dump-states", command_dump_states},
+    {"dump-metrics", command_dump_metrics},
 };
 
 static const char usage[] =
@@ -36,6 +37,7 @@ static const char usage[] =
     "                                     print the public key of the checkpoints; --new: make a "
     "key first\n"
     "       sluiced dump-settings         docs/settings.md\n"
+    "       sluiced dump-metrics          docs/observability/metrics.md\n"
     "       sluiced dump-routes | dump-steps | dump-states\n"
     "                                     the tables of this program, as JSON\n"
     "       sluiced --version | --help\n"

@@ -5,10 +5,13 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "db/migrate.h"
+#include "handlers/routes.h"
 #include "main/commands.h"
 #include "main/server.h"
 #include "net/net.h"
+#include "rollout/step.h"
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
@@ -155,6 +158,35 @@ static void checkpoints_log(const struct config *config) {
     log_event(LOG_INFO, "checkpoints", "detail", line, NULL);
 }
 
+enum { NAMES_MAX = 400 };
+
+static size_t add_steps(const char **names, size_t n, const struct step_row *rows, size_t count) {
+    for (size_t i = 0; i < count && n < NAMES_MAX; i++)
+        names[n++] = rows[i].name;
+    return n;
+}
+
+/* What metrics are told apart by: the tables of routes and steps. */
+static void metrics_open(void) {
+    static const char *const kinds[] = {"rollback", "traffic", "clean-up"};
+    const char *operations[NAMES_MAX + 1] = {0}, *steps[NAMES_MAX + 1] = {0};
+    const struct step_row *rows;
+    size_t n = 0, count = 0;
+
+    for (; routes[n].operation && n < NAMES_MAX; n++)
+        operations[n] = routes[n].operation;
+    n = 0;
+    rows = strategy_steps("blue-green", &count);
+    n = add_steps(steps, n, rows, count);
+    rows = undo_steps(&count);
+    n = add_steps(steps, n, rows, count);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        rows = job_steps(kinds[i], "", &count);
+        n = add_steps(steps, n, rows, count);
+    }
+    metrics_begin(operations, steps);
+}
+
 static int run(const struct config *config, bool migrate) {
     struct server server = {0};
     struct schema schema = {.config = config, .server = &server, .migrate = migrate};
@@ -163,6 +195,7 @@ static int run(const struct config *config, bool migrate) {
 
     signals_hold();
     net_setup();
+    metrics_open();
     if (!server_start(&server, config, line, sizeof line))
         return failure("%s", line);
     log_event(LOG_INFO, "listening", "version", SLUICE_VERSION, "address", config->listen, "port",

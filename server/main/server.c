@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "handlers/routes.h"
+#include "live/census.h"
 #include "live/exposure.h"
 #include "live/flag_files.h"
 #include "live/flag_loader.h"
@@ -117,6 +118,14 @@ static void make_flags(struct server *s, const struct config *c) {
     s->context.tickets = tickets_new(c->jwt_secret);
 }
 
+/* Metrics show them all. */
+static void list_pools(struct server *s) {
+    struct db_pool *const all[] = {s->context.pool, s->context.reserved_pool, s->worker_pool,
+                                   s->flags_pool,   s->exposure_pool,         s->notify_pool};
+
+    memcpy(s->context.pools, all, sizeof all);
+}
+
 static void make_parts(struct server *s, const struct config *c) {
     char *kubeconfig_dir = server_kubeconfig_dir(c);
 
@@ -147,6 +156,8 @@ static void make_parts(struct server *s, const struct config *c) {
     make_flags(s, c);
     s->notify_pool = pool_of(c, "sluiced-notify", 1);
     s->context.notify = notify_of(c, s->notify_pool);
+    list_pools(s);
+    s->context.census = census_new(s->context.pool);
     free(kubeconfig_dir);
 }
 
@@ -179,6 +190,7 @@ static bool listen_on(struct server *s, const struct config *c, char *reterr, si
 /* Workers last: a request that waits for one (an abort's confirmation) may still get its answer. */
 static void end_parts(struct server *s, int worker_ms) {
     watch_for(s, NULL);
+    census_free(s->context.census);
     notify_free(s->context.notify);
     worker_free(s->context.worker, worker_ms);
     db_replica_close(s->replica);

@@ -1,6 +1,7 @@
 #include "worker/progress.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "worker/transition.h"
 #include <stdio.h>
 #include <string.h>
@@ -189,6 +190,9 @@ void step_done(struct job *j, struct decision *d) {
     if (d->resolved)
         change_resolved(j, TAKE_PTR(d->resolved));
     set_progress(j, skipped ? "skipped" : "done", d->detail);
+    if (!skipped)
+        metric_observe(METRIC_STEP_TIME, metric_place(LABEL_STEP, job_row(j)->name),
+                       clock_monotonic_us() - job_progress(j)->started_us);
     if (job_row(j)->confirms)
         change_set(j, "confirmed", json_true());
     if (job_row(j)->flags)

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "base/strbuf.h"
 #include "db/idempotency.h"
 #include "worker/job.h"
@@ -312,8 +313,10 @@ static int64_t run_entry(struct worker *w, struct entry *e, bool doubt, size_t s
     bool keep = false;
     RunEnd end;
 
-    if (e->job && doubt && lost(w, e->job, run->pool))
+    if (e->job && doubt && lost(w, e->job, run->pool)) {
+        metric_add(METRIC_LEASE_LOST, 0, 0, 1);
         drop_job(w, e);
+    }
     if (!e->job) {
         if (!claim(w, e, run->pool, &keep))
             return keep ? retry : 0;
@@ -325,6 +328,8 @@ static int64_t run_entry(struct worker *w, struct entry *e, bool doubt, size_t s
         now = clock_monotonic_us();
         return until_us > now ? until_us : now;
     }
+    if (end != RUN_ENDED)
+        metric_add(end == RUN_FAULT ? METRIC_COMMIT_FAULTS : METRIC_LEASE_LOST, 0, 0, 1);
     drop_job(w, e);
     return end == RUN_FAULT ? retry : 0;
 }
@@ -448,8 +453,10 @@ static void *renewer_thread(void *arg) {
         pthread_mutex_unlock(&w->lock);
         if (holder && any &&
             db_once(w->in.pool, SQL_LEASE_RENEW, NULL,
-                    DB_PARAMS(DB_INT(holder), DB_INT(w->in.lease_ms), ids)))
+                    DB_PARAMS(DB_INT(holder), DB_INT(w->in.lease_ms), ids))) {
+            metric_add(METRIC_RENEW_FAULTS, 0, 0, 1);
             log_event(LOG_WARNING, "leases not renewed", NULL);
+        }
         pthread_mutex_lock(&w->lock);
         if (!w->stopping)
             clock_cond_wait(&w->renew, &w->lock, clock_monotonic_us() + w->in.renew_ms * US_PER_MS);

@@ -165,9 +165,12 @@ def test_without_key_or_directory_the_check_says_so(world):
 def test_a_directory_that_is_not_there_is_reported_and_caught_up_with(world, history):
     failing = until(lambda: (keep := world.health()["keep"]) and not keep["ok"] and keep)
     assert "cannot be opened: No such file" in failing["error"] and failing["number"] == 0
-    metrics = call("GET", world.stack.urls[0] + "/metrics").raw.decode()
-    assert 'sluice_checkpoint_failing{task="keep"} 1' in metrics and 'sluice_checkpoint_failing{task="make"} 0' in metrics
-    assert f"sluice_checkpoint_number {world.last()}\n" in metrics and "sluice_checkpoint_age_seconds " in metrics
+
+    def metrics():
+        return call("GET", world.stack.urls[0] + "/metrics").raw.decode()
+    assert 'sluice_checkpoint_failing{task="keep"} 1' in metrics() and 'sluice_checkpoint_failing{task="make"} 0' in metrics()
+    until(lambda: f"sluice_checkpoint_number {world.last()}\n" in metrics(), 30, what="the census has read it")
+    assert "sluice_checkpoint_age_seconds " in metrics()
     assert call("GET", world.stack.urls[0] + "/api/health/ready").status == 200
     world.dir.mkdir()
     until(lambda: len(list(world.dir.iterdir())) == world.last())

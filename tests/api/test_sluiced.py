@@ -91,7 +91,7 @@ class Server:
 
 @pytest.mark.parametrize("words", [["nonsense"], ["--nonsense"], ["serve", "x"], ["serve", "--migrate", "x"], ["migrate", "x"],
                                    ["check", "--x"], ["token", "x"], ["token", "--sub"], ["token", "--x"],
-                                   ["dump-routes", "x"], ["dump-steps", "x"], ["dump-states", "x"], ["dump-settings", "x"]])
+                                   ["dump-routes", "x"], ["dump-steps", "x"], ["dump-states", "x"], ["dump-metrics", "x"], ["dump-settings", "x"]])
 def test_unknown_words_are_a_usage_error(words):
     status, out, err = run(*words)
     assert status == 2 and out == ""
