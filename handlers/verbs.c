@@ -263,14 +263,14 @@ static Status confirmed(struct request *q, struct reply *r) {
         return FAULT_BUG; /* deployments are never deleted */
     row = deployment_row_whole(rows);
     if (row.confirmed_us)
-        metric_observe(METRIC_CONFIRM_TIME, metric_place(LABEL_OPERATION, q->route->operation),
+        metric_observe(METRIC_CONFIRM_TIME, metric_place(LABEL_ASKED, q->route->operation),
                        clock_monotonic_us() - q->began_us);
     if (row.confirmed_us || deployment_final(row.state)) {
         r->location = deployment_link(q->arena, row.id);
         return answer(r, 200, deployment_json(&row));
     }
     if (!strcmp(row.state, "stuck") || clock_monotonic_us() >= w->until_us) {
-        metric_add(METRIC_UNCONFIRMED, metric_place(LABEL_OPERATION, q->route->operation), 0, 1);
+        metric_add(METRIC_UNCONFIRMED, metric_place(LABEL_ASKED, q->route->operation), 0, 1);
         return refuse_unconfirmed(q, &row, r);
     }
     return reply_park(r, w->environment_id, w->until_us);

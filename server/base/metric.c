@@ -12,8 +12,8 @@
 static const int64_t request_bounds[] = {MS / 2,  MS,        5 * MS / 2, 5 * MS, 10 * MS,
                                          25 * MS, 50 * MS,   100 * MS,   S / 4,  S / 2,
                                          S,       5 * S / 2, 5 * S,      10 * S, 0};
-static const int64_t confirm_bounds[] = {50 * MS, 100 * MS, S / 4, S / 2,  S, 3 * S / 2,
-                                         2 * S,   3 * S,    5 * S, 10 * S, 0};
+static const int64_t confirm_bounds[] = {10 * MS, 25 * MS,   50 * MS, 100 * MS, S / 4, S / 2,
+                                         S,       5 * S / 2, 5 * S,   10 * S,   0};
 static const int64_t step_bounds[] = {100 * MS, S / 4,   S / 2,    S,        5 * S / 2,
                                       5 * S,    10 * S,  30 * S,   60 * S,   120 * S,
                                       300 * S,  600 * S, 1800 * S, 3600 * S, 0};
@@ -60,8 +60,8 @@ const struct metric_row metric_rows[METRICS] = {
     [METRIC_WORKER_JOBS]         = GAUGE("sluice_worker_jobs", "Environments that this server carries: `waiting` for time or the cluster, `queued` for a worker, `running`.", LABEL_STATE),
     [METRIC_WORKER_THREADS]      = GAUGE("sluice_worker_threads", "Workers beside the one for abort and rollback: SLUICE_WORKER_THREADS.", LABEL_NONE),
     [METRIC_STEP_TIME]           = HISTOGRAM("sluice_step_duration_seconds", "Time that a step took, of those that were done. One that another server began counts from its beginning.", step_bounds, LABEL_STEP),
-    [METRIC_CONFIRM_TIME]        = HISTOGRAM("sluice_confirm_duration_seconds", "Time from the request for an abort, a rollback or traffic until its write was seen at the Service.", confirm_bounds, LABEL_OPERATION),
-    [METRIC_UNCONFIRMED]         = COUNTER("sluice_unconfirmed_total", "Such requests that were answered 504 `not-confirmed`; the work goes on.", LABEL_OPERATION),
+    [METRIC_CONFIRM_TIME]        = HISTOGRAM("sluice_confirm_duration_seconds", "Time from the request for an abort, a rollback or traffic until its write was seen at the Service.", confirm_bounds, LABEL_ASKED),
+    [METRIC_UNCONFIRMED]         = COUNTER("sluice_unconfirmed_total", "Such requests that were answered 504 `not-confirmed`; the work goes on.", LABEL_ASKED),
     [METRIC_LEASE_LOST]          = COUNTER("sluice_lease_lost_total", "Jobs that were dropped because the environment's lease was somebody else's by then: another server's, or a verb's (abort, rollback, pause).", LABEL_NONE),
     [METRIC_COMMIT_FAULTS]       = COUNTER("sluice_commit_faults_total", "Commits of jobs that the database did not take; the job is loaded again.", LABEL_NONE),
     [METRIC_RENEW_FAULTS]        = COUNTER("sluice_lease_renew_faults_total", "Renewals of leases that failed.", LABEL_NONE),
@@ -107,6 +107,8 @@ static const char *const codes[] = {"none", "200", "201", "202", "204", "206", "
                                     "500",  "501", "502", "503", "504", NULL};
 enum { CODES = 600 };
 static uint8_t code_places[CODES]; /* in that list: every request looks */
+static const char *const asked[] = {
+    "none", "abortDeployment", "rollbackDeployment", "rollbackEnvironment", "moveTraffic", NULL};
 static const char *const kube_verbs[] = {"other", "GET",   "PATCH", "POST",
                                          "PUT",   "watch", "proxy", NULL};
 static const char *const restarts[] = {"failed", "gone", "cut", "silent", NULL};
@@ -115,15 +117,11 @@ static struct label {
     const char *name;
     const char *const *values;
 } labels[LABELS] = {
-    [LABEL_NONE] = {NULL, NULL},
-    [LABEL_OPERATION] = {"operation", NULL},
-    [LABEL_CODE] = {"code", codes},
-    [LABEL_STEP] = {"step", NULL},
-    [LABEL_KUBE_VERB] = {"verb", kube_verbs},
-    [LABEL_RESTART] = {"why", restarts},
-    [LABEL_POOL] = {"pool", NULL},
-    [LABEL_STATE] = {"state", NULL},
-    [LABEL_TASK] = {"task", NULL},
+    [LABEL_NONE] = {NULL, NULL},          [LABEL_OPERATION] = {"operation", NULL},
+    [LABEL_CODE] = {"code", codes},       [LABEL_STEP] = {"step", NULL},
+    [LABEL_ASKED] = {"operation", asked}, [LABEL_KUBE_VERB] = {"verb", kube_verbs},
+    [LABEL_RESTART] = {"why", restarts},  [LABEL_POOL] = {"pool", NULL},
+    [LABEL_STATE] = {"state", NULL},      [LABEL_TASK] = {"task", NULL},
     [LABEL_VERSION] = {"version", NULL},
 };
 
@@ -341,7 +339,7 @@ static void put_family(struct metric_text *t, Metric m) {
         bool any = read_cell(f, i, numbers);
 
         /* of a short list also what never happened, so that its first time is an increase */
-        if (!any && n > 1 && (n > SHORT || metric_rows[m].bounds_us))
+        if (!any && n > SHORT)
             continue;
         if (metric_rows[m].bounds_us)
             put_histogram(t, m, first, numbers);

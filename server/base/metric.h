@@ -73,6 +73,7 @@ typedef enum MetricLabel {
     LABEL_OPERATION, /* metrics_begin() */
     LABEL_CODE,      /* of HTTP */
     LABEL_STEP,      /* metrics_begin() */
+    LABEL_ASKED,     /* the operations that are answered when the cluster shows what they did */
     LABEL_KUBE_VERB,
     LABEL_RESTART,
     LABEL_OPEN, /* the others: any values, given where they are shown */
