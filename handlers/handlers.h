@@ -96,5 +96,5 @@ handler_fn audit_read, audit_chains, audit_checkpoints;
 /* me.c, health.c, metrics.c, documents.c */
 handler_fn me_get;
 handler_fn health_live, health_ready, health_detailed;
-handler_fn metrics_get;
+handler_fn metrics_get, metrics_get_apart;
 handler_fn openapi_get, docs_get, docs_error_get;

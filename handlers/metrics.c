@@ -161,7 +161,7 @@ static void put_process(struct metric_text *t, int64_t started_us) {
     put(t, METRIC_PROCESS_THREADS, now.threads);
 }
 
-Status metrics_get(struct request *q, const void *in, struct reply *r) {
+Status metrics_get_apart(struct request *q, const void *in, struct reply *r) {
     struct server_context *context = context_of(q);
     struct metric_text t = METRIC_TEXT(METRICS_BYTES);
     const struct census_facts facts = census_facts(context->census);
@@ -185,4 +185,10 @@ Status metrics_get(struct request *q, const void *in, struct reply *r) {
     r->raw = strbuf_take(&t.out);
     r->content_type = "text/plain; version=0.0.4; charset=utf-8";
     return STATUS_OK;
+}
+
+Status metrics_get(struct request *q, const void *in, struct reply *r) {
+    if (context_of(q)->config->metrics_listen)
+        return reply_refuse(r, E_NOT_FOUND, "Metrics have a listener of their own here.");
+    return metrics_get_apart(q, in, r);
 }

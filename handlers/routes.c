@@ -194,4 +194,9 @@ const struct route routes[] = {
     QUICK("getDocsError",              GET,    "/api/docs/errors/{code}",           SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      docs_error_get),
     {.operation = NULL},
 };
+
+const struct route metrics_routes[] = {
+    HEALTH("getMetrics",               GET,    "/metrics",                          SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      metrics_get_apart, true),
+    {.operation = NULL},
+};
 // clang-format on

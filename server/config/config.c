@@ -80,8 +80,6 @@ static bool load_one(const struct setting *s, struct config *ret, char *reterr, 
 
     if (value && path)
         return refuse(reterr, n, "%s and %s are both set; set one", s->name, file_name);
-    if ((value || path) && s->not_yet)
-        return refuse(reterr, n, "%s is not supported by this version of Sluice", s->name);
     if (path && !(value = content = content_of(s->name, path, reterr, n)))
         return false;
     if (s->type == SETTING_HOSTNAME && ret->source[s - settings - 1] != SOURCE_DEFAULT)

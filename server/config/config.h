@@ -65,5 +65,8 @@ char *config_text(const struct config *c); /* the same lines; yours */
 /* A copy of a libpq URL or keyword string with every password as ***; yours.  For people and logs.
  */
 char *config_mask_database(const char *url);
+/* "PORT", "127.0.0.1:PORT", "[::1]:PORT"; address "" where none is given; false: it is neither. */
+enum { CONFIG_ADDRESS = 48 };
+bool config_listen(const char *s, char ret_address[CONFIG_ADDRESS], int64_t *ret_port);
 /* docs/settings.md, made from the table; yours. */
 char *config_reference(void);

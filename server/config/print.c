@@ -71,7 +71,7 @@ char *config_text(const struct config *c) {
         _cleanup_free_ char *value = setting_text(s, c);
         unsigned char source = c->source[s - settings];
 
-        if (s->not_yet || (s->type == SETTING_HOSTNAME && source == SOURCE_DEFAULT))
+        if (s->type == SETTING_HOSTNAME && source == SOURCE_DEFAULT)
             continue;
         if (value)
             strbuf_addf(&out, "%s=%s  # %s\n", s->name, value, sources[source]);
@@ -115,6 +115,9 @@ static void add_type(struct strbuf *out, const struct setting *s) {
     case SETTING_HOSTNAME:
         strbuf_adds(out, "IP address");
         break;
+    case SETTING_LISTEN:
+        strbuf_adds(out, "`[ADDRESS:]PORT`");
+        break;
     case SETTING_TEXT:
     case SETTING_DATABASE:
         strbuf_adds(out, "text");
@@ -148,8 +151,6 @@ char *config_reference(void) {
                       "| name | value | default | meaning |\n"
                       "|---|---|---|---|\n");
     for (const struct setting *s = settings; s->name; s++) {
-        if (s->not_yet)
-            continue;
         strbuf_addf(&out, "| `%s` | ", s->name);
         add_type(&out, s);
         if (s->otherwise)

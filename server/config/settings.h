@@ -10,6 +10,7 @@ typedef enum SettingType {
     SETTING_PEM,      /* char *; may hold newlines */
     SETTING_URL,      /* char *; http or https */
     SETTING_ADDRESS,  /* char *; an IP literal */
+    SETTING_LISTEN,   /* char *; PORT, or ADDRESS:PORT with an IP literal, in brackets if IPv6 */
     SETTING_HOSTNAME, /* char *; counts only when an IP literal, and when SLUICE_LISTEN is unset */
     SETTING_WORD,     /* char *; one of `words` */
     SETTING_INT,      /* int64_t; min, max: value */
@@ -27,7 +28,6 @@ struct setting {
     int64_t min, max;        /* 0, 0 of a text: 0 to 4096 bytes */
     const char *words;       /* "debug|info" */
     bool secret, reloadable; /* reloadable: may change while the server runs */
-    bool not_yet;            /* its feature comes later: refused */
     const char *about;       /* for docs/settings.md: what it is for */
 };
 

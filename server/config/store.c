@@ -28,6 +28,18 @@ static bool integer(const char *s, int64_t *ret) {
     return errno == 0;
 }
 
+bool config_listen(const char *s, char ret_address[CONFIG_ADDRESS], int64_t *ret_port) {
+    const char *colon = strrchr(s, ':'), *port = colon ? colon + 1 : s;
+    size_t n = colon ? (size_t)(colon - s) : 0;
+    bool bracketed = n > 2 && s[0] == '[' && s[n - 1] == ']';
+
+    ret_address[0] = '\0';
+    if (n >= CONFIG_ADDRESS || !integer(port, ret_port) || *ret_port < 0 || *ret_port > 65535)
+        return false;
+    snprintf(ret_address, CONFIG_ADDRESS, "%.*s", (int)(bracketed ? n - 2 : n), s + bracketed);
+    return !colon || (ip_literal(ret_address) && bracketed == (strchr(ret_address, ':') != NULL));
+}
+
 /* "RATE,BURST", each from 1 to max, or "off". */
 static bool rate(const char *s, int64_t max, struct config_rate *ret) {
     const char *comma = strchr(s, ',');
@@ -87,6 +99,8 @@ static char *wanted(const struct setting *s) {
         return xstrdup("an http or https URL");
     case SETTING_ADDRESS:
         return xstrdup("an IP address such as 127.0.0.1 or ::");
+    case SETTING_LISTEN:
+        return xstrdup("PORT or ADDRESS:PORT, such as 9100, 127.0.0.1:9100 or [::1]:9100");
     case SETTING_TEXT:
     case SETTING_DATABASE:
     case SETTING_HOSTNAME:
@@ -125,6 +139,7 @@ static bool keys_valid(const char *s, int64_t most) {
 
 static bool valid(const struct setting *s, const char *value) {
     size_t n = strlen(value);
+    char address[CONFIG_ADDRESS];
     struct config_rate rate_;
     int64_t number;
 
@@ -145,6 +160,8 @@ static bool valid(const struct setting *s, const char *value) {
         return n <= TEXT_MAX && printable(value) && url_valid(value);
     case SETTING_ADDRESS:
         return ip_literal(value);
+    case SETTING_LISTEN:
+        return config_listen(value, address, &number);
     case SETTING_HOSTNAME:
         return true;
     case SETTING_TEXT:

@@ -200,6 +200,9 @@ static int run(const struct config *config, bool migrate) {
         return failure("%s", line);
     log_event(LOG_INFO, "listening", "version", SLUICE_VERSION, "address", config->listen, "port",
               log_int(http_port(server.context.http), (char[24]){0}), NULL);
+    if (server.metrics)
+        log_event(LOG_INFO, "listening", "for", "metrics", "port",
+                  log_int(http_port(server.metrics), (char[24]){0}), NULL);
     checkpoints_log(config);
     schema_watch(&schema);
     number = signals_wait();

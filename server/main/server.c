@@ -17,7 +17,8 @@ enum {
     FLAGS_POLL_MS = 5000,
     RESERVED_CONNECTIONS = 2,
     WORKER_EXTRA_CONNECTIONS = 2,
-    LAST_MS = 1000
+    LAST_MS = 1000,
+    METRICS_CONNECTIONS = 64
 };
 
 char *server_kubeconfig_dir(const struct config *config) {
@@ -187,6 +188,30 @@ static bool listen_on(struct server *s, const struct config *c, char *reterr, si
                reterr, n) != NULL;
 }
 
+/* After the other, whose numbers it shows, and ended before it. */
+static bool listen_for_metrics(struct server *s, const struct config *c, char *reterr, size_t n) {
+    char address[CONFIG_ADDRESS];
+    int64_t port = 0;
+
+    if (!c->metrics_listen)
+        return true;
+    if (!config_listen(c->metrics_listen, address, &port))
+        die("SLUICE_METRICS_LISTEN was read, but is none");
+    s->metrics = http_start(
+        &(struct http_settings){.address = *address ? address : c->listen,
+                                .port = (int)port,
+                                .io_threads = 2,
+                                .handler_threads = 1, /* for nothing: it has no such route */
+                                .max_connections = METRICS_CONNECTIONS,
+                                .header_timeout_ms = (int)c->header_timeout_ms,
+                                .idle_timeout_s = (int)c->idle_timeout_s,
+                                .log_requests = c->enable_request_logging,
+                                .routes = metrics_routes,
+                                .context = &s->context},
+        reterr, n);
+    return s->metrics != NULL;
+}
+
 /* Workers last: a request that waits for one (an abort's confirmation) may still get its answer. */
 static void end_parts(struct server *s, int worker_ms) {
     watch_for(s, NULL);
@@ -226,8 +251,9 @@ bool server_start(struct server *s, const struct config *config, char *reterr, s
         return false;
     }
     make_parts(s, config);
-    if (listen_on(s, config, reterr, n))
+    if (listen_on(s, config, reterr, n) && listen_for_metrics(s, config, reterr, n))
         return true;
+    http_stop(s->context.http, 0);
     end_parts(s, 0);
     return false;
 }
@@ -244,6 +270,7 @@ void server_stop(struct server *s) {
             left_ms;
 
     http_drain(s->context.http);
+    http_stop(s->metrics, LAST_MS);
     http_stop(s->context.http, (int)(s->context.config->drain_timeout_s * 1000));
     left_ms = (deadline - clock_monotonic_us()) / US_PER_MS;
     end_parts(s, left_ms > LAST_MS ? (int)left_ms : LAST_MS);

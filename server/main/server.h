@@ -14,6 +14,7 @@ struct server {
     char *authority; /* of SLUICE_PUBLIC_URL; NULL without one */
     struct db_pool *worker_pool, *notify_pool, *flags_pool, *exposure_pool;
     struct flag_files *flag_files; /* NULL: none are kept */
+    struct http_server *metrics;   /* of SLUICE_METRICS_LISTEN; NULL: without */
     struct db_replica *replica;
     pthread_mutex_t lock;
     struct worker *watched_by; /* under lock: context.worker while it may be told of events */

@@ -27,6 +27,10 @@ def text_of(stack):
     return answer.raw.decode()
 
 
+def log_of(stack):
+    return "".join(path.read_text(errors="replace") for path in (stack.dir / "log").glob("*.log"))
+
+
 def values(stack):
     """{'name{label="value"}': number}"""
     samples = [line.rsplit(" ", 1) for line in text_of(stack).splitlines() if not line.startswith("#")]
@@ -125,3 +129,29 @@ def test_a_silent_database_neither_holds_it_up_nor_is_hidden(world):
         for one in (pid, *children):
             os.kill(one, signal.SIGCONT)
     until(lambda: values(world)["sluice_database_ready"] == 1, 30)
+
+
+def test_a_listener_of_their_own(tmp_path):
+    ready = tmp_path / "port"
+    ready.write_text("127.0.0.1:0\n")
+    with Stack(env={"SLUICE_METRICS_LISTEN_FILE": str(ready)}) as stack:
+        port = until(lambda: re.search(r"event=listening for=metrics port=(\d+)", log_of(stack)))[1]
+        url = f"http://127.0.0.1:{port}"
+        shown = call("GET", url + "/metrics")
+        assert shown.status == 200 and b"sluice_http_connections" in shown.raw
+        answer = call("GET", stack.urls[0] + "/metrics")
+        assert (answer.status, answer["code"]) == (404, "not-found")
+        for path in ("/api/v1/apps", "/api/health", "/"):
+            assert call("GET", url + path, token=stack.token).status == 404
+        assert b'sluice_http_requests_total{operation="getMetrics",code="404"} 1' in call("GET", url + "/metrics").raw
+        stack.stop_servers()
+        with pytest.raises(OSError):
+            call("GET", url + "/metrics")
+
+
+def test_a_listener_that_cannot_be_is_one_line(world):
+    taken = world.urls[0].removeprefix("http://")
+    done = subprocess.run([world.program("sluiced"), "serve"], capture_output=True, text=True, timeout=60, check=False, env={
+        "DATABASE_URL": world.env["DATABASE_URL"], "JWT_SECRET": world.env["JWT_SECRET"], "SLUICE_LISTEN": "127.0.0.1", "PORT": "0",
+        "SLUICE_METRICS_LISTEN": taken})
+    assert done.returncode == 1 and "Address already in use" in done.stderr

@@ -8,8 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define KEK      "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-#define SECRET   "0123456789abcdef0123456789abcdef"
+#define KEK    "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define SECRET "0123456789abcdef0123456789abcdef"
+#define METRICS_LISTEN(value)                                                                      \
+    "SLUICE_METRICS_LISTEN: \"" value                                                              \
+    "\" is not PORT or ADDRESS:PORT, such as 9100, 127.0.0.1:9100 or [::1]:9100"
 #define REQUIRED "DATABASE_URL=postgres://sluice:hidden@db/sluice", "JWT_SECRET=" SECRET
 
 /* An environment of nothing but these "NAME=value" texts. */
@@ -68,6 +71,9 @@ START_TEST(config__good_values) {
         "ENABLE_REQUEST_LOGGING=false",
         "ENABLE_REQUEST_LOGGING=0",
         "SLUICE_WORKER_THREADS=0",
+        "SLUICE_METRICS_LISTEN=9100",
+        "SLUICE_METRICS_LISTEN=127.0.0.1:0",
+        "SLUICE_METRICS_LISTEN=[::1]:65535",
         "SLUICE_RATE_PRINCIPAL=1,1",
         "SLUICE_RATE_NETWORK=off",
         "SENTRY_DSN=https://key@sentry.example.org/1",
@@ -167,8 +173,13 @@ START_TEST(config__bad_values_are_one_clear_line) {
          "SLUICE_RATE_PRINCIPAL: \"5,5,5\" is not RATE,BURST, each from 1 to 1000000, or off"},
         {"SLUICE_LEASE_RENEW_MS=6000",
          "SLUICE_LEASE_RENEW_MS is more than half of SLUICE_LEASE_MS"},
-        {"SLUICE_METRICS_LISTEN=127.0.0.1:9",
-         "SLUICE_METRICS_LISTEN is not supported by this version of Sluice"},
+        {"SLUICE_METRICS_LISTEN=localhost:9", METRICS_LISTEN("localhost:9")},
+        {"SLUICE_METRICS_LISTEN=::1:9", METRICS_LISTEN("::1:9")},
+        {"SLUICE_METRICS_LISTEN=[127.0.0.1]:9", METRICS_LISTEN("[127.0.0.1]:9")},
+        {"SLUICE_METRICS_LISTEN=127.0.0.1:65536", METRICS_LISTEN("127.0.0.1:65536")},
+        {"SLUICE_METRICS_LISTEN=127.0.0.1:", METRICS_LISTEN("127.0.0.1:")},
+        {"SLUICE_METRICS_LISTEN=127.0.0.1", METRICS_LISTEN("127.0.0.1")},
+        {"SLUICE_METRICS_LISTEN=:9", METRICS_LISTEN(":9")},
         {"SLUICE_WROKER_THREADS=1",
          "SLUICE_WROKER_THREADS is no setting of Sluice; did you mean SLUICE_WORKER_THREADS?"},
         {"SLUICE_DATABASE_URL=x",
