@@ -29,7 +29,7 @@ struct config {
     /* SLUICE_… */
     char *kubeconfig_exec; /* deny | allow */
     char *outbound_allow, *kubeconfig_dir, *public_url, *metrics_listen, *issuers_file;
-    char *cors_origins, *flags_dir;
+    char *cors_origins, *trusted_proxies, *flags_dir;
     char *log_level, *log_format; /* debug | info | warning | error; text | json */
     int64_t io_threads, handler_threads, worker_threads;
     struct config_rate rate_principal, rate_network;
@@ -68,5 +68,8 @@ char *config_mask_database(const char *url);
 /* "PORT", "127.0.0.1:PORT", "[::1]:PORT"; address "" where none is given; false: it is neither. */
 enum { CONFIG_ADDRESS = 48 };
 bool config_listen(const char *s, char ret_address[CONFIG_ADDRESS], int64_t *ret_port);
+/* The first of comma-separated origins that is none ("https://shop.example", no path; "*" alone is
+ * good); NULL: all are. */
+const char *origins_bad(const char *origins);
 /* docs/settings.md, made from the table; yours. */
 char *config_reference(void);

@@ -118,6 +118,12 @@ static void add_type(struct strbuf *out, const struct setting *s) {
     case SETTING_LISTEN:
         strbuf_adds(out, "`[ADDRESS:]PORT`");
         break;
+    case SETTING_CIDRS:
+        strbuf_adds(out, "CIDRs");
+        break;
+    case SETTING_ORIGINS:
+        strbuf_adds(out, "origins, or `*`");
+        break;
     case SETTING_TEXT:
     case SETTING_DATABASE:
         strbuf_adds(out, "text");

@@ -12,6 +12,8 @@ typedef enum SettingType {
     SETTING_ADDRESS,  /* char *; an IP literal */
     SETTING_LISTEN,   /* char *; PORT, or ADDRESS:PORT with an IP literal, in brackets if IPv6 */
     SETTING_HOSTNAME, /* char *; counts only when an IP literal, and when SLUICE_LISTEN is unset */
+    SETTING_CIDRS,    /* char *; comma-separated */
+    SETTING_ORIGINS,  /* char *; comma-separated, or "*" */
     SETTING_WORD,     /* char *; one of `words` */
     SETTING_INT,      /* int64_t; min, max: value */
     SETTING_BOOL,     /* bool; true, false, 1, 0 */

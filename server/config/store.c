@@ -1,5 +1,6 @@
 /* config/store.c: from a setting's text to its field, strictly: what is not exactly right is
  * refused. */
+#include "base/address.h"
 #include "base/cleanup.h"
 #include "base/ids.h"
 #include "config/settings.h"
@@ -9,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TEXT_MAX = 4096, QUOTED_MAX = 60 };
+enum { TEXT_MAX = 4096, QUOTED_MAX = 60, ORIGIN_MAX = 300 };
 
 static bool ip_literal(const char *s) {
     struct in6_addr to;
@@ -80,6 +81,30 @@ static bool printable(const char *s) {
     return true;
 }
 
+const char *origins_bad(const char *origins) {
+    if (!strcmp(origins, "*"))
+        return NULL;
+    for (const char *at = origins;; at++) {
+        size_t n = strcspn(at, ","), scheme = !strncmp(at, "https://", 8)  ? 8
+                                              : !strncmp(at, "http://", 7) ? 7
+                                                                           : 0;
+
+        if (!scheme || n == scheme || n > ORIGIN_MAX ||
+            strcspn(at + scheme, "/?#* ,") != n - scheme)
+            return at;
+        at += n;
+        if (!*at)
+            return NULL;
+    }
+}
+
+/* The first element of a list that is none of its kind; NULL: there is none. */
+static const char *element_bad(const struct setting *s, const char *value) {
+    return s->type == SETTING_CIDRS     ? cidrs_bad(value)
+           : s->type == SETTING_ORIGINS ? origins_bad(value)
+                                        : NULL;
+}
+
 /* What the value should have been. */
 static char *wanted(const struct setting *s) {
     switch (s->type) {
@@ -101,6 +126,10 @@ static char *wanted(const struct setting *s) {
         return xstrdup("an IP address such as 127.0.0.1 or ::");
     case SETTING_LISTEN:
         return xstrdup("PORT or ADDRESS:PORT, such as 9100, 127.0.0.1:9100 or [::1]:9100");
+    case SETTING_CIDRS:
+        return xstrdup("a list of CIDRs");
+    case SETTING_ORIGINS:
+        return xstrdup("a list of origins, or *");
     case SETTING_TEXT:
     case SETTING_DATABASE:
     case SETTING_HOSTNAME:
@@ -162,6 +191,9 @@ static bool valid(const struct setting *s, const char *value) {
         return ip_literal(value);
     case SETTING_LISTEN:
         return config_listen(value, address, &number);
+    case SETTING_CIDRS:
+    case SETTING_ORIGINS:
+        return n <= TEXT_MAX && !element_bad(s, value);
     case SETTING_HOSTNAME:
         return true;
     case SETTING_TEXT:
@@ -184,6 +216,13 @@ static void keep_text(const struct setting *s, const char *value, struct config 
 
 bool setting_store(const struct setting *s, const char *value, struct config *ret, char *reterr,
                    size_t n) {
+    const char *bad = printable(value) ? element_bad(s, value) : NULL;
+
+    if (bad) {
+        snprintf(reterr, n, "%s: \"%.*s\" is no %s", s->name, (int)strcspn(bad, ","), bad,
+                 s->type == SETTING_CIDRS ? "CIDR" : "origin");
+        return false;
+    }
     if (!valid(s, value)) {
         _cleanup_free_ char *right = wanted(s);
 

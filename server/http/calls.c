@@ -46,6 +46,7 @@ static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *
     x->r.arena = x->q.arena = &x->arena;
     x->q.path = "";
     x->q.remote = x->conn->remote;
+    x->network = x->conn->network;
     x->q.context = s->in.context;
     x->job.run = exchange_job;
     reaper_reading_headers(&s->reaper, x->conn);
@@ -66,7 +67,9 @@ static void log_request(const struct exchange *x, struct arena *arena, bool comp
     log_event(LOG_INFO, "request", "id", x->q.id, "method", x->method_name, "path", path, "status",
               log_int(x->http_status, status), "took_ms",
               log_int((clock_monotonic_us() - x->q.began_us) / US_PER_MS, took), "principal",
-              p ? p->subject : NULL, "remote", x->q.remote, "cut", complete ? NULL : "true", NULL);
+              p ? p->subject : NULL, "remote", x->q.remote, "via",
+              x->q.remote == x->conn->remote ? NULL : x->conn->remote, "cut",
+              complete ? NULL : "true", NULL);
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
@@ -187,7 +190,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
 
         struct conn *c = reaper_opened(&s->reaper, fd, remote);
 
-        c->network = rates_of_network(s->rates, remote);
+        c->network = rates_of_network(s->rates, &c->peer);
         *socket_context = c;
     } else if (*socket_context) {
         reaper_closed(&s->reaper, *socket_context);

@@ -7,23 +7,6 @@
 enum { ORIGIN_MAX = 300, HEADERS_TEXT_MAX = 1000 };
 #define KEEP_S "600" /* how long a browser remembers the answer to its question */
 
-const char *http_origins_bad(const char *origins) {
-    if (!strcmp(origins, "*"))
-        return NULL;
-    for (const char *at = origins;; at++) {
-        size_t n = strcspn(at, ","), scheme = !strncmp(at, "https://", 8)  ? 8
-                                              : !strncmp(at, "http://", 7) ? 7
-                                                                           : 0;
-
-        if (!scheme || n == scheme || n > ORIGIN_MAX ||
-            strcspn(at + scheme, "/?#* ,") != n - scheme)
-            return at;
-        at += n;
-        if (!*at)
-            return NULL;
-    }
-}
-
 static bool allowed(const char *origins, const char *origin) {
     size_t n = strlen(origin);
 

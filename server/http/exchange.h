@@ -33,6 +33,9 @@ struct exchange {
     struct conn *conn; /* borrowed: lives as long as the connection */
     /* the request, as read */
     const char *raw_uri, *method_name, *version;
+    const char *host; /* that a trusted proxy says it was reached under; NULL: the Host header */
+    bool secure;      /* the caller spoke TLS, with a trusted proxy or with us */
+    uint64_t network; /* the caller's, for http/rate.h */
     struct uri uri;
     const struct uri_query *query; /* NULL before it is decoded, and without one */
     struct router_match match;
@@ -74,6 +77,9 @@ static inline struct exchange *job_exchange(struct job *j) {
 /* guard.c: refuses what an HTTP parser in front of us might read in another way.  close is set when
  * it refuses. */
 MUSTCHECK Status guard_request(struct exchange *x);
+/* forwarded.c: takes the caller's address, and the name it was reached under, from the headers of
+ * trusted proxies (CIDRs; NULL: none). */
+void forwarded_read(struct exchange *x, const char *trusted);
 /* accept.c: whether Accept allows this type. */
 bool accepts_type(const char *accept, const char *media_type);
 

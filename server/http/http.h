@@ -233,14 +233,15 @@ struct http_settings {
     int heartbeat_ms;                              /* of event streams; 0: 15000 */
     struct http_rate rate_principal, rate_network; /* more: 429 rate-limited */
     bool log_requests;
-    const struct route *routes; /* ended by a NULL operation */
-    struct auth *auth;          /* borrowed */
-    struct keyring *keys;       /* borrowed; NULL: API keys and signatures are refused */
-    const char *authority;      /* what they are made for; borrowed; NULL: the Host header */
-    const char *cors_origins;   /* comma-separated, or "*"; borrowed; NULL: none */
-    struct bus *bus;            /* borrowed; NULL: parks and streams only poll */
-    void *context;              /* request->context */
-    struct http_server **self;  /* set before the first request can come; NULL: not wanted */
+    const struct route *routes;  /* ended by a NULL operation */
+    struct auth *auth;           /* borrowed */
+    struct keyring *keys;        /* borrowed; NULL: API keys and signatures are refused */
+    const char *authority;       /* what they are made for; borrowed; NULL: the Host header */
+    const char *cors_origins;    /* comma-separated, or "*"; borrowed; NULL: none */
+    const char *trusted_proxies; /* CIDRs; borrowed; NULL: none */
+    struct bus *bus;             /* borrowed; NULL: parks and streams only poll */
+    void *context;               /* request->context */
+    struct http_server **self;   /* set before the first request can come; NULL: not wanted */
 };
 struct http_server;
 /* Checks the table (http_routes_check) and starts.  NULL with a line in reterr when it cannot. */
@@ -255,8 +256,5 @@ bool http_draining(const struct http_server *s);
 /* NULL when the table is sound, else what is wrong (unique operation and method+template, known
  * scope, schema iff JSON). */
 const char *http_routes_check(const struct route *routes);
-/* The first of comma-separated origins that is none ("https://shop.example", no path; "*" alone is
- * good); NULL: all are. */
-const char *http_origins_bad(const char *origins);
 /* Counters for metrics and /api/health/detailed. */
 json_t *http_stats(const struct http_server *s);

@@ -27,7 +27,7 @@ static bool counted(const struct exchange *x, RateKind kind) {
 }
 
 Status limit_network(struct exchange *x) {
-    if (!counted(x, RATE_NETWORK) || take(x, RATE_NETWORK, x->conn->network))
+    if (!counted(x, RATE_NETWORK) || take(x, RATE_NETWORK, x->network))
         return STATUS_OK;
     return limited(x, RATE_NETWORK);
 }
@@ -41,7 +41,7 @@ Status limit_principal(struct exchange *x) {
 
 void limit_failure(struct exchange *x) {
     if (rates_limit(x->server->rates, RATE_NETWORK) && !x->rated[RATE_NETWORK])
-        (void)take(x, RATE_NETWORK, x->conn->network);
+        (void)take(x, RATE_NETWORK, x->network);
 }
 
 const char *limit_policy_text(struct exchange *x) {

@@ -43,6 +43,8 @@ static int method_of(const char *name) {
 static Turn phase_begin(struct exchange *x) {
     Status s = guard_request(x);
 
+    if (s == STATUS_OK)
+        forwarded_read(x, x->server->in.trusted_proxies);
     return s == STATUS_OK ? TURN_NEXT : answer(x, s);
 }
 

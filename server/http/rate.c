@@ -123,21 +123,11 @@ uint64_t rates_of_principal(const struct rates *r, const struct principal *p) {
     return sip_end(&s);
 }
 
-uint64_t rates_of_network(const struct rates *r, const struct sockaddr *address) {
+uint64_t rates_of_network(const struct rates *r, const struct address *address) {
     struct sip s = sip_begin(r->secret, RATE_NETWORK);
-    struct sockaddr_in in;
-    struct sockaddr_in6 in6;
 
-    if (address && address->sa_family == AF_INET) {
-        memcpy(&in, address, sizeof in);
-        sip_bytes(&s, (const char *)&in.sin_addr, 3);
-    } else if (address && address->sa_family == AF_INET6) {
-        memcpy(&in6, address, sizeof in6);
-        if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
-            sip_bytes(&s, (const char *)&in6.sin6_addr.s6_addr[12], 3);
-        else
-            sip_bytes(&s, (const char *)in6.sin6_addr.s6_addr, 6);
-    }
+    if (address->family)
+        sip_bytes(&s, (const char *)address->bytes, address->family == AF_INET ? 3 : 6);
     return sip_end(&s);
 }
 

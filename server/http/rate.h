@@ -3,9 +3,8 @@
  * Token buckets in a table of fixed size that belongs to this process: two replicas count apart.
  * Taking allocates nothing.  Any thread. */
 #pragma once
+#include "base/address.h"
 #include "http/http.h"
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 typedef enum RateKind { RATE_PRINCIPAL, RATE_NETWORK, RATE_KINDS } RateKind;
 extern const char *const rate_names[RATE_KINDS]; /* of the policies, in headers and problems */
@@ -18,8 +17,8 @@ bool rates_limit(const struct rates *r, RateKind kind);
 
 /* Who is counted: keyed hashes, so that nobody can aim at somebody else's bucket. */
 uint64_t rates_of_principal(const struct rates *r, const struct principal *p);
-/* The /24 of an IPv4 address (also of one mapped into IPv6), the /48 of an IPv6 one. */
-uint64_t rates_of_network(const struct rates *r, const struct sockaddr *address);
+/* The /24 of an IPv4 address, the /48 of an IPv6 one. */
+uint64_t rates_of_network(const struct rates *r, const struct address *address);
 
 struct rate_state {
     int64_t remaining;     /* requests that may come at once */

@@ -7,7 +7,6 @@
  * already belongs to somebody else. */
 #include "http/reaper.h"
 #include "base/clock.h"
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -45,28 +44,13 @@ void reaper_done(struct reaper *r) {
     pthread_mutex_destroy(&r->lock);
 }
 
-static void remote_text(const struct sockaddr *a, char text[INET6_ADDRSTRLEN]) {
-    struct sockaddr_in in;
-    struct sockaddr_in6 in6;
-
-    text[0] = '\0';
-    if (a && a->sa_family == AF_INET) {
-        memcpy(&in, a, sizeof in);
-        inet_ntop(AF_INET, &in.sin_addr, text, INET6_ADDRSTRLEN);
-    } else if (a && a->sa_family == AF_INET6) {
-        memcpy(&in6, a, sizeof in6);
-        if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr))
-            inet_ntop(AF_INET, &in6.sin6_addr.s6_addr[12], text, INET6_ADDRSTRLEN);
-        else
-            inet_ntop(AF_INET6, &in6.sin6_addr, text, INET6_ADDRSTRLEN);
-    }
-}
-
 struct conn *reaper_opened(struct reaper *r, int fd, const struct sockaddr *remote) {
     struct conn *c = xcalloc(1, sizeof *c);
+    struct address peer = address_of(remote);
 
     c->fd = fd;
-    remote_text(remote, c->remote);
+    c->peer = address_unmapped(&peer);
+    address_text(&c->peer, c->remote);
     atomic_store(&c->deadline_us, clock_monotonic_us() + r->header_us);
     pthread_mutex_lock(&r->lock);
     c->next = r->head;

@@ -1,12 +1,11 @@
 /* http/reaper.h: open connections and their deadlines (internal to http/). */
 #pragma once
+#include "base/address.h"
 #include "base/status.h"
-#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/socket.h>
 
 struct conn {
     struct conn *prev, *next;
@@ -14,8 +13,9 @@ struct conn {
     _Atomic int64_t deadline_us; /* monotonic; 0: none.  Set by the connection's I/O thread */
     _Atomic bool asked;          /* a request began on it */
     bool reaped;                 /* under the reaper's lock */
-    uint64_t network;            /* for http/rate.h */
-    char remote[INET6_ADDRSTRLEN];
+    struct address peer;
+    uint64_t network; /* the peer's, for http/rate.h */
+    char remote[ADDRESS_TEXT];
 };
 
 struct reaper {

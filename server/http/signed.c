@@ -14,7 +14,7 @@ bool signed_given(const struct exchange *x) {
 
 static const char *authority_of(const struct exchange *x) {
     enum { AUTHORITY_MAX = 300 };
-    const char *host = request_header(&x->q, "Host");
+    const char *host = x->host ? x->host : request_header(&x->q, "Host");
     char text[AUTHORITY_MAX];
 
     if (x->server->in.authority)

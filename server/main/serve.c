@@ -222,7 +222,6 @@ static int run(const struct config *config, bool migrate) {
 
 int command_serve(int argc, char **argv) {
     _cleanup_(config_done) struct config config = {0};
-    const char *bad;
     char line[LINE] = "";
     bool migrate = false;
 
@@ -233,10 +232,6 @@ int command_serve(int argc, char **argv) {
     }
     if (!config_load(&config, line, sizeof line))
         return failure("%s", line);
-    if (config.outbound_allow && (bad = net_policy_bad(config.outbound_allow)))
-        return failure("SLUICE_OUTBOUND_ALLOW: \"%.*s\" is no CIDR", (int)strcspn(bad, ","), bad);
-    if (config.cors_origins && (bad = http_origins_bad(config.cors_origins)))
-        return failure("SLUICE_CORS_ORIGINS: \"%.*s\" is no origin", (int)strcspn(bad, ","), bad);
     /* an arena for each of some twenty threads keeps what none of them uses: docs/performance.md */
     mallopt(M_ARENA_MAX, 2);
     log_setup(log_level(config.log_level),

@@ -182,6 +182,7 @@ static bool listen_on(struct server *s, const struct config *c, char *reterr, si
                    .keys = s->context.keys,
                    .authority = s->authority,
                    .cors_origins = c->cors_origins,
+                   .trusted_proxies = c->trusted_proxies,
                    .bus = s->context.bus,
                    .context = &s->context,
                    .self = &s->context.http},

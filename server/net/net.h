@@ -30,8 +30,6 @@ struct net_policy {
         *allow; /* CIDRs allowed beside public addresses, comma-separated (SLUICE_OUTBOUND_ALLOW) */
     bool listed_only; /* public addresses neither: for what goes unencrypted */
 };
-/* NULL when `allow` is a valid list of CIDRs, else the element that is not. */
-const char *net_policy_bad(const char *allow);
 
 struct net_request {
     const char *method;         /* "GET" */

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-enum { POLICY_ADDRESS_TEXT = 64 };
+enum { POLICY_ADDRESS_TEXT = 64 }; /* at least ADDRESS_TEXT */
 
 /* Whether a connection to `address` is allowed beside `allow` (CIDRs, may be NULL; elements that
  * are none allow nothing).  A family other than IPv4 and IPv6 never is. */

@@ -151,15 +151,11 @@ def test_token_refuses_a_short_secret_without_showing_it():
     ("DATABASE_URL", None, "DATABASE_URL is required: a PostgreSQL URL"),
     ("SLUICE_CORS_ORIGINS", "https://a.example,b.example", 'SLUICE_CORS_ORIGINS: "b.example" is no origin'),
     ("SLUICE_OUTBOUND_ALLOW", "127.0.0.0/8,x,::1/128", 'SLUICE_OUTBOUND_ALLOW: "x" is no CIDR'),
+    ("SLUICE_TRUSTED_PROXIES", "10.0.0.0/33", 'SLUICE_TRUSTED_PROXIES: "10.0.0.0/33" is no CIDR'),
 ])
 @pytest.mark.parametrize("command", ["serve", "check"])
 def test_a_bad_setting_stops_the_start_with_one_clear_line(command, name, value, line):
-    status, out, err = run(command, **{name: value})
-    assert status == 1
-    if command == "check" and line.startswith(f'{name}: "') and name != "PORT":
-        assert line.replace(": ", ": failed: ", 1) in out
-    else:
-        assert (out, err) == ("", f"sluiced: {line}\n")
+    assert run(command, **{name: value}) == (1, "", f"sluiced: {line}\n")
 
 
 def test_check_shows_settings_without_secrets_and_says_that_the_database_is_away():

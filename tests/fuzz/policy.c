@@ -1,8 +1,8 @@
 /* SLUICE_OUTBOUND_ALLOW and the addresses that it lets through: a list, then 16 bytes of an
  * address. */
 #include "net/policy.h"
+#include "base/address.h"
 #include "base/cleanup.h"
-#include "net/net.h"
 #include "tests/fuzz/fuzz.h"
 #include <netinet/in.h>
 
@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
 
     if (!allow)
         return 0;
-    bad = net_policy_bad(allow);
+    bad = cidrs_bad(allow);
     FUZZ_HOLDS(!bad || (bad >= allow && bad <= allow + strlen(allow)));
     memcpy(&six.sin6_addr, bytes, n < 16 ? n : 16);
     memcpy(&four.sin_addr, bytes, n < 4 ? n : 4);

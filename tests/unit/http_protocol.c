@@ -2,6 +2,7 @@
  * and what pages of other origins may do with them. */
 #include "auth/auth.h"
 #include "base/cleanup.h"
+#include "config/config.h"
 #include "http/http.h"
 #include "tests/support/raw.h"
 #include "tests/support/suite.h"
@@ -132,9 +133,9 @@ START_TEST(origins__are_scheme_and_host) {
                                       "*,https://a"};
 
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
-        ck_assert_msg(!http_origins_bad(good[i]), "%s", good[i]);
+        ck_assert_msg(!origins_bad(good[i]), "%s", good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        ck_assert_msg(http_origins_bad(bad[i]) != NULL, "%s", bad[i]);
+        ck_assert_msg(origins_bad(bad[i]) != NULL, "%s", bad[i]);
 }
 END_TEST
 

@@ -3,9 +3,9 @@
 #include "base/clock.h"
 #include "http/rate.h"
 #include "tests/support/suite.h"
-#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 
 static const struct http_rate ten_of_twenty[RATE_KINDS] = {{10, 20}, {1000000, 1}};
 
@@ -62,13 +62,11 @@ START_TEST(rate__nothing_is_limited_without_a_rule) {
 END_TEST
 
 static uint64_t network(const struct rates *r, const char *text) {
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = 7};
-    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = 7};
+    struct address a;
 
-    if (inet_pton(AF_INET, text, &in.sin_addr) == 1)
-        return rates_of_network(r, (const struct sockaddr *)&in);
-    ck_assert_int_eq(inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
-    return rates_of_network(r, (const struct sockaddr *)&in6);
+    ck_assert(address_parse(text, strlen(text), &a));
+    a = address_unmapped(&a);
+    return rates_of_network(r, &a);
 }
 
 START_TEST(rate__networks_are_24_bits_of_ipv4_and_48_of_ipv6) {
