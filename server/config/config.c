@@ -171,6 +171,9 @@ static bool whole_check(const struct config *c, unsigned needs, char *reterr, si
         return refuse(reterr, n, "DATABASE_URL is required: a PostgreSQL URL");
     if ((needs & CONFIG_NEEDS_JWT_SECRET) && !c->jwt_secret)
         return refuse(reterr, n, "JWT_SECRET is required: at least 32 bytes");
+    if (!c->tls_cert != !c->tls_key)
+        return refuse(reterr, n,
+                      "SLUICE_TLS_CERT and SLUICE_TLS_KEY: one does not work without the other");
     if (c->lease_renew_ms > c->lease_ms / 2)
         return refuse(reterr, n, "SLUICE_LEASE_RENEW_MS is more than half of SLUICE_LEASE_MS");
 #ifndef SLUICE_TEST_POINTS

@@ -29,6 +29,7 @@ struct config {
     /* SLUICE_… */
     char *kubeconfig_exec; /* deny | allow */
     char *outbound_allow, *kubeconfig_dir, *public_url, *metrics_listen, *issuers_file;
+    char *tls_cert, *tls_key; /* PEM; both or neither */
     char *cors_origins, *trusted_proxies, *flags_dir;
     char *log_level, *log_format; /* debug | info | warning | error; text | json */
     int64_t io_threads, handler_threads, worker_threads;

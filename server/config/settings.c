@@ -7,6 +7,7 @@
 #define AT(field) .offset = offsetof(struct config, field)
 #define MINUTE_MS 60000
 #define DAY_MS    (24 * 60 * MINUTE_MS)
+#define PEM_MAX   65536
 
 // clang-format off
 const struct setting settings[] = {
@@ -48,6 +49,10 @@ const struct setting settings[] = {
      .about = "CIDRs of the proxies whose `X-Forwarded-For`, `-Proto`, `-Host` and `Forwarded` count, comma-separated (docs/operating.md); from anybody else they do not."},
     {"SLUICE_PUBLIC_URL", SETTING_URL, AT(public_url),
      .about = "Where people and callers reach this server; its host and port are what API signatures are made for (otherwise the Host header)."},
+    {"SLUICE_TLS_CERT", SETTING_PEM, AT(tls_cert), .max = PEM_MAX,
+     .about = "Certificate of the listener with its chain (PEM), usually as `SLUICE_TLS_CERT_FILE`; with it the server speaks TLS, and nothing else, on its port (docs/operating.md)."},
+    {"SLUICE_TLS_KEY", SETTING_PEM, AT(tls_key), .max = PEM_MAX, .secret = true,
+     .about = "Private key of that certificate (PEM), usually as `SLUICE_TLS_KEY_FILE`."},
     {"SLUICE_CORS_ORIGINS", SETTING_ORIGINS, AT(cors_origins),
      .about = "Origins whose pages may evaluate flags from a browser, comma-separated (`https://shop.example`), or `*`."},
     {"SLUICE_FLAGS_DIR", SETTING_TEXT, AT(flags_dir),

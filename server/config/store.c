@@ -184,7 +184,7 @@ static bool valid(const struct setting *s, const char *value) {
     case SETTING_KEYS:
         return keys_valid(value, s->max);
     case SETTING_PEM:
-        return n <= TEXT_MAX && !strncmp(value, "-----BEGIN ", 11);
+        return n <= (size_t)(s->max ? s->max : TEXT_MAX) && strstr(value, "-----BEGIN ");
     case SETTING_URL:
         return n <= TEXT_MAX && printable(value) && url_valid(value);
     case SETTING_ADDRESS:

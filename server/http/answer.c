@@ -48,6 +48,8 @@ static void common_headers(struct exchange *x) {
 
     header(x, "X-Request-Id", x->q.id);
     header(x, "X-Content-Type-Options", "nosniff");
+    if (x->secure)
+        header(x, "Strict-Transport-Security", "max-age=31536000");
     header(x, "Cache-Control", x->r.cache_control ? x->r.cache_control : "no-store");
     cors_headers(x);
     header(x, "Location", x->r.location);

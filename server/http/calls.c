@@ -47,6 +47,7 @@ static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *
     x->q.path = "";
     x->q.remote = x->conn->remote;
     x->network = x->conn->network;
+    x->secure = s->tls != NULL;
     x->q.context = s->in.context;
     x->job.run = exchange_job;
     reaper_reading_headers(&s->reaper, x->conn);
@@ -190,6 +191,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
 
         struct conn *c = reaper_opened(&s->reaper, fd, remote);
 
+        c->tls = s->tls;
         c->network = rates_of_network(s->rates, &c->peer);
         *socket_context = c;
     } else if (*socket_context) {
@@ -228,6 +230,12 @@ static unsigned connection_limit(int wanted) {
 }
 
 struct MHD_Daemon *calls_start(struct http_server *s) {
+    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)tls_retrieve},
+        {MHD_OPTION_END, 0, NULL},
+    };
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned threads = s->in.io_threads > 0 ? (unsigned)s->in.io_threads
                        : cores > 0          ? (unsigned)cores
@@ -236,13 +244,15 @@ struct MHD_Daemon *calls_start(struct http_server *s) {
     if (threads < 2)
         threads = 2;
     return MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_message, NULL,
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+            (s->tls ? MHD_USE_TLS : 0),
+        0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_message, NULL,
         MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_THREAD_POOL_SIZE, threads,
         MHD_OPTION_CONNECTION_LIMIT,
         connection_limit(s->in.max_connections > 0 ? s->in.max_connections : 1024),
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)s->in.idle_timeout_s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_URI_LOG_CALLBACK, on_request_line, s, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-        s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_END);
+        s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_ARRAY, s->tls ? tls : none,
+        MHD_OPTION_END);
 }

@@ -233,20 +233,27 @@ struct http_settings {
     int heartbeat_ms;                              /* of event streams; 0: 15000 */
     struct http_rate rate_principal, rate_network; /* more: 429 rate-limited */
     bool log_requests;
-    const struct route *routes;  /* ended by a NULL operation */
-    struct auth *auth;           /* borrowed */
-    struct keyring *keys;        /* borrowed; NULL: API keys and signatures are refused */
-    const char *authority;       /* what they are made for; borrowed; NULL: the Host header */
-    const char *cors_origins;    /* comma-separated, or "*"; borrowed; NULL: none */
-    const char *trusted_proxies; /* CIDRs; borrowed; NULL: none */
-    struct bus *bus;             /* borrowed; NULL: parks and streams only poll */
-    void *context;               /* request->context */
-    struct http_server **self;   /* set before the first request can come; NULL: not wanted */
+    const struct route *routes;     /* ended by a NULL operation */
+    struct auth *auth;              /* borrowed */
+    struct keyring *keys;           /* borrowed; NULL: API keys and signatures are refused */
+    const char *authority;          /* what they are made for; borrowed; NULL: the Host header */
+    const char *cors_origins;       /* comma-separated, or "*"; borrowed; NULL: none */
+    const char *tls_cert, *tls_key; /* PEM; borrowed for the start; NULL: no TLS */
+    const char *trusted_proxies;    /* CIDRs; borrowed; NULL: none */
+    struct bus *bus;                /* borrowed; NULL: parks and streams only poll */
+    void *context;                  /* request->context */
+    struct http_server **self;      /* set before the first request can come; NULL: not wanted */
 };
 struct http_server;
 /* Checks the table (http_routes_check) and starts.  NULL with a line in reterr when it cannot. */
 struct http_server *http_start(const struct http_settings *in, char *reterr, size_t n);
 int http_port(const struct http_server *s);
+/* New connections to a server that speaks TLS get this certificate (PEM, with its chain), open ones
+ * go on; false with a line in reterr: nothing changes. */
+bool http_tls_use(struct http_server *s, const char *cert_pem, const char *key_pem, char *reterr,
+                  size_t n);
+/* Whether a server could show them. */
+bool http_tls_check(const char *cert_pem, const char *key_pem, char *reterr, size_t n);
 /* Graceful: accepts no more, ends streams, lets requests under way finish (at most timeout_ms),
  * frees. */
 void http_stop(struct http_server *s, int timeout_ms);

@@ -14,6 +14,7 @@ struct conn {
     _Atomic bool asked;          /* a request began on it */
     bool reaped;                 /* under the reaper's lock */
     struct address peer;
+    struct tls *tls;  /* borrowed; NULL: it speaks none */
     uint64_t network; /* the peer's, for http/rate.h */
     char remote[ADDRESS_TEXT];
 };

@@ -50,6 +50,7 @@ static void server_free(struct http_server *s) {
     queue_free(s->queue);
     free(s->operations);
     reaper_done(&s->reaper);
+    tls_free(s->tls);
     rates_free(s->rates);
     streams_done(&s->streams);
     parking_done(&s->parking);
@@ -69,6 +70,7 @@ static bool needs_auth(const struct route *routes) {
 struct http_server *http_start(const struct http_settings *in, char *reterr, size_t n) {
     const char *fault = http_routes_check(in->routes);
     struct http_server *s;
+    struct tls *tls = NULL;
     sigset_t all, before;
     int fd;
 
@@ -78,11 +80,21 @@ struct http_server *http_start(const struct http_settings *in, char *reterr, siz
         snprintf(reterr, n, "%s", fault);
         return NULL;
     }
+    if (in->tls_cert) {
+        tls = tls_new();
+        if (!tls_use(tls, in->tls_cert, in->tls_key, reterr, n)) {
+            tls_free(tls);
+            return NULL;
+        }
+    }
     fd = listen_open(in->address, in->port, reterr, n);
-    if (fd < 0)
+    if (fd < 0) {
+        tls_free(tls);
         return NULL;
+    }
     s = xcalloc(1, sizeof *s);
     s->in = *in;
+    s->tls = tls;
     if (in->self)
         *in->self = s;
     s->listen_fd = fd;

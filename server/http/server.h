@@ -4,11 +4,13 @@
 #include "http/rate.h"
 #include "http/reaper.h"
 #include "http/stream.h"
+#include "http/tls.h"
 
 struct http_server {
     struct http_settings in;
     struct MHD_Daemon *daemon;
     int listen_fd, port;
+    struct tls *tls; /* NULL: none is spoken */
     struct router *router;
     struct queue *queue;
     struct parking parking;

@@ -36,6 +36,13 @@ static bool check_issuers(const struct config *c) {
     return *line ? say("issuers", NULL, false, line) : good;
 }
 
+static bool check_tls(const struct config *c) {
+    char line[LINE] = "";
+
+    return !c->tls_cert ||
+           say("tls", NULL, http_tls_check(c->tls_cert, c->tls_key, line, sizeof line), line);
+}
+
 static bool check_checkpoints(const struct config *c) {
     _cleanup_free_ char *line = checkpoints_line(c), *why = NULL;
 
@@ -104,6 +111,7 @@ int command_check(int argc, char **argv) {
     config_print(&config);
     net_setup();
     good = check_issuers(&config);
+    good = check_tls(&config) && good;
     good = check_checkpoints(&config) && good;
     if (say("database", NULL, db_schema_check(config.database_url, line, sizeof line) == STATUS_OK,
             line))

@@ -199,7 +199,8 @@ static int run(const struct config *config, bool migrate) {
     if (!server_start(&server, config, line, sizeof line))
         return failure("%s", line);
     log_event(LOG_INFO, "listening", "version", SLUICE_VERSION, "address", config->listen, "port",
-              log_int(http_port(server.context.http), (char[24]){0}), NULL);
+              log_int(http_port(server.context.http), (char[24]){0}), "tls",
+              config->tls_cert ? "true" : NULL, NULL);
     if (server.metrics)
         log_event(LOG_INFO, "listening", "for", "metrics", "port",
                   log_int(http_port(server.metrics), (char[24]){0}), NULL);

@@ -182,6 +182,8 @@ static bool listen_on(struct server *s, const struct config *c, char *reterr, si
                    .keys = s->context.keys,
                    .authority = s->authority,
                    .cors_origins = c->cors_origins,
+                   .tls_cert = c->tls_cert,
+                   .tls_key = c->tls_key,
                    .trusted_proxies = c->trusted_proxies,
                    .bus = s->context.bus,
                    .context = &s->context,
