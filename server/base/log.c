@@ -10,8 +10,8 @@
 
 enum { LINE_MAX_BYTES = 16384 };
 
-static LogLevel least_level = LOG_INFO;
-static LogFormat line_format = LOG_KEY_VALUE;
+static _Atomic LogLevel least_level = LOG_INFO;
+static _Atomic LogFormat line_format = LOG_KEY_VALUE;
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
 
 void log_setup(LogLevel least, LogFormat format) {

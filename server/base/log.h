@@ -6,7 +6,7 @@
 typedef enum LogLevel { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR } LogLevel;
 typedef enum LogFormat { LOG_KEY_VALUE, LOG_JSON } LogFormat;
 
-/* Set once at the start, before other threads exist. */
+/* At the start, and whenever the settings change.  Any thread. */
 void log_setup(LogLevel least, LogFormat format);
 /* log_event(LOG_INFO, "request", "method", "GET", "path", path, NULL): pairs of strings, ended by
  * NULL. A NULL value leaves its pair out.  Callers keep secrets away: nothing here can tell. */

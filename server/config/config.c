@@ -1,7 +1,8 @@
-/* config/config.c: the environment, read once. */
+/* config/config.c: settings from where they are given, at the start and again at a reload. */
 #include "config/config.h"
 #include "base/cleanup.h"
 #include "base/note.h"
+#include "config/env_file.h"
 #include "config/settings.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -22,11 +23,13 @@ static bool refuse(char *reterr, size_t n, const char *format, ...) {
     return false;
 }
 
-/* An empty value counts as unset: compose files pass those. */
-static const char *environment(const char *name) {
-    const char *value = getenv(name); /* before other threads exist */
+/* Yours.  An empty value counts as unset: compose files pass those. */
+static char *environment(const struct config *c, const char *name) {
+    const char *value = getenv(name); /* which nobody changes */
 
-    return value && *value ? value : NULL;
+    if (value && *value)
+        return xstrdup(value);
+    return c->env_text ? env_file_get(c->env_text, name) : NULL;
 }
 
 static ssize_t read_all(int fd, char *bytes, size_t max) {
@@ -74,9 +77,12 @@ static char *content_of(const char *name, const char *path, char *reterr, size_t
 }
 
 static bool load_one(const struct setting *s, struct config *ret, char *reterr, size_t n) {
-    _cleanup_free_ char *file_name = xasprintf("%s_FILE", s->name), *content = NULL;
-    const char *value = environment(s->name), *path = environment(file_name);
-    SettingSource source = value ? SOURCE_ENVIRONMENT : path ? SOURCE_FILE : SOURCE_DEFAULT;
+    _cleanup_free_ char *file_name = xasprintf("%s_FILE", s->name), *content = NULL,
+                        *given = environment(ret, s->name), *path = environment(ret, file_name);
+    const char *value = given;
+    SettingSource source = !value ? path ? SOURCE_FILE : SOURCE_DEFAULT
+                           : getenv(s->name) && *getenv(s->name) ? SOURCE_ENVIRONMENT
+                                                                 : SOURCE_ENV_FILE;
 
     if (value && path)
         return refuse(reterr, n, "%s and %s are both set; set one", s->name, file_name);
@@ -105,17 +111,31 @@ static bool service_link(const char *name) {
     return false;
 }
 
-static bool known(const char *name) {
-    for (const char *const *foreign = foreign_names; *foreign; foreign++)
-        if (!strcmp(*foreign, name))
-            return true;
+static bool setting_known(const char *name) {
     for (const struct setting *s = settings; s->name; s++) {
         size_t n = strlen(s->name);
 
         if (!strncmp(s->name, name, n) && (!name[n] || !strcmp(name + n, "_FILE")))
             return true;
     }
-    return service_link(name);
+    return false;
+}
+
+static bool known(const char *name) {
+    for (const char *const *foreign = foreign_names; *foreign; foreign++)
+        if (!strcmp(*foreign, name))
+            return true;
+    return setting_known(name) || service_link(name);
+}
+
+/* The file of SLUICE_ENV_FILE is read first: the others' values may be in it. */
+static bool env_file_load(struct config *ret, char *reterr, size_t n) {
+    const char *path = getenv("SLUICE_ENV_FILE");
+
+    if (!path || !*path)
+        return true;
+    ret->env_text = content_of("SLUICE_ENV", path, reterr, n);
+    return ret->env_text && env_file_check(ret->env_text, setting_known, reterr, n);
 }
 
 static bool names_check(char *reterr, size_t n) {
@@ -186,9 +206,10 @@ static bool whole_check(const struct config *c, unsigned needs, char *reterr, si
 }
 
 bool config_load_for(struct config *ret, unsigned needs, char *reterr, size_t n) {
-    bool ok = true;
+    bool ok;
 
     *ret = (struct config){0};
+    ok = env_file_load(ret, reterr, n);
     for (const struct setting *s = settings; s->name && ok; s++)
         ok = load_one(s, ret, reterr, n);
     if (ok)
@@ -204,6 +225,50 @@ bool config_load(struct config *ret, char *reterr, size_t n) {
     return config_load_for(ret, CONFIG_NEEDS_DATABASE | CONFIG_NEEDS_JWT_SECRET, reterr, n);
 }
 
+/* ---- what changed ---- */
+
+/* HOSTNAME has no field of its own, and a default may be made of another setting. */
+static bool changed(const struct setting *s, const struct config *a, const struct config *b) {
+    size_t i = (size_t)(s - settings);
+
+    return s->type != SETTING_HOSTNAME &&
+           (a->source[i] != SOURCE_DEFAULT || b->source[i] != SOURCE_DEFAULT) &&
+           !setting_same(s, a, b);
+}
+
+bool config_reload(const struct config *now, const char *only, struct config *ret,
+                   struct config_changes *changes, char *reterr, size_t n) {
+    size_t changed_n = 0, waiting_n = 0;
+    bool tls_begins;
+
+    *changes = (struct config_changes){0};
+    if (!config_load(ret, reterr, n))
+        return false;
+    tls_begins = !now->tls_cert != !ret->tls_cert; /* or ends */
+    for (const struct setting *s = settings; s->name; s++) {
+        bool wanted = !strncmp(s->name, only, strlen(only));
+        bool may = s->reloadable && !(tls_begins && !strncmp(s->name, "SLUICE_TLS_", 11));
+
+        if (!changed(s, now, ret)) {
+            setting_keep(s, now, ret); /* a default that was made of another one */
+        } else if (may && wanted) {
+            changes->changed[changed_n++] = s->name;
+        } else {
+            setting_keep(s, now, ret);
+            ret->source[s - settings] = now->source[s - settings];
+            if (wanted)
+                changes->waiting[waiting_n++] = s->name;
+        }
+    }
+    return true;
+}
+
+char *config_file_of(const struct config *c, const char *name) {
+    _cleanup_free_ char *file_name = xasprintf("%s_FILE", name);
+
+    return environment(c, file_name);
+}
+
 void config_done(struct config *c) {
     if (!c)
         return;
@@ -217,4 +282,8 @@ void config_done(struct config *c) {
         free(*text);
         *text = NULL; /* HOSTNAME shares the field of SLUICE_LISTEN */
     }
+    if (c->env_text)
+        explicit_bzero(c->env_text, strlen(c->env_text));
+    free(c->env_text);
+    c->env_text = NULL;
 }

@@ -45,6 +45,8 @@ struct config {
                           builds */
     char *crash_log;   /* SLUICE_CRASH_LOG: gets what points are passed; likewise */
 
+    char *env_file, *env_text; /* SLUICE_ENV_FILE; what it holds */
+
     unsigned char
         source[CONFIG_SETTINGS_MAX]; /* of each row of the table: where its value came from */
 };
@@ -56,6 +58,19 @@ enum { CONFIG_NEEDS_DATABASE = 1, CONFIG_NEEDS_JWT_SECRET = 2 };
  * quotes a secret), and nothing to release.  Before other threads exist.  config_load needs all. */
 bool config_load(struct config *ret, char *reterr, size_t n);
 bool config_load_for(struct config *ret, unsigned needs, char *reterr, size_t n);
+
+/* Names, each list ended by NULL. */
+struct config_changes {
+    const char *changed[CONFIG_SETTINGS_MAX];
+    const char *waiting[CONFIG_SETTINGS_MAX]; /* changed, but only a restart takes them over */
+};
+/* Reads all settings again, while other threads run.  *ret is what is in effect from then on: of
+ * what may not change, and of names that do not begin with `only`, it has the old values.  false
+ * with one line in reterr, and nothing to release: something is not right, and nothing changes. */
+bool config_reload(const struct config *now, const char *only, struct config *ret,
+                   struct config_changes *changes, char *reterr, size_t n);
+/* The path of NAME_FILE; yours; NULL where NAME is not given so. */
+char *config_file_of(const struct config *c, const char *name);
 void config_done(struct config *c); /* NULL-safe, idempotent */
 static inline void config_done_cleanup(struct config *c) {
     config_done(c);

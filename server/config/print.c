@@ -64,7 +64,7 @@ char *config_mask_database(const char *url) {
 }
 
 char *config_text(const struct config *c) {
-    static const char *const sources[] = {"default", "environment", "file"};
+    static const char *const sources[] = {"default", "environment", "file", "SLUICE_ENV_FILE"};
     struct strbuf out = STRBUF(PRINTED_MAX);
 
     for (const struct setting *s = settings; s->name; s++) {
@@ -133,8 +133,6 @@ static void add_type(struct strbuf *out, const struct setting *s) {
     }
     if (s->secret)
         strbuf_adds(out, "; secret");
-    if (s->reloadable)
-        strbuf_adds(out, "; reloadable");
 }
 
 char *config_reference(void) {
@@ -143,7 +141,7 @@ char *config_reference(void) {
     strbuf_adds(&out, "# Settings\n\n"
                       "<!-- Made by `sluiced dump-settings` from server/config/settings.c; a test "
                       "compares. -->\n\n"
-                      "`sluiced` reads its settings from the environment, once, at its start; an "
+                      "`sluiced` reads its settings from the environment at its start; an "
                       "empty value counts as unset. Each may\n"
                       "also be given as `NAME_FILE`: the value is then that file's content without "
                       "its trailing newline (at most 64 KiB);\n"
@@ -154,15 +152,23 @@ char *config_reference(void) {
                       "for a Service called sluice (`*_SERVICE_HOST`, `*_SERVICE_PORT*`, "
                       "`*_PORT*`) are left alone. `sluiced check` prints\n"
                       "what is in effect, with secrets as `***`.\n\n"
-                      "| name | value | default | meaning |\n"
-                      "|---|---|---|---|\n");
+                      "`SLUICE_ENV_FILE` names a file of lines `NAME=value` (empty lines and `#` "
+                      "lines do not count) that gives settings as the\n"
+                      "environment does; a name that is in both is refused, and so is one that is "
+                      "no setting. At SIGHUP the server reads\n"
+                      "that file and every `NAME_FILE` again, and takes over what has a yes in the "
+                      "column *reload*. When anything is not right,\n"
+                      "nothing changes. [operating.md](operating.md#reload) has more.\n\n"
+                      "| name | value | default | reload | meaning |\n"
+                      "|---|---|---|---|---|\n");
     for (const struct setting *s = settings; s->name; s++) {
         strbuf_addf(&out, "| `%s` | ", s->name);
         add_type(&out, s);
         if (s->otherwise)
-            strbuf_addf(&out, " | `%s` | %s |\n", s->otherwise, s->about);
+            strbuf_addf(&out, " | `%s`", s->otherwise);
         else
-            strbuf_addf(&out, " | | %s |\n", s->about);
+            strbuf_adds(&out, " |");
+        strbuf_addf(&out, " | %s%s |\n", s->reloadable ? "yes | " : "| ", s->about);
     }
     return strbuf_take(&out);
 }

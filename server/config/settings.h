@@ -20,7 +20,12 @@ typedef enum SettingType {
     SETTING_RATE,     /* struct config_rate; "RATE,BURST" or "off"; max: of either */
 } SettingType;
 
-typedef enum SettingSource { SOURCE_DEFAULT, SOURCE_ENVIRONMENT, SOURCE_FILE } SettingSource;
+typedef enum SettingSource {
+    SOURCE_DEFAULT,
+    SOURCE_ENVIRONMENT,
+    SOURCE_FILE,
+    SOURCE_ENV_FILE
+} SettingSource;
 
 struct setting {
     const char *name;
@@ -43,6 +48,9 @@ extern const char *const foreign_names[];
  */
 bool setting_store(const struct setting *s, const char *value, struct config *ret, char *reterr,
                    size_t n);
+bool setting_same(const struct setting *s, const struct config *a, const struct config *b);
+/* Gives `ret` the value that `from` has. */
+void setting_keep(const struct setting *s, const struct config *from, struct config *ret);
 /* The setting's value as text, masked where it is secret; yours; NULL when unset. */
 char *setting_text(const struct setting *s, const struct config *c);
 /* The known name that resembles this one most, or NULL. */

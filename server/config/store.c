@@ -243,12 +243,49 @@ bool setting_store(const struct setting *s, const char *value, struct config *re
     return true;
 }
 
+/* Whether its field is a text; n: the field's bytes otherwise. */
+static bool is_text(const struct setting *s, size_t *ret_n) {
+    *ret_n = s->type == SETTING_INT    ? sizeof(int64_t)
+             : s->type == SETTING_BOOL ? sizeof(bool)
+             : s->type == SETTING_RATE ? sizeof(struct config_rate)
+                                       : 0;
+    return *ret_n == 0;
+}
+
+static const void *field_of(const struct setting *s, const struct config *c) {
+    return (const char *)c + s->offset;
+}
+
+bool setting_same(const struct setting *s, const struct config *a, const struct config *b) {
+    const char *text_a, *text_b;
+    size_t n;
+
+    if (!is_text(s, &n))
+        return !memcmp(field_of(s, a), field_of(s, b), n);
+    text_a = *(char *const *)field_of(s, a);
+    text_b = *(char *const *)field_of(s, b);
+    return text_a == text_b || (text_a && text_b && !strcmp(text_a, text_b));
+}
+
+void setting_keep(const struct setting *s, const struct config *from, struct config *ret) {
+    char **to = field(s, ret), *text;
+    size_t n;
+
+    if (!is_text(s, &n)) {
+        memcpy(field(s, ret), field_of(s, from), n);
+        return;
+    }
+    text = xstrdup(*(char *const *)field_of(s, from));
+    free(*to);
+    *to = text;
+}
+
 static char *rate_text(const struct config_rate *r) {
     return r->per_s ? xasprintf("%" PRId64 ",%" PRId64, r->per_s, r->burst) : xstrdup("off");
 }
 
 char *setting_text(const struct setting *s, const struct config *c) {
-    const void *at = (const char *)c + s->offset;
+    const void *at = field_of(s, c);
     const char *text;
 
     if (s->type == SETTING_INT)

@@ -82,7 +82,7 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
     if (!x)
         return;
     *con_cls = NULL;
-    if (s->in.log_requests && x->method_name)
+    if (live_of(s)->log_requests && x->method_name)
         log_request(x, &x->arena, how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     reaper_idle(&s->reaper, x->conn);
     if (x->response)
@@ -191,6 +191,9 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
 
         struct conn *c = reaper_opened(&s->reaper, fd, remote);
 
+        if (reaper_idle_s(&s->reaper) != (unsigned)s->in.idle_timeout_s) /* it was changed */
+            MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
+                                      reaper_idle_s(&s->reaper));
         c->tls = s->tls;
         c->network = rates_of_network(s->rates, &c->peer);
         *socket_context = c;

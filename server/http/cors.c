@@ -22,7 +22,7 @@ static bool allowed(const char *origins, const char *origin) {
 
 /* The caller's origin where it may; NULL. */
 static const char *origin_of(const struct exchange *x) {
-    const char *origins = x->server->in.cors_origins, *origin;
+    const char *origins = live_of(x->server)->cors_origins, *origin;
 
     if (!origins || !x->q.route || !x->q.route->protocol)
         return NULL;
@@ -44,7 +44,7 @@ static bool names_only(const char *list) {
 void cors_headers(struct exchange *x) {
     const char *origin, *names;
 
-    if (!x->server->in.cors_origins || !x->q.route || !x->q.route->protocol)
+    if (!live_of(x->server)->cors_origins || !x->q.route || !x->q.route->protocol)
         return;
     say(x, "Vary", "Origin");
     origin = origin_of(x);

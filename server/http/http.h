@@ -248,6 +248,10 @@ struct http_server;
 /* Checks the table (http_routes_check) and starts.  NULL with a line in reterr when it cannot. */
 struct http_server *http_start(const struct http_settings *in, char *reterr, size_t n);
 int http_port(const struct http_server *s);
+/* Takes over rates, timeouts, large_bodies_max, log_requests, cors_origins and trusted_proxies; the
+ * rest of `in` is not looked at.  Its texts are borrowed until http_stop, the earlier ones too. One
+ * thread at a time. */
+void http_change(struct http_server *s, const struct http_settings *in);
 /* New connections to a server that speaks TLS get this certificate (PEM, with its chain), open ones
  * go on; false with a line in reterr: nothing changes. */
 bool http_tls_use(struct http_server *s, const char *cert_pem, const char *key_pem, char *reterr,

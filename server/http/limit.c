@@ -45,14 +45,14 @@ void limit_failure(struct exchange *x) {
 }
 
 const char *limit_policy_text(struct exchange *x) {
-    const struct http_server *s = x->server;
+    const struct live *live = live_of(x->server);
 
     if (x->rated[RATE_PRINCIPAL] && x->rated[RATE_NETWORK])
-        return arena_printf(&x->arena, "%s, %s", s->rate_policy[RATE_PRINCIPAL],
-                            s->rate_policy[RATE_NETWORK]);
+        return arena_printf(&x->arena, "%s, %s", live->rate_policy[RATE_PRINCIPAL],
+                            live->rate_policy[RATE_NETWORK]);
     for (RateKind kind = RATE_PRINCIPAL; kind < RATE_KINDS; kind++)
         if (x->rated[kind])
-            return s->rate_policy[kind];
+            return live->rate_policy[kind];
     return NULL;
 }
 

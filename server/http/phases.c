@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { BODY_LARGE = 1024 * 1024, LARGE_BODIES = 4 };
+enum { BODY_LARGE = 1024 * 1024 };
 
 struct phase {
     const char *name;
@@ -44,7 +44,7 @@ static Turn phase_begin(struct exchange *x) {
     Status s = guard_request(x);
 
     if (s == STATUS_OK)
-        forwarded_read(x, x->server->in.trusted_proxies);
+        forwarded_read(x, live_of(x->server)->trusted_proxies);
     return s == STATUS_OK ? TURN_NEXT : answer(x, s);
 }
 
@@ -215,11 +215,10 @@ static Turn overloaded(struct exchange *x, const char *why) {
  * time, from before the first byte until the answer, bound what that takes. */
 static Turn phase_admit_body(struct exchange *x) {
     struct http_server *s = x->server;
-    int most = s->in.large_bodies_max ? s->in.large_bodies_max : LARGE_BODIES;
 
     if (!x->body_large)
         return TURN_NEXT;
-    x->body_admitted = atomic_fetch_add(&s->large_bodies, 1) < most;
+    x->body_admitted = atomic_fetch_add(&s->large_bodies, 1) < live_of(s)->large_bodies_max;
     if (x->body_admitted)
         return TURN_NEXT;
     atomic_fetch_sub(&s->large_bodies, 1);

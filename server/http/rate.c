@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@ struct bucket {
 };
 
 struct rates {
-    struct http_rate rule[RATE_KINDS];
+    _Atomic uint64_t rule[RATE_KINDS]; /* per_s << 32 | burst, so that both change at once */
     uint64_t secret[2];
     pthread_mutex_t lock[LOCKS];
     struct bucket row[ROWS][PLACES]; /* row i under lock i % LOCKS */
@@ -28,14 +29,25 @@ struct rates {
 
 const char *const rate_names[RATE_KINDS] = {"principal", "network"};
 
+void rates_change(struct rates *r, const struct http_rate rule[RATE_KINDS]) {
+    for (RateKind kind = RATE_PRINCIPAL; kind < RATE_KINDS; kind++)
+        atomic_store(&r->rule[kind], (uint64_t)rule[kind].per_s << 32 | (uint32_t)rule[kind].burst);
+}
+
 struct rates *rates_new(const struct http_rate rule[RATE_KINDS]) {
     struct rates *r = xcalloc(1, sizeof *r);
 
-    memcpy(r->rule, rule, sizeof r->rule);
+    rates_change(r, rule);
     random_bytes(r->secret, sizeof r->secret);
     for (size_t i = 0; i < LOCKS; i++)
         pthread_mutex_init(&r->lock[i], NULL);
     return r;
+}
+
+static struct http_rate rule_of(const struct rates *r, RateKind kind) {
+    uint64_t rule = atomic_load(&r->rule[kind]);
+
+    return (struct http_rate){.per_s = (int64_t)(rule >> 32), .burst = (int64_t)(uint32_t)rule};
 }
 
 void rates_free(struct rates *r) {
@@ -47,7 +59,7 @@ void rates_free(struct rates *r) {
 }
 
 bool rates_limit(const struct rates *r, RateKind kind) {
-    return r->rule[kind].per_s > 0;
+    return rule_of(r, kind).per_s > 0;
 }
 
 /* ---- SipHash-2-4 (Aumasson, Bernstein 2012) ---- */
@@ -154,13 +166,17 @@ static int64_t up_to_seconds(int64_t ns) {
 
 bool rates_take(struct rates *r, RateKind kind, uint64_t who, int64_t now_us,
                 struct rate_state *ret) {
-    const int64_t each_ns = NS_PER_S / r->rule[kind].per_s, now_ns = now_us * NS_PER_US;
-    const int64_t all_ns = each_ns * r->rule[kind].burst;
+    const struct http_rate rule = rule_of(r, kind);
+    const int64_t each_ns = rule.per_s ? NS_PER_S / rule.per_s : 0, now_ns = now_us * NS_PER_US;
+    const int64_t all_ns = each_ns * rule.burst;
     pthread_mutex_t *lock = &r->lock[who % LOCKS];
     struct bucket *b;
     int64_t full_ns;
     bool taken;
 
+    *ret = (struct rate_state){0};
+    if (!each_ns) /* no limit any more */
+        return true;
     pthread_mutex_lock(lock);
     b = place(r->row[who % ROWS], who);
     full_ns = (b->full_ns > now_ns ? b->full_ns : now_ns) + each_ns;

@@ -12,6 +12,7 @@ extern const char *const rate_names[RATE_KINDS]; /* of the policies, in headers 
 struct rates;
 /* A rule with per_s 0 limits nothing. */
 struct rates *rates_new(const struct http_rate rule[RATE_KINDS]);
+void rates_change(struct rates *r, const struct http_rate rule[RATE_KINDS]);
 void rates_free(struct rates *r); /* NULL-safe */
 bool rates_limit(const struct rates *r, RateKind kind);
 

@@ -27,10 +27,17 @@ struct lingerer {
     size_t bytes;
 };
 
-void reaper_init(struct reaper *r, int header_timeout_ms, int idle_timeout_s) {
+void reaper_init(struct reaper *r) {
     pthread_mutex_init(&r->lock, NULL);
-    r->header_us = header_timeout_ms * US_PER_MS;
-    r->idle_us = idle_timeout_s * US_PER_S;
+}
+
+void reaper_change(struct reaper *r, int header_timeout_ms, int idle_timeout_s) {
+    atomic_store(&r->header_us, header_timeout_ms * US_PER_MS);
+    atomic_store(&r->idle_us, idle_timeout_s * US_PER_S);
+}
+
+unsigned reaper_idle_s(const struct reaper *r) {
+    return (unsigned)(atomic_load(&r->idle_us) / US_PER_S);
 }
 
 void reaper_done(struct reaper *r) {

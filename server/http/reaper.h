@@ -25,11 +25,13 @@ struct reaper {
     size_t count;
     struct lingerer *lingering; /* owned */
     size_t lingers;
-    int64_t header_us, idle_us;
+    _Atomic int64_t header_us, idle_us;
     _Atomic uint64_t reaped;
 };
 
-void reaper_init(struct reaper *r, int header_timeout_ms, int idle_timeout_s);
+void reaper_init(struct reaper *r); /* then reaper_change */
+void reaper_change(struct reaper *r, int header_timeout_ms, int idle_timeout_s); /* any thread */
+unsigned reaper_idle_s(const struct reaper *r);
 void reaper_done(struct reaper *r);
 /* When libmicrohttpd says that a connection began, and (before it closes the socket) that it ended.
  */

@@ -11,15 +11,25 @@
 #include <time.h>
 #include <unistd.h>
 
-static void rates_init(struct http_server *s) {
-    const struct http_rate rule[RATE_KINDS] = {s->in.rate_principal, s->in.rate_network};
+enum { LARGE_BODIES = 4 };
 
-    s->rates = rates_new(rule);
+void http_change(struct http_server *s, const struct http_settings *in) {
+    const struct http_rate rule[RATE_KINDS] = {in->rate_principal, in->rate_network};
+    struct live *live = xcalloc(1, sizeof *live);
+
+    live->log_requests = in->log_requests;
+    live->large_bodies_max = in->large_bodies_max ? in->large_bodies_max : LARGE_BODIES;
+    live->cors_origins = in->cors_origins;
+    live->trusted_proxies = in->trusted_proxies;
     for (RateKind kind = RATE_PRINCIPAL; kind < RATE_KINDS; kind++)
-        if (rates_limit(s->rates, kind))
-            snprintf(s->rate_policy[kind], sizeof s->rate_policy[kind], "\"%s\";q=%lld;w=%lld",
-                     rate_names[kind], (long long)rule[kind].burst,
+        if (rule[kind].per_s)
+            snprintf(live->rate_policy[kind], sizeof live->rate_policy[kind],
+                     "\"%s\";q=%lld;w=%lld", rate_names[kind], (long long)rule[kind].burst,
                      (long long)((rule[kind].burst + rule[kind].per_s - 1) / rule[kind].per_s));
+    rates_change(s->rates, rule);
+    reaper_change(&s->reaper, in->header_timeout_ms, in->idle_timeout_s);
+    live->older = atomic_load(&s->live);
+    atomic_store(&s->live, live);
 }
 
 static void operations_init(struct http_server *s) {
@@ -33,7 +43,6 @@ static void operations_init(struct http_server *s) {
 }
 
 static void server_init(struct http_server *s) {
-
     operations_init(s);
     pthread_mutex_init(&s->active_lock, NULL);
     clock_cond_init(&s->active_none);
@@ -41,8 +50,9 @@ static void server_init(struct http_server *s) {
     s->queue = queue_new(s->in.handler_threads, s->in.queue_max);
     parking_init(&s->parking, s->queue);
     streams_init(&s->streams, s->queue, s->in.heartbeat_ms, ticker_nudge, s);
-    rates_init(s);
-    reaper_init(&s->reaper, s->in.header_timeout_ms, s->in.idle_timeout_s);
+    s->rates = rates_new((struct http_rate[RATE_KINDS]){s->in.rate_principal, s->in.rate_network});
+    reaper_init(&s->reaper);
+    http_change(s, &s->in);
     ticker_start(s);
 }
 
@@ -52,6 +62,10 @@ static void server_free(struct http_server *s) {
     reaper_done(&s->reaper);
     tls_free(s->tls);
     rates_free(s->rates);
+    for (struct live *l = atomic_load(&s->live), *older; l; l = older) {
+        older = l->older;
+        free(l);
+    }
     streams_done(&s->streams);
     parking_done(&s->parking);
     router_free(s->router);

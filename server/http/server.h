@@ -6,6 +6,16 @@
 #include "http/stream.h"
 #include "http/tls.h"
 
+/* What http_change changes, as requests see it: each looks once or more, and may see two.  Those
+ * that were replaced stay until the end. */
+struct live {
+    struct live *older;
+    bool log_requests;
+    int large_bodies_max;
+    const char *cors_origins, *trusted_proxies;
+    char rate_policy[RATE_KINDS][48]; /* items of the header RateLimit-Policy; "": no limit */
+};
+
 struct http_server {
     struct http_settings in;
     struct MHD_Daemon *daemon;
@@ -17,7 +27,7 @@ struct http_server {
     struct streams streams;
     struct reaper reaper;
     struct rates *rates;
-    char rate_policy[RATE_KINDS][48]; /* items of the header RateLimit-Policy; "": no limit */
+    _Atomic(struct live *) live;
     /* the ticker: one thread for everything that happens by the clock */
     pthread_t ticker;
     pthread_mutex_t tick_lock;
@@ -33,6 +43,10 @@ struct http_server {
     size_t *operations;       /* of in.routes: their places in the metrics' list */
     struct http_server *next; /* of the running servers (bus.c) */
 };
+
+static inline const struct live *live_of(const struct http_server *s) {
+    return atomic_load_explicit(&s->live, memory_order_acquire);
+}
 
 /* calls.c: the pool of I/O threads; NULL with errno set. */
 struct MHD_Daemon *calls_start(struct http_server *s);

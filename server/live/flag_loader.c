@@ -28,7 +28,7 @@ struct flag_loader {
     size_t told_n;
     bool swept; /* the thread's own: files of what is gone were removed */
     _Atomic bool read;
-    _Atomic int64_t as_of_us;
+    _Atomic int64_t as_of_us, stale_ms;
     _Atomic uint64_t reads, failures;
 };
 
@@ -256,6 +256,7 @@ struct flag_loader *flag_loader_new(const struct flag_loader_settings *in) {
     struct flag_loader *l = xcalloc(1, sizeof *l);
 
     l->in = *in;
+    l->stale_ms = in->stale_ms;
     l->set = snapshots_new();
     pthread_mutex_init(&l->lock, NULL);
     clock_cond_init(&l->changed);
@@ -290,6 +291,10 @@ void flag_loader_free(struct flag_loader *l) {
 
 /* ---- what others ask ---- */
 
+void flag_loader_stale(struct flag_loader *l, int64_t stale_ms) {
+    atomic_store(&l->stale_ms, stale_ms);
+}
+
 struct snapshots *flag_loader_set(struct flag_loader *l) {
     return l->set;
 }
@@ -299,7 +304,7 @@ struct flag_age flag_loader_age(struct flag_loader *l) {
 
     if (age.as_of_us)
         age.age_ms = (clock_now_us() - age.as_of_us) / US_PER_MS;
-    age.stale = !age.as_of_us || age.age_ms > l->in.stale_ms;
+    age.stale = !age.as_of_us || age.age_ms > atomic_load(&l->stale_ms);
     return age;
 }
 

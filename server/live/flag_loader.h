@@ -20,7 +20,8 @@ struct flag_loader_settings {
 struct flag_loader *flag_loader_new(const struct flag_loader_settings *in); /* borrows all */
 /* Ends its thread, which publishes; what was read is still there, and the bus may still tell it. */
 void flag_loader_stop(struct flag_loader *l);
-void flag_loader_free(struct flag_loader *l); /* NULL-safe */
+void flag_loader_free(struct flag_loader *l);                    /* NULL-safe */
+void flag_loader_stale(struct flag_loader *l, int64_t stale_ms); /* any thread */
 struct snapshots *flag_loader_set(struct flag_loader *l);
 /* Looks at once instead of at the next poll: somebody asked for what is not there (yet).  Any
  * thread, never blocks. */

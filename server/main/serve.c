@@ -9,6 +9,7 @@
 #include "db/migrate.h"
 #include "handlers/routes.h"
 #include "main/commands.h"
+#include "main/reload.h"
 #include "main/server.h"
 #include "net/net.h"
 #include "rollout/step.h"
@@ -110,10 +111,11 @@ static void at_once(int number) {
     _exit(128 + number);
 }
 
-static sigset_t ending_signals(void) {
+static sigset_t our_signals(void) {
     sigset_t set;
 
     sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     return set;
@@ -121,35 +123,30 @@ static sigset_t ending_signals(void) {
 
 /* Blocked before other threads exist, so that only the main thread ever sees them. */
 static void signals_hold(void) {
-    sigset_t set = ending_signals();
+    sigset_t set = our_signals();
 
     signal(SIGPIPE, SIG_IGN);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-/* Waits for the first; from then on another one ends the program at once. */
-static int signals_wait(void) {
-    sigset_t set = ending_signals();
+/* Reads settings again at each SIGHUP, until another signal comes; from then on one more of those
+ * ends the program at once. */
+static int signals_wait(struct reload *reload) {
+    sigset_t set = our_signals();
     int number;
 
-    while (sigwait(&set, &number) != 0)
-        ;
+    while ((number = sigtimedwait(&set, NULL, &(struct timespec){.tv_sec = RELOAD_LOOK_S})) < 0 ||
+           number == SIGHUP) {
+        if (number == SIGHUP)
+            reload_all(reload);
+        else
+            reload_look(reload);
+    }
     sigaction(SIGTERM, &(struct sigaction){.sa_handler = at_once}, NULL);
     sigaction(SIGINT, &(struct sigaction){.sa_handler = at_once}, NULL);
+    signal(SIGHUP, SIG_IGN);
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     return number;
-}
-
-static LogLevel log_level(const char *name) {
-    static const char *const names[] = {[LOG_DEBUG] = "debug",
-                                        [LOG_INFO] = "info",
-                                        [LOG_WARNING] = "warning",
-                                        [LOG_ERROR] = "error"};
-
-    for (int level = LOG_DEBUG; level <= LOG_ERROR; level++)
-        if (!strcmp(names[level], name))
-            return (LogLevel)level;
-    return LOG_INFO;
 }
 
 static void checkpoints_log(const struct config *config) {
@@ -189,6 +186,7 @@ static void metrics_open(void) {
 
 static int run(const struct config *config, bool migrate) {
     struct server server = {0};
+    struct reload reload;
     struct schema schema = {.config = config, .server = &server, .migrate = migrate};
     char line[LINE] = "";
     int number;
@@ -206,7 +204,8 @@ static int run(const struct config *config, bool migrate) {
                   log_int(http_port(server.metrics), (char[24]){0}), NULL);
     checkpoints_log(config);
     schema_watch(&schema);
-    number = signals_wait();
+    reload_begin(&reload, &server);
+    number = signals_wait(&reload);
     log_event(LOG_INFO, "stopping", "why",
               schema.bad         ? "schema"
               : number == SIGINT ? "SIGINT"
@@ -215,6 +214,7 @@ static int run(const struct config *config, bool migrate) {
     schema_stop(&schema);
     server_stop(&server);
     schema_done(&schema);
+    reload_done(&reload);
     if (schema.bad)
         return failure("%s", schema.line);
     log_event(LOG_INFO, "stopped", NULL);
@@ -235,7 +235,6 @@ int command_serve(int argc, char **argv) {
         return failure("%s", line);
     /* an arena for each of some twenty threads keeps what none of them uses: docs/performance.md */
     mallopt(M_ARENA_MAX, 2);
-    log_setup(log_level(config.log_level),
-              !strcmp(config.log_format, "json") ? LOG_JSON : LOG_KEY_VALUE);
+    server_log_setup(&config);
     return run(&config, migrate);
 }

@@ -162,33 +162,48 @@ static void make_parts(struct server *s, const struct config *c) {
     free(kubeconfig_dir);
 }
 
-static bool listen_on(struct server *s, const struct config *c, char *reterr, size_t n) {
-    return http_start(
-               &(struct http_settings){
-                   .address = c->listen,
-                   .port = (int)c->port,
-                   .io_threads = (int)c->io_threads,
-                   .handler_threads = (int)c->handler_threads,
-                   .max_connections = (int)c->max_connections,
-                   .queue_max = (int)c->queue_max,
-                   .large_bodies_max = (int)c->large_bodies_max,
-                   .header_timeout_ms = (int)c->header_timeout_ms,
-                   .idle_timeout_s = (int)c->idle_timeout_s,
-                   .rate_principal = {c->rate_principal.per_s, c->rate_principal.burst},
-                   .rate_network = {c->rate_network.per_s, c->rate_network.burst},
-                   .log_requests = c->enable_request_logging,
-                   .routes = routes,
-                   .auth = s->auth,
-                   .keys = s->context.keys,
-                   .authority = s->authority,
-                   .cors_origins = c->cors_origins,
-                   .tls_cert = c->tls_cert,
-                   .tls_key = c->tls_key,
-                   .trusted_proxies = c->trusted_proxies,
-                   .bus = s->context.bus,
-                   .context = &s->context,
-                   .self = &s->context.http},
-               reterr, n) != NULL;
+static LogLevel log_level(const char *name) {
+    static const char *const names[] = {[LOG_DEBUG] = "debug",
+                                        [LOG_INFO] = "info",
+                                        [LOG_WARNING] = "warning",
+                                        [LOG_ERROR] = "error"};
+
+    for (int level = LOG_DEBUG; level <= LOG_ERROR; level++)
+        if (!strcmp(names[level], name))
+            return (LogLevel)level;
+    return LOG_INFO;
+}
+
+void server_log_setup(const struct config *c) {
+    log_setup(log_level(c->log_level), !strcmp(c->log_format, "json") ? LOG_JSON : LOG_KEY_VALUE);
+}
+
+struct http_settings server_http_settings(struct server *s, const struct config *c) {
+    return (struct http_settings){
+        .address = c->listen,
+        .port = (int)c->port,
+        .io_threads = (int)c->io_threads,
+        .handler_threads = (int)c->handler_threads,
+        .max_connections = (int)c->max_connections,
+        .queue_max = (int)c->queue_max,
+        .large_bodies_max = (int)c->large_bodies_max,
+        .header_timeout_ms = (int)c->header_timeout_ms,
+        .idle_timeout_s = (int)c->idle_timeout_s,
+        .rate_principal = {c->rate_principal.per_s, c->rate_principal.burst},
+        .rate_network = {c->rate_network.per_s, c->rate_network.burst},
+        .log_requests = c->enable_request_logging,
+        .routes = routes,
+        .auth = s->auth,
+        .keys = s->context.keys,
+        .authority = s->authority,
+        .cors_origins = c->cors_origins,
+        .tls_cert = c->tls_cert,
+        .tls_key = c->tls_key,
+        .trusted_proxies = c->trusted_proxies,
+        .bus = s->context.bus,
+        .context = &s->context,
+        .self = &s->context.http,
+    };
 }
 
 /* After the other, whose numbers it shows, and ended before it. */
@@ -249,12 +264,15 @@ static bool open_files(struct server *s, const struct config *c, char *reterr, s
 }
 
 bool server_start(struct server *s, const struct config *config, char *reterr, size_t n) {
+    struct http_settings http;
+
     if (!make_auth(s, config, reterr, n) || !open_files(s, config, reterr, n)) {
         end_auth(s);
         return false;
     }
     make_parts(s, config);
-    if (listen_on(s, config, reterr, n) && listen_for_metrics(s, config, reterr, n))
+    http = server_http_settings(s, config);
+    if (http_start(&http, reterr, n) && listen_for_metrics(s, config, reterr, n))
         return true;
     http_stop(s->context.http, 0);
     end_parts(s, 0);

@@ -25,6 +25,9 @@ struct auth_settings server_auth_settings(const struct config *config, struct ne
 /* Listens, and starts everything else but the workers; waits for neither database nor clusters.
  * `config` is borrowed until server_stop.  false with one line; nothing is left then. */
 bool server_start(struct server *s, const struct config *config, char *reterr, size_t n);
+/* What http_start gets, and http_change; texts are the config's. */
+struct http_settings server_http_settings(struct server *s, const struct config *c);
+void server_log_setup(const struct config *c);
 /* Starts the workers and what leaves by itself, once: a schema that is not known to be ours is not
  * worked on. */
 void server_work(struct server *s);
