@@ -21,10 +21,17 @@ static const char style[] =
     "code{font-family:ui-monospace,monospace}td,th{text-align:left;padding:.2rem .8rem .2rem 0;"
     "vertical-align:top}</style>";
 
+/* The digest is the style's (a test compares). */
+#define PAGE_CSP                                                                                   \
+    "default-src 'none'; style-src 'sha256-r8lCTO5piljy4M1aJugjhiJHMYMM+o11IE4uNQdU/d8='; "        \
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
 static Status answer_raw(struct reply *r, char *text, size_t n, const char *content_type) {
     r->raw = text;
     r->raw_len = n;
     r->content_type = content_type;
+    if (content_type == html)
+        r->csp = PAGE_CSP;
     return STATUS_OK;
 }
 

@@ -42,12 +42,17 @@ static void respond_json(struct exchange *x, const json_t *v) {
     respond_bytes(x, text, n + 1);
 }
 
+/* An answer is no page that loads anything or may be framed, unless it says otherwise. */
+#define CSP_NOTHING "default-src 'none'; frame-ancestors 'none'"
+
 /* What every answer carries. */
 static void common_headers(struct exchange *x) {
     char seconds[16];
 
     header(x, "X-Request-Id", x->q.id);
     header(x, "X-Content-Type-Options", "nosniff");
+    header(x, "Referrer-Policy", "no-referrer");
+    header(x, "Content-Security-Policy", x->r.csp ? x->r.csp : CSP_NOTHING);
     if (x->secure)
         header(x, "Strict-Transport-Security", "max-age=31536000");
     header(x, "Cache-Control", x->r.cache_control ? x->r.cache_control : "no-store");

@@ -166,6 +166,7 @@ struct reply {
     void *stream_ctx;
     struct arena *arena;
     const char *cache_control; /* NULL: no-store */
+    const char *csp;           /* Content-Security-Policy, static; NULL: loads nothing, no frames */
     bool replayed;             /* given before, to the same Idempotency-Key */
     bool begun;                /* not given yet, but what it is about was begun for the same key */
     bool download;             /* what others wrote: a browser saves it instead of showing it */

@@ -1,4 +1,6 @@
 """Bad input on every route, from outside: the right problem, naming what is wrong, and nothing changed."""
+import base64
+import hashlib
 import http.client
 import json
 import os
@@ -276,3 +278,34 @@ def test_an_event_stream_beats_and_ends_with_the_server(stack):
     assert time.monotonic() - begun < 5
     stack.up()
     assert ask(stack, "GET", "/api/v1/apps").status == 200
+
+
+SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
+
+
+def test_every_answer_of_every_route_says_what_browsers_may_do(stack):
+    """Whatever the answer is: with and without a token, to a method that there is not, to a query that is wrong."""
+    table = json.loads(subprocess.run([stack.program("sluiced"), "dump-routes"], check=True, capture_output=True, text=True).stdout)
+    for route in table:
+        path = path_of(route)
+        for answer in (call("GET", stack.urls[0] + path, headers={"Accept": "*/*"}, token="x.y.z"), ask(stack, "OPTIONS", path),
+                       ask(stack, "GET", path + "?nothing=1") if route["method"] != "GET" else ask(stack, "HEAD", path + "?nothing=1")):
+            said = {name: answer.headers[name] for name in SAFE}
+            if answer.headers["Content-Type"] == "text/html; charset=utf-8":
+                assert said["Content-Security-Policy"].endswith("frame-ancestors 'none'"), path
+                said["Content-Security-Policy"] = SAFE["Content-Security-Policy"]
+            assert said == SAFE, (route["operation"], answer.status, said)
+            assert answer.headers["Cache-Control"] and len(answer.headers.get_all("Cache-Control")) == 1, path
+            if answer.status >= 400:
+                assert answer.headers["Cache-Control"] == "no-store", path
+    for status, path in ((404, "/nowhere"), (400, "/a%00b")):
+        answer = ask(stack, "GET", path)
+        assert (answer.status, {name: answer.headers[name] for name in SAFE}) == (status, SAFE)
+
+
+def test_pages_load_their_own_style_and_nothing_else(stack):
+    page = ask(stack, "GET", "/api/docs", headers={"Accept": "text/html"})
+    style, = re.findall(r"<style>(.*?)</style>", page.raw.decode())
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}';" in page.headers["Content-Security-Policy"]
+    assert "<script" not in page.raw.decode() and "style=" not in page.raw.decode()

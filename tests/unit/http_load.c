@@ -122,6 +122,33 @@ START_TEST(reaper__slow_headers_are_cut) {
 }
 END_TEST
 
+/* A later request on a connection has its time too, from its first line on, and so has its body. */
+START_TEST(reaper__later_requests_are_timed) {
+    static const char *const beginnings[] = {
+        "GET /now HTTP/1.1\r\nHost: h\r\nX: ",
+        "POST /things HTTP/1.1\r\nHost: h\r\nContent-Type: "
+        "application/json\r\nContent-Length: 900\r\n\r\n{",
+    };
+    struct http_server *s = start(2, 10, 500);
+
+    for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++) {
+        struct raw_input in = {.fd = raw_connect(http_port(s))};
+        int64_t until_us = clock_monotonic_us() + 60 * US_PER_S;
+        struct raw_answer a;
+
+        raw_send(in.fd, "GET /now HTTP/1.1\r\nHost: h\r\n\r\n");
+        ck_assert_int_eq(raw_answer(&in, &a, 2000), 200);
+        raw_send(in.fd, beginnings[i]);
+        while (!raw_closes(&in, 50)) {
+            raw_send(in.fd, " ");
+            ck_assert_msg(clock_monotonic_us() < until_us, "%s holds", beginnings[i]);
+        }
+        close(in.fd);
+    }
+    stop(s);
+}
+END_TEST
+
 START_TEST(queue__overload_is_503_and_urgent_goes_through) {
     static const char get[] = "GET /gated HTTP/1.1\r\nHost: h\r\n\r\n";
     static const char urgent[] = "POST /urgent HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -418,6 +445,7 @@ END_TEST
 
 int main(void) {
     return RUN_SUITE("http-load", 120, reaper__slow_headers_are_cut,
+                     reaper__later_requests_are_timed,
                      queue__overload_is_503_and_urgent_goes_through, bodies__few_large_ones_at_once,
                      stop__requests_under_way_are_finished, server__survives_callers_who_leave,
                      stop__under_load_loses_nothing);

@@ -301,6 +301,17 @@ START_TEST(guard__smuggling_shapes_are_refused_and_closed) {
         {"GET /things HTTP/2.0\r\nHost: h\r\n\r\n" SMUGGLED, 505}, /* libmicrohttpd's own */
         {"GET /things\r\n\r\n" SMUGGLED, 400},
         {"POST /things HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n" SMUGGLED, 400},
+        {"POST /things HTTP/1.1\r\nHost: h\r\nContent-Length: +5\r\n\r\n" SMUGGLED, 400},
+        {"POST /things HTTP/1.1\r\nHost: h\r\nContent-Length: 0x5\r\n\r\n" SMUGGLED, 400},
+        {"POST /things HTTP/1.1\r\nHost: h\r\nContent-Length: 5, 5\r\n\r\n" SMUGGLED, 400},
+        {"POST /things HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked,\r\n\r\n" SMUGGLED, 400},
+        {"POST /things HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: identity\r\n\r\n" SMUGGLED, 400},
+        {"GET /things HTTP/1.1\r\nHost: h\r\nX: a\nTransfer-Encoding: chunked\r\n\r\n" SMUGGLED,
+         400},
+        {"GET /things HTTP/1.1\r\nHost: h\r\nX: a\rTransfer-Encoding: chunked\r\n\r\n" SMUGGLED,
+         400},
+        {"GET /things HTTP/1.1\r\n Host: h\r\n\r\n" SMUGGLED, 400},
+        {"GET /things HTTP/1.1\r\nHost: h\r\nno colon\r\n\r\n" SMUGGLED, 400},
         {"POST /things HTTP/1.1\r\nHost: h\r\nContent-Length: 5x\r\n\r\n" SMUGGLED, 400},
         {"POST /things HTTP/1.1\r\nHost: h\r\nContent-Length: "
          "99999999999999999999\r\n\r\n" SMUGGLED,
@@ -320,6 +331,32 @@ START_TEST(guard__smuggling_shapes_are_refused_and_closed) {
         ck_assert_msg(raw_closes(&in, 1000), "%s\n stays open", cases[i].request);
         ck_assert_msg(in.n == 0 || !strstr(in.bytes, " 200 "), "%s\n let through: %s",
                       cases[i].request, in.bytes);
+        close(in.fd);
+    }
+    stop(s);
+}
+END_TEST
+
+/* What is gone by the time that the guard looks, and is left to a proxy that normalises: known and
+ * said in docs/operating.md.  That one of these is refused from now on is good news. */
+START_TEST(guard__what_is_left_to_a_proxy) {
+#define NUL_VALUE "GET /now HTTP/1.1\r\nHost: h\r\nX: a\0b\r\n\r\n"
+    static const struct {
+        const char *request;
+        size_t n;
+    } cases[] = {
+        {"GET /now HTTP/1.1\nHost: h\n\n", 0},
+        {"GET /now HTTP/1.1\r\nHost: h\r\nX: a\r\n b\r\n\r\n", 0},
+        {NUL_VALUE, sizeof NUL_VALUE - 1},
+    };
+    struct http_server *s = start(4, 100, 5000);
+    struct raw_answer a;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct raw_input in = {.fd = raw_connect(http_port(s))};
+
+        raw_send_n(in.fd, cases[i].request, cases[i].n ? cases[i].n : strlen(cases[i].request));
+        ck_assert_msg(raw_answer(&in, &a, 2000) == 200, "%s", cases[i].request);
         close(in.fd);
     }
     stop(s);
@@ -479,7 +516,7 @@ END_TEST
 
 int main(void) {
     return RUN_SUITE("http-server", 60, server__answers_each_request_rightly,
-                     guard__smuggling_shapes_are_refused_and_closed,
+                     guard__smuggling_shapes_are_refused_and_closed, guard__what_is_left_to_a_proxy,
                      guard__other_request_ids_are_replaced, auth__scope_and_app_are_needed,
                      server__pipelined_requests_are_answered_in_order,
                      server__a_refusal_is_read_by_a_caller_who_is_still_sending,
