@@ -10,7 +10,7 @@ enum { COMMANDS_MOST = 128 };
 const struct option_row common_options[] = {
     {"json", OPTION_FLAG, NULL, "one JSON document, or JSON lines for streams"},
     {"url", OPTION_TEXT, "URL",
-     "the server; otherwise SLUICE_URL, otherwise http://127.0.0.1:3000"},
+     "the server; otherwise SLUICE_URL, what login stored, or " DEFAULT_URL},
     {"help", OPTION_FLAG, NULL, "this text"},
     {0},
 };
@@ -48,6 +48,14 @@ const struct option_row common_options[] = {
 
 /* clang-format off */
 const struct command commands[] = {
+    {"login", "", "sign in: store a server's URL and a key, so that no later command needs them",
+     OPTIONS({"key-stdin", OPTION_FLAG, NULL, "read the key from standard input; otherwise it is asked for"}),
+     "A key is made by keys create --api. It is tried before it is stored, in a file that only you can read:\n"
+     "$XDG_CONFIG_HOME/sluice/credentials.json, or below ~/.config. SLUICE_URL and SLUICE_TOKEN go before it.",
+     run_login},
+    {"logout", "", "sign out: delete what login stored", NULL, "The key goes on to count until it is revoked.", run_logout},
+    {"me", "", "who you are for the server, what you may do, and until when", NULL, NULL, run_me},
+
     {"app create", "NAME", "register an app, or see that it is as given",
      OPTIONS({"image", OPTION_TEXT, "IMAGE", "its image, without a tag"},
              {"repository", OPTION_TEXT, "URL", "where its source is"},
@@ -344,6 +352,12 @@ static ExitCode unknown_command(int argc, char **argv) {
     return usage_error("unknown command '%s'; sluice --help lists them", typed);
 }
 
+/* Those that ask no server, or not the one that SLUICE_URL names: what is wrong there, or with the
+ * token, is none of their business. */
+static bool runs_alone(const struct command *c) {
+    return c->run == run_login || c->run == run_logout || c->run == run_audit_verify;
+}
+
 static ExitCode command_run(const struct command *c, int argc, char **argv) {
     char error[256] = "";
     struct session session = {0};
@@ -358,7 +372,8 @@ static ExitCode command_run(const struct command *c, int argc, char **argv) {
         help_command(c);
         code = EXIT_DONE;
     } else {
-        code = session_open(&session, arg_text(&args, "url"), arg_flag(&args, "json"));
+        session.json = arg_flag(&args, "json");
+        code = runs_alone(c) ? EXIT_DONE : session_open(&session, arg_text(&args, "url"));
         if (code == EXIT_DONE)
             code = c->run(&session, &args);
         session_done(&session);

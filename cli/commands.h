@@ -13,6 +13,9 @@ void help_all(void);
 void help_group(const char *word); /* the commands that begin with the word */
 void help_command(const struct command *c);
 
+ExitCode run_login(struct session *s, const struct args *a);
+ExitCode run_logout(struct session *s, const struct args *a);
+ExitCode run_me(struct session *s, const struct args *a);
 ExitCode run_app_create(struct session *s, const struct args *a);
 ExitCode run_app_list(struct session *s, const struct args *a);
 ExitCode run_app_show(struct session *s, const struct args *a);

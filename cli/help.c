@@ -27,8 +27,10 @@ void help_all(void) {
         print_row(c);
     puts("\nsluice COMMAND --help says more about one of them.\n\n"
          "Environment:\n"
-         "  SLUICE_URL         the server; otherwise http://127.0.0.1:3000\n"
-         "  SLUICE_TOKEN       a bearer token or an API key (or SLUICE_TOKEN_FILE)\n"
+         "  SLUICE_URL         the server; otherwise what login stored, or " DEFAULT_URL "\n"
+         "  SLUICE_TOKEN       a bearer token or an API key (or SLUICE_TOKEN_FILE); goes before "
+         "what\n"
+         "                     login stored\n"
          "  SLUICE_CA_FILE     PEM certificates to trust instead of the system's\n"
          "  NO_COLOR           no colors\n\n"
          "Exit status:\n"

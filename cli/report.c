@@ -97,7 +97,8 @@ static const struct advice {
      "it exists with other content; to replace it, give the same command with --force", NULL},
     {"precondition-failed", "somebody changed it meanwhile: look at it again, then repeat", NULL},
     {"unauthenticated",
-     "set SLUICE_TOKEN to a token of this server (sluiced token --sub YOU --role ROLE --ttl 1h)",
+     "sluice login, or set SLUICE_TOKEN to a token of this server (on the server: sluiced token "
+     "--sub YOU --role ROLE --ttl 1h)",
      NULL},
     {"release-exists",
      "a release never changes: register the new content under a new version number", NULL},

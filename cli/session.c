@@ -1,6 +1,7 @@
 #include "cli/session.h"
 #include "base/cleanup.h"
 #include "base/strbuf.h"
+#include "cli/credentials.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -62,36 +63,15 @@ static char *read_token(const char *path) {
     return token;
 }
 
-static ExitCode session_token(struct session *s) {
-    const char *token = getenv("SLUICE_TOKEN"), *file = getenv("SLUICE_TOKEN_FILE");
-    _cleanup_free_ char *owned = NULL;
-
-    if ((!token || !*token) && file && *file) {
-        token = owned = read_token(file);
-        if (!token)
-            return EXIT_USAGE;
-    }
-    if (!token || !*token)
-        return EXIT_DONE;
-    for (const char *c = token; *c; c++) {
-        if (*c <= ' ' || *c > '~')
-            return usage_error("SLUICE_TOKEN holds a character that no token has");
-    }
-    s->authorization = xasprintf("Authorization: Bearer %s", token);
-    return EXIT_DONE;
-}
-
-ExitCode session_open(struct session *s, const char *url, bool json) {
+ExitCode session_begin(struct session *s, const char *url, const char *token) {
     const char *ca = getenv("SLUICE_CA_FILE");
     size_t n;
 
-    *s = (struct session){.json = json};
-    if (!url)
-        url = getenv("SLUICE_URL");
-    if (!url || !*url)
-        url = "http://127.0.0.1:3000";
     if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
-        return usage_error("SLUICE_URL '%s' begins with neither http:// nor https://", url);
+        return usage_error("the server's URL '%s' begins with neither http:// nor https://", url);
+    if (token && !key_valid(token))
+        return usage_error("%s holds a character that no token has",
+                           s->token_from ? s->token_from : "what was given");
     s->url = xstrdup(url);
     for (n = strlen(s->url); n && s->url[n - 1] == '/';)
         s->url[--n] = '\0';
@@ -101,7 +81,56 @@ ExitCode session_open(struct session *s, const char *url, bool json) {
             return EXIT_USAGE;
     }
     s->client = net_client_new("sluice/" SLUICE_VERSION);
-    return session_token(s);
+    session_token(s, token);
+    return EXIT_DONE;
+}
+
+void session_token(struct session *s, const char *token) {
+    free(s->authorization);
+    s->authorization = token ? xasprintf("Authorization: Bearer %s", token) : NULL;
+}
+
+/* What the environment says, the file's content in *ret_owned. */
+static ExitCode token_of_environment(struct session *s, const char **ret, char **ret_owned) {
+    const char *file = getenv("SLUICE_TOKEN_FILE");
+
+    *ret = getenv("SLUICE_TOKEN");
+    if (*ret && **ret) {
+        s->token_from = xstrdup("SLUICE_TOKEN");
+        return EXIT_DONE;
+    }
+    *ret = NULL;
+    if (!file || !*file)
+        return EXIT_DONE;
+    s->token_from = xstrdup(file);
+    *ret = *ret_owned = read_token(file);
+    if (*ret && !**ret)
+        return usage_error("%s, which SLUICE_TOKEN_FILE names, holds no token", file);
+    return *ret ? EXIT_DONE : EXIT_USAGE;
+}
+
+ExitCode session_open(struct session *s, const char *url) {
+    _cleanup_(credentials_done) struct credentials stored = {0};
+    _cleanup_free_ char *owned = NULL;
+    char why[CREDENTIALS_ERROR];
+    const char *token;
+    ExitCode code = token_of_environment(s, &token, &owned);
+
+    if (code != EXIT_DONE)
+        return code;
+    if (!url)
+        url = getenv("SLUICE_URL");
+    if (url && !*url)
+        url = NULL;
+    if ((!url || !token) && !credentials_load(&stored, why))
+        return usage_error("%s", why);
+    code = session_begin(s, url ? url : stored.url ? stored.url : DEFAULT_URL, token);
+    if (code == EXIT_DONE && !token && stored.key && strcmp(s->url, stored.url) == 0) {
+        /* a key goes to the server that it was given for, and to no other */
+        session_token(s, stored.key);
+        s->token_from = credentials_path();
+    }
+    return code;
 }
 
 void session_done(struct session *s) {
@@ -111,6 +140,7 @@ void session_done(struct session *s) {
         explicit_bzero(s->authorization, strlen(s->authorization));
     free(s->authorization);
     free(s->ca_pem);
+    free(s->token_from);
     *s = (struct session){0};
 }
 

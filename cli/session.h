@@ -10,13 +10,19 @@ struct session {
     char *url;                 /* owned; without a slash at its end */
     char *authorization;       /* owned header line, or NULL without a token */
     char *ca_pem;              /* owned or NULL */
+    char *token_from;          /* owned: where the token was found, or NULL */
     struct net_tls tls;
     bool json; /* --json */
 };
 
-/* Reads SLUICE_URL, SLUICE_TOKEN (or SLUICE_TOKEN_FILE) and SLUICE_CA_FILE; `url` (may be NULL)
- * wins over SLUICE_URL. EXIT_USAGE after a line on stderr when one of them is wrong. */
-ExitCode session_open(struct session *s, const char *url, bool json);
+#define DEFAULT_URL "http://127.0.0.1:3000"
+/* Reads SLUICE_URL, SLUICE_TOKEN (or SLUICE_TOKEN_FILE), SLUICE_CA_FILE, and what `sluice login`
+ * stored; `url` (may be NULL) wins over SLUICE_URL.  EXIT_USAGE after a line on stderr when one of
+ * them is wrong. */
+ExitCode session_open(struct session *s, const char *url);
+/* The same of a URL and a token (NULL: none) that are known. */
+ExitCode session_begin(struct session *s, const char *url, const char *token);
+void session_token(struct session *s, const char *token);
 void session_done(struct session *s);
 
 /* A call of the API. */

@@ -33,5 +33,6 @@ Status me_get(struct request *q, const void *in, struct reply *r) {
     json_object_set_new(out, "scopes", scopes_json(p));
     json_object_set_new(out, "apps", list_json(p->apps));
     json_set_str(out, "environment", p->environment);
+    json_set_time(out, "expires_at", p->expires_us);
     return answer(r, 200, out);
 }

@@ -4,6 +4,7 @@
 #include "auth/rights.h"
 #include "auth/rules.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include <string.h>
 
 static bool ours(const struct issuer *by, const json_t *aud) {
@@ -89,6 +90,7 @@ const char *gate_claims(const struct issuer *by, const json_t *claims, int64_t n
     ret->subject = arena_strdup(arena, subject);
     ret->display_name = arena_strdup(arena, display_name(by, claims, subject));
     ret->issuer = by->name;
+    ret->expires_us = *ret_exp_s * US_PER_S;
     return NULL;
 }
 

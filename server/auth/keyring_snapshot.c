@@ -37,7 +37,8 @@ struct principal *keyring_principal(const struct key_snapshot_row *row) {
     struct principal p = {.subject = id,
                           .issuer = KEY_ISSUER,
                           .display_name = row->name,
-                          .environment = row->environment};
+                          .environment = row->environment,
+                          .expires_us = row->expires_us};
     _cleanup_free_ char *actor_text = NULL;
     void *memory;
 

@@ -309,6 +309,7 @@ const struct principal *principal_place(void *memory, const struct principal *p)
 
     c.bytes = (char *)(c.pointers + pointers);
     out->kind = p->kind;
+    out->expires_us = p->expires_us;
     out->subject = place_text(&c, p->subject);
     out->issuer = place_text(&c, p->issuer);
     out->display_name = place_text(&c, p->display_name);

@@ -14,6 +14,7 @@ struct principal {
                                   of it is effective, principal_may says */
     const char *const *apps;   /* ended by NULL; {"*"} = all */
     const char *environment;   /* the only one, of its one app; NULL: all of its apps */
+    int64_t expires_us;        /* when the credential stops counting; 0: never */
     const char *actor_json;    /* {"kind","subject","issuer"}: for records and requested_by */
 };
 

@@ -46,8 +46,8 @@ def test_a_key_from_the_cradle_to_the_grave(stack, app):
     assert shown.json == {name: value for name, value in made.json.items() if name != "key"} and shown["kind"] == "api"
     for headers in ({"Authorization": f"Bearer {key}"}, {"X_API_Key": key}, {"Authorization": f"Bearer {key}", "X_API_Key": key}):
         me = send(stack, **headers)
-        assert (me.status, me["kind"], me["subject"], me["issuer"], me["display_name"], me["roles"], me["apps"], me["environment"]) == (
-            200, "bot", id, "sluice-key", "a key", ["releaser"], [app], None)
+        assert (me.status, me["kind"], me["subject"], me["issuer"], me["display_name"], me["roles"], me["apps"], me["environment"],
+                me["expires_at"]) == (200, "bot", id, "sluice-key", "a key", ["releaser"], [app], None, None)
     body = {"version": "v1.0.0", "image": IMAGE}
     assert send(stack, f"/apps/{app}/releases", "POST", body, X_API_Key=key).status == 201
     assert stack.chain(app)[-1]["actor"] == {"kind": "bot", "subject": id, "issuer": "sluice-key"}

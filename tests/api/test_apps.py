@@ -1,5 +1,6 @@
 """Apps: PUT, GET, DELETE, lists; the general shapes of the API are tried here once."""
 
+import datetime
 import hashlib
 import json
 
@@ -116,6 +117,9 @@ def test_me(stack):
     me = stack.api("GET", "/me", token=stack.mint("robot", ("ci",), ("inopnc",)))
     assert (me["kind"], me["subject"], me["issuer"], me["roles"], me["apps"]) == ("ci", "robot", "sluice", ["ci"], ["inopnc"])
     assert "release:write" in me["scopes"] and "app:write" not in me["scopes"]
+    hour = datetime.timedelta(hours=1)
+    left = datetime.datetime.fromisoformat(me["expires_at"].replace("Z", "+00:00")) - datetime.datetime.now(datetime.timezone.utc)
+    assert hour * 0.9 < left <= hour
 
 
 def test_long_bodies_go_on_record_as_their_digest(stack, app):
