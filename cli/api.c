@@ -117,7 +117,8 @@ static void pause_before_try(const struct net_response *r, int try) {
 /* Repeats what may be repeated without harm. */
 static void send_call(struct session *s, const struct api_call *call, const struct net_request *in,
                       struct net_response *ret) {
-    bool repeatable = call->repeatable || call->idempotency_key || strcmp(in->method, "GET") == 0;
+    bool repeatable = !call->once &&
+                      (call->repeatable || call->idempotency_key || strcmp(in->method, "GET") == 0);
 
     for (int try = 0;; try++) {
         net_call(s->client, in, ret);

@@ -111,7 +111,7 @@ static const struct option_row *row_find(const struct option_row *rows, const ch
     return NULL;
 }
 
-static const struct option_row *option_find(const struct command *c, const char *name, size_t n) {
+const struct option_row *option_find(const struct command *c, const char *name, size_t n) {
     const struct option_row *row = row_find(c->options, name, n);
 
     return row ? row : row_find(common_options, name, n);
@@ -233,6 +233,25 @@ static void operand_range(const char *text, size_t *ret_least, size_t *ret_most)
             *ret_most = SIZE_MAX - 1;
         text += strcspn(text, " ");
     }
+}
+
+bool operand_name(const char *operands, size_t i, char name[OPERAND_NAME], bool *ret_optional) {
+    size_t n;
+
+    for (;; i--) {
+        operands += strspn(operands, " ");
+        n = strcspn(operands, " ");
+        if (n == 0)
+            return false;
+        if (i == 0 || memmem(operands, n, "…", strlen("…")))
+            break;
+        operands += n;
+    }
+    *ret_optional = *operands == '[';
+    operands += *operands == '[';
+    n = strcspn(operands, " ]\xe2"); /* or … */
+    snprintf(name, OPERAND_NAME, "%.*s", (int)n, operands);
+    return true;
 }
 
 static bool check_operands(const struct args *a, char *reterr, size_t n) {

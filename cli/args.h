@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum { OPERAND_NAME = 32 };
+
 typedef enum OptionType {
     OPTION_FLAG,
     OPTION_TEXT,
@@ -60,6 +62,11 @@ const char *arg_list(const struct args *a, const char *name, size_t *at);
 int64_t arg_seconds(const struct args *a, const char *name, int64_t otherwise);
 int64_t arg_count(const struct args *a, const char *name, int64_t otherwise);
 int64_t arg_time(const struct args *a, const char *name, int64_t otherwise); /* µs since 1970 */
+
+/* The option of that name, its own or a common one; NULL for none. */
+const struct option_row *option_find(const struct command *c, const char *name, size_t n);
+/* The nth operand in a command's text, without brackets, in `name`; false when there is none. */
+bool operand_name(const char *operands, size_t i, char name[OPERAND_NAME], bool *ret_optional);
 
 /* Reads a whole number of that range. */
 bool number_parse(const char *text, int64_t least, int64_t most, int64_t *ret);

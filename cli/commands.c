@@ -54,6 +54,12 @@ const struct command commands[] = {
      "$XDG_CONFIG_HOME/sluice/credentials.json, or below ~/.config. SLUICE_URL and SLUICE_TOKEN go before it.",
      run_login},
     {"logout", "", "sign out: delete what login stored", NULL, "The key goes on to count until it is revoked.", run_logout},
+    {"completion", "SHELL", "print what makes a shell complete sluice's words: bash, zsh or fish", NULL,
+     "bash:  sluice completion bash > ~/.local/share/bash-completion/completions/sluice\n"
+     "zsh:   sluice completion zsh > a folder of $fpath/_sluice\n"
+     "fish:  sluice completion fish > ~/.config/fish/completions/sluice.fish\n"
+     "Names of apps, environments, versions and so on are asked from the server.", run_completion},
+    {"man", "[COMMAND…]", "print the manual page, or a command's: sluice man deploy | man -l -", NULL, NULL, run_man},
     {"me", "", "who you are for the server, what you may do, and until when", NULL, NULL, run_me},
 
     {"app create", "NAME", "register an app, or see that it is as given",
@@ -308,8 +314,7 @@ const struct command commands[] = {
 };
 /* clang-format on */
 
-/* The command whose words begin the line; *ret_words is how many they are. */
-static const struct command *command_find(int argc, char **argv, int *ret_words) {
+const struct command *command_find(int argc, const char *const *argv, int *ret_words) {
     for (const struct command *c = commands; c->words; c++) {
         const char *space = strchr(c->words, ' ');
         size_t n = space ? (size_t)(space - c->words) : strlen(c->words);
@@ -323,7 +328,7 @@ static const struct command *command_find(int argc, char **argv, int *ret_words)
     return NULL;
 }
 
-static bool is_group(const char *word) {
+bool is_group(const char *word) {
     size_t n = strlen(word);
 
     for (const struct command *c = commands; c->words; c++) {
@@ -355,7 +360,8 @@ static ExitCode unknown_command(int argc, char **argv) {
 /* Those that ask no server, or not the one that SLUICE_URL names: what is wrong there, or with the
  * token, is none of their business. */
 static bool runs_alone(const struct command *c) {
-    return c->run == run_login || c->run == run_logout || c->run == run_audit_verify;
+    return c->run == run_login || c->run == run_logout || c->run == run_audit_verify ||
+           c->run == run_completion || c->run == run_man;
 }
 
 static ExitCode command_run(const struct command *c, int argc, char **argv) {
@@ -390,7 +396,11 @@ static ExitCode help_on(int argc, char **argv) {
         help_all();
         return EXIT_DONE;
     }
-    c = command_find(argc, argv, &words);
+    if (strcmp(argv[0], "--json") == 0) {
+        help_json();
+        return EXIT_DONE;
+    }
+    c = command_find(argc, (const char *const *)argv, &words);
     if (c)
         help_command(c);
     else if (argc == 1 && is_group(argv[0]))
@@ -404,8 +414,7 @@ static bool asks_for_help(const char *word) {
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-/* How many words at the beginning are common options and their values. */
-static int leading_options(int argc, char **argv) {
+int leading_options(int argc, char **argv) {
     int n = 0;
 
     while (n < argc && strncmp(argv[n], "--", 2) == 0) {
@@ -439,12 +448,14 @@ static ExitCode dispatch(int argc, char **argv) {
     if (strcmp(argv[0], "help") == 0)
         return help_on(argc - 1, argv + 1);
     if (asks_for_help(argv[0]))
-        return help_on(0, NULL);
+        return help_on(argc - 1, argv + 1);
+    if (strcmp(argv[0], "__complete") == 0)
+        return complete(argc - 1, argv + 1);
     if (strcmp(argv[0], "--version") == 0) {
         puts("sluice " SLUICE_VERSION);
         return EXIT_DONE;
     }
-    c = command_find(argc, argv, &words);
+    c = command_find(argc, (const char *const *)argv, &words);
     if (c)
         return command_run(c, argc - words, argv + words);
     if (is_group(argv[0]) && (argc == 1 || asks_for_help(argv[1]))) {

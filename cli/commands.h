@@ -7,15 +7,31 @@ extern const struct command commands[]; /* ends with words NULL */
 
 /* Runs a whole command line.  Returns the exit code. */
 ExitCode command_line(int argc, char **argv);
+/* The command whose words begin the line, or NULL; *ret_words is how many they are. */
+const struct command *command_find(int argc, const char *const *argv, int *ret_words);
+/* Whether commands of two words begin with it. */
+bool is_group(const char *word);
+/* How many words at the beginning are common options and their values. */
+int leading_options(int argc, char **argv);
+/* complete.c: prints what may stand for the last word of a line that is being typed: a word a line,
+ * a tab, and what it means; or ":files". */
+ExitCode complete(int argc, char **argv);
 
 /* help.c */
+struct help_row {
+    const char *name, *text; /* name NULL ends a table */
+};
+extern const struct help_row environment_rows[], exit_rows[];
 void help_all(void);
+void help_json(void);              /* the table, for programs */
 void help_group(const char *word); /* the commands that begin with the word */
 void help_command(const struct command *c);
 
 ExitCode run_login(struct session *s, const struct args *a);
 ExitCode run_logout(struct session *s, const struct args *a);
 ExitCode run_me(struct session *s, const struct args *a);
+ExitCode run_completion(struct session *s, const struct args *a);
+ExitCode run_man(struct session *s, const struct args *a);
 ExitCode run_app_create(struct session *s, const struct args *a);
 ExitCode run_app_list(struct session *s, const struct args *a);
 ExitCode run_app_show(struct session *s, const struct args *a);

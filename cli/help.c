@@ -21,25 +21,58 @@ void help_group(const char *word) {
     printf("\nsluice %s COMMAND --help says more about one of them.\n", word);
 }
 
+const struct help_row environment_rows[] = {
+    {"SLUICE_URL", "the server; otherwise what login stored, otherwise " DEFAULT_URL},
+    {"SLUICE_TOKEN", "a bearer token or an API key; goes before what login stored"},
+    {"SLUICE_TOKEN_FILE", "a file that holds it"},
+    {"SLUICE_CA_FILE", "PEM certificates to trust instead of the system's"},
+    {"NO_COLOR", "no colors"},
+    {0},
+};
+
+const struct help_row exit_rows[] = {
+    {"0", "done, or the deployment succeeded"},
+    {"1", "the deployment failed and was undone, or is stuck; the audit chain is broken"},
+    {"2", "the command line, or a file that it names, is wrong"},
+    {"3", "the server refused"},
+    {"4", "the server cannot be reached or failed"},
+    {"5", "the time to wait was over; the work goes on"},
+    {"130", "interrupted while waiting; the work goes on"},
+    {0},
+};
+
+static void print_rows(const char *title, const struct help_row *rows, int width) {
+    printf("\n%s:\n", title);
+    for (; rows->name; rows++)
+        printf("  %-*s  %s\n", width, rows->name, rows->text);
+}
+
 void help_all(void) {
     puts("Usage: sluice COMMAND …\n\nThe command line of Sluice, the release control plane.\n");
     for (const struct command *c = commands; c->words; c++)
         print_row(c);
-    puts("\nsluice COMMAND --help says more about one of them.\n\n"
-         "Environment:\n"
-         "  SLUICE_URL         the server; otherwise what login stored, or " DEFAULT_URL "\n"
-         "  SLUICE_TOKEN       a bearer token or an API key (or SLUICE_TOKEN_FILE); goes before "
-         "what\n"
-         "                     login stored\n"
-         "  SLUICE_CA_FILE     PEM certificates to trust instead of the system's\n"
-         "  NO_COLOR           no colors\n\n"
-         "Exit status:\n"
-         "  0  done, or the deployment succeeded\n"
-         "  1  the deployment failed and was undone, or is stuck; the audit chain is broken\n"
-         "  2  the command line is wrong\n"
-         "  3  the server refused\n"
-         "  4  the server cannot be reached or failed\n"
-         "  5  the time to wait was over");
+    puts("\nsluice COMMAND --help says more about one of them, sluice man prints all of it.");
+    print_rows("Environment", environment_rows, 17);
+    print_rows("Exit status", exit_rows, 3);
+}
+
+static json_t *options_json(const struct option_row *rows) {
+    json_t *all = json_array();
+
+    for (; rows && rows->name; rows++)
+        json_array_append_new(all, json_pack("{ss ss? ss}", "name", rows->name, "value",
+                                             rows->value, "help", rows->help));
+    return all;
+}
+
+void help_json(void) {
+    json_auto_t *all = json_array();
+
+    for (const struct command *c = commands; c->words; c++)
+        json_array_append_new(all, json_pack("{ss ss ss ss? so}", "command", c->words, "operands",
+                                             c->operands, "summary", c->summary, "details",
+                                             c->details, "options", options_json(c->options)));
+    print_json(all);
 }
 
 static void print_options(const struct option_row *rows) {

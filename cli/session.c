@@ -149,6 +149,15 @@ void print_json(const json_t *v) {
     fputc('\n', stdout);
 }
 
+void print_text(const struct session *s, const char *key, const char *text) {
+    json_auto_t *document = s->json ? json_pack("{ss}", key, text) : NULL;
+
+    if (document)
+        print_json(document);
+    else
+        fputs(text, stdout);
+}
+
 void print_json_line(const json_t *v) {
     json_dumpf(v, stdout, JSON_COMPACT);
     fputc('\n', stdout);

@@ -24,6 +24,9 @@ ExitCode session_open(struct session *s, const char *url);
 ExitCode session_begin(struct session *s, const char *url, const char *token);
 void session_token(struct session *s, const char *token);
 void session_done(struct session *s);
+static inline void session_done_cleanup(struct session *s) {
+    session_done(s);
+}
 
 /* A call of the API. */
 struct api_call {
@@ -37,6 +40,7 @@ struct api_call {
     const char *if_match;        /* NULL: none */
     const char *idempotency_key; /* NULL: none; with one, the call may be repeated */
     bool repeatable; /* as every read: made again when its fate is unknown or the server busy */
+    bool once;       /* never made again */
     int timeout_ms;  /* 0: 30 s */
 };
 struct api_answer {
@@ -73,6 +77,8 @@ ExitCode usage_error(const char *format, ...) PRINTF(1, 2);
 
 /* Prints one JSON document (a line in a pipe, indented on a terminal) on stdout. */
 void print_json(const json_t *v);
+/* Prints a text as it is; with --json as the one member of an object. */
+void print_text(const struct session *s, const char *key, const char *text);
 /* Prints one JSON line on stdout and flushes it. */
 void print_json_line(const json_t *v);
 
