@@ -3,6 +3,7 @@
 #include "cli/chain.h"
 #include "cli/checkpoint.h"
 #include "cli/commands.h"
+#include "cli/resources.h"
 #include "cli/text.h"
 #include <errno.h>
 #include <stdio.h>
@@ -201,7 +202,7 @@ ExitCode run_audit_chains(struct session *s, const struct args *a) {
         table_add(&table, length);
         table_add(&table, json_str(chain, "head", NULL));
     }
-    table_print(&table, stdout);
+    show_table(s, &table);
     return EXIT_DONE;
 }
 

@@ -1,5 +1,6 @@
 /* cli/commands.c: every command in one table: what is typed, what help says, what runs. */
 #include "cli/commands.h"
+#include "cli/screen.h"
 #include "cli/text.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +9,11 @@
 enum { COMMANDS_MOST = 128 };
 
 const struct option_row common_options[] = {
-    {"json", OPTION_FLAG, NULL, "one JSON document, or JSON lines for streams"},
+    {"json", OPTION_FLAG, NULL, "one JSON document, or JSON lines for streams: --output json"},
+    {"output", OPTION_CHOICE, "table|wide|json",
+     "wide: every column, at its full width; otherwise table"},
+    {"color", OPTION_CHOICE, "auto|always|never",
+     "otherwise auto: on a terminal, unless NO_COLOR is set"},
     {"url", OPTION_TEXT, "URL",
      "the server; otherwise SLUICE_URL, what login stored, or " DEFAULT_URL},
     {"help", OPTION_FLAG, NULL, "this text"},
@@ -364,6 +369,18 @@ static bool runs_alone(const struct command *c) {
            c->run == run_completion || c->run == run_man;
 }
 
+/* How it is to look. */
+static void output_choose(struct session *s, const struct args *a) {
+    const char *output = arg_text(a, "output"), *color = arg_text(a, "color");
+
+    s->json = arg_flag(a, "json") || (output && strcmp(output, "json") == 0);
+    s->wide = output && strcmp(output, "wide") == 0;
+    if (color)
+        screen_color(strcmp(color, "always") == 0  ? COLOR_ALWAYS
+                     : strcmp(color, "never") == 0 ? COLOR_NEVER
+                                                   : COLOR_AUTO);
+}
+
 static ExitCode command_run(const struct command *c, int argc, char **argv) {
     char error[256] = "";
     struct session session = {0};
@@ -378,7 +395,7 @@ static ExitCode command_run(const struct command *c, int argc, char **argv) {
         help_command(c);
         code = EXIT_DONE;
     } else {
-        session.json = arg_flag(&args, "json");
+        output_choose(&session, &args);
         code = runs_alone(c) ? EXIT_DONE : session_open(&session, arg_text(&args, "url"));
         if (code == EXIT_DONE)
             code = c->run(&session, &args);
@@ -415,15 +432,17 @@ static bool asks_for_help(const char *word) {
 }
 
 int leading_options(int argc, char **argv) {
+    const struct command none = {0};
+    const struct option_row *row;
     int n = 0;
 
     while (n < argc && strncmp(argv[n], "--", 2) == 0) {
-        if (strcmp(argv[n], "--url") == 0 && n + 1 < argc)
-            n += 2;
-        else if (strcmp(argv[n], "--json") == 0 || strncmp(argv[n], "--url=", 6) == 0)
-            n++;
-        else
+        size_t length = strcspn(argv[n] + 2, "=");
+
+        row = option_find(&none, argv[n] + 2, length);
+        if (!row || strcmp(row->name, "help") == 0)
             break;
+        n += row->type != OPTION_FLAG && !argv[n][2 + length] && n + 1 < argc ? 2 : 1;
     }
     return n;
 }

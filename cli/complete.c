@@ -226,8 +226,8 @@ ExitCode complete(int argc, char **argv) {
     int words = 0;
 
     words = leading_options(argc - 1, argv);
-    if (words && strcmp(argv[words - 1], "--url") != 0 && words > 1)
-        line.url = argv[words - 1];
+    for (int i = 0; i + 1 < words; i++)
+        line.url = strcmp(argv[i], "--url") == 0 ? argv[i + 1] : line.url;
     argc -= words;
     argv += words;
     if (argc > 1 && (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "man") == 0)) {

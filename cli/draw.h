@@ -6,9 +6,9 @@
 enum { DRAW_MOST = 1 << 18 };
 
 struct look {
-    size_t width, rows;         /* of the terminal; rows 0: as many as there are */
-    bool terminal, color, utf8; /* color only on a terminal */
-    unsigned frame;             /* of the spinner */
+    size_t width, rows; /* of the terminal; rows 0: as many as there are */
+    bool terminal, color, utf8;
+    unsigned frame; /* of the spinner */
     int64_t now_us;
 };
 

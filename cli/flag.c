@@ -49,12 +49,12 @@ static ExitCode list_definitions(struct session *s, const struct args *a) {
                 {"DESCRIPTION", "/description"});
 }
 
-static void add_state(struct table *t, const json_t *state) {
+static void add_state(struct table *t, const json_t *state, bool wide) {
     _cleanup_(strbuf_done) struct strbuf whom = STRBUF(DRAW_MOST), cut = STRBUF(DRAW_MOST);
     char date[DURATION_TEXT], revision[DURATION_TEXT];
 
     draw_whom(&whom, json_object_get(state, "strategies"));
-    text_add_fitted(&cut, whom.data, WHOM_COLUMNS, false);
+    text_add_fitted(&cut, whom.data, wide ? SIZE_MAX : WHOM_COLUMNS, false);
     snprintf(revision, sizeof(revision), "%lld", (long long)json_int(state, "revision", 0));
     table_add(t, json_str(state, "flag", NULL));
     table_add(t, flag_word(state));
@@ -64,7 +64,7 @@ static void add_state(struct table *t, const json_t *state) {
     table_add(t, text_date(text_time(json_str(state, "updated_at", NULL)), date));
 }
 
-static void print_states(const json_t *states) {
+static void print_states(const struct session *s, const json_t *states) {
     static const char *const heads[] = {"FLAG", "STATE", "FOR", "STALE", "REVISION", "CHANGED"};
     size_t n = sizeof(heads) / sizeof(heads[0]), i;
     _cleanup_(table_done) struct table table = {.columns = n};
@@ -72,8 +72,8 @@ static void print_states(const json_t *states) {
 
     for (i = 0; i < n; i++)
         table_add(&table, heads[i]);
-    json_array_foreach(states, i, state) add_state(&table, state);
-    table_print(&table, stdout);
+    json_array_foreach(states, i, state) add_state(&table, state, s->wide);
+    show_table(s, &table);
 }
 
 static ExitCode list_states(struct session *s, const struct args *a) {
@@ -91,7 +91,7 @@ static ExitCode list_states(struct session *s, const struct args *a) {
     if (s->json)
         print_json(states);
     else if (json_array_size(states))
-        print_states(states);
+        print_states(s, states);
     else
         fputs("none\n", stderr);
     return EXIT_DONE;

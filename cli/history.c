@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "cli/commands.h"
+#include "cli/resources.h"
 #include "cli/screen.h"
 #include "cli/text.h"
 #include <stdio.h>
@@ -38,7 +39,7 @@ static void add_row(struct table *t, const json_t *d, bool with_environment) {
     table_add(t, json_str(d, "reason", NULL));
 }
 
-static void print_rows(const json_t *items, bool with_environment) {
+static void print_rows(const struct session *s, const json_t *items, bool with_environment) {
     static const char *const heads[] = {"WHEN",           "ENVIRONMENT", "VERSION", "KIND",
                                         "STATE",          "TOOK",        "BY",      "DEPLOYMENT",
                                         "ROLLED BACK BY", "REASON"};
@@ -51,7 +52,7 @@ static void print_rows(const json_t *items, bool with_environment) {
             table_add(&table, heads[i]);
     }
     json_array_foreach(items, i, d) add_row(&table, d, with_environment);
-    table_print(&table, stdout);
+    show_table(s, &table);
 }
 
 ExitCode run_history(struct session *s, const struct args *a) {
@@ -70,7 +71,7 @@ ExitCode run_history(struct session *s, const struct args *a) {
     if (s->json)
         print_json(items);
     else if (json_array_size(items))
-        print_rows(items, !environment);
+        print_rows(s, items, !environment);
     else
         fputs("none\n", stderr);
     return EXIT_DONE;

@@ -2,6 +2,7 @@
 #include "cli/resources.h"
 #include "base/cleanup.h"
 #include "cli/commands.h"
+#include "cli/screen.h"
 #include "cli/text.h"
 #include <stdio.h>
 #include <string.h>
@@ -98,6 +99,10 @@ ExitCode resource_delete(struct session *s, const char *path, const char *what, 
     return resource_end(s, path, what, name, "deleted");
 }
 
+void show_table(const struct session *s, const struct table *t) {
+    table_print(t, stdout, s->wide ? SIZE_MAX : screen_look().width);
+}
+
 static void add_value(struct table *t, const json_t *v) {
     _cleanup_(strbuf_done) struct strbuf b = STRBUF(4096);
     _cleanup_free_ char *text = NULL;
@@ -139,7 +144,7 @@ void print_list(const struct session *s, const json_t *items, const struct colum
             add_value(&table, json_pointer(item, columns[c].pointer));
     }
     if (json_array_size(items))
-        table_print(&table, stdout);
+        show_table(s, &table);
     else
         fputs("none\n", stderr);
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include "cli/args.h"
 #include "cli/session.h"
+#include "cli/text.h"
 
 /* Puts a resource and says what became of it: "app inopnc created". */
 ExitCode resource_put(struct session *s, const struct args *a, struct api_call call,
@@ -21,6 +22,9 @@ ExitCode resource_end(struct session *s, const char *path, const char *what, con
                       const char *done);
 /* "app inopnc deleted". */
 ExitCode resource_delete(struct session *s, const char *path, const char *what, const char *name);
+
+/* As wide as the terminal is, or with --output wide as the table is. */
+void show_table(const struct session *s, const struct table *t);
 
 /* One column of a list: where it is in an item, and its title. */
 struct column {

@@ -33,21 +33,33 @@ bool screen_is_terminal(void) {
     return isatty(STDOUT_FILENO) && !(term && strcmp(term, "dumb") == 0);
 }
 
-struct look screen_look(void) {
+static ColorWhen color_when;
+
+void screen_color(ColorWhen when) {
+    color_when = when;
+}
+
+/* Whether to color what goes to a terminal, or elsewhere. */
+static bool colors(bool terminal) {
     const char *no_color = getenv("NO_COLOR");
+
+    if (color_when != COLOR_AUTO)
+        return color_when == COLOR_ALWAYS;
+    return terminal && !(no_color && *no_color);
+}
+
+struct look screen_look(void) {
     struct winsize size = {0};
     struct look look = {.width = 80, .utf8 = text_is_utf8(), .now_us = clock_now_us()};
 
-    if (!screen_is_terminal()) {
+    look.terminal = screen_is_terminal();
+    look.color = colors(look.terminal);
+    if (!look.terminal) {
         look.width = SIZE_MAX / 2;
-        return look;
-    }
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+    } else if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
         look.width = size.ws_col;
         look.rows = size.ws_row;
     }
-    look.terminal = true;
-    look.color = !(no_color && *no_color);
     return look;
 }
 

@@ -7,6 +7,10 @@ bool screen_is_terminal(void);
 /* Width, rows, color (NO_COLOR, TERM=dumb) and marks of standard output now. */
 struct look screen_look(void);
 
+/* Colors, whatever NO_COLOR says; otherwise COLOR_AUTO. */
+typedef enum ColorWhen { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER } ColorWhen;
+void screen_color(ColorWhen when);
+
 struct screen {
     size_t lines; /* shown and to be drawn over */
     bool cursor_hidden;

@@ -12,7 +12,7 @@ struct session {
     char *ca_pem;              /* owned or NULL */
     char *token_from;          /* owned: where the token was found, or NULL */
     struct net_tls tls;
-    bool json; /* --json */
+    bool json, wide; /* --output */
 };
 
 #define DEFAULT_URL "http://127.0.0.1:3000"

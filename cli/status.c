@@ -1,8 +1,8 @@
 /* cli/status.c: what serves where, since when, and what runs. */
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/ids.h"
 #include "cli/commands.h"
+#include "cli/overview.h"
 #include "cli/screen.h"
 #include "cli/text.h"
 #include <stdio.h>
@@ -69,99 +69,8 @@ static ExitCode status_of_deployment(struct session *s, const char *id) {
     return EXIT_DONE;
 }
 
-/* "3 min 05 s ago", or "" */
-static void ago(const char *rfc3339, char text[DURATION_TEXT + 8]) {
-    int64_t at = text_time(rfc3339);
-    char duration[DURATION_TEXT];
-
-    text[0] = '\0';
-    if (at)
-        snprintf(text, DURATION_TEXT + 8, "%s ago", text_duration(clock_now_us() - at, duration));
-}
-
-static void row_of_environment(struct table *t, const json_t *e) {
-    const json_t *status = json_object_get(e, "status"),
-                 *active = json_object_get(status, "active");
-    const json_t *previous = json_object_get(status, "previous");
-    size_t drift = json_array_size(json_object_get(status, "drift"));
-    char since[DURATION_TEXT + 8], ready[24] = "", count[24] = "";
-
-    ago(json_str(active, "since", NULL), since);
-    if (json_is_integer(json_object_get(active, "ready")))
-        snprintf(ready, sizeof(ready), "%lld", (long long)json_int(active, "ready", 0));
-    if (drift)
-        snprintf(count, sizeof(count), "%zu", drift);
-    table_add(t, json_str(e, "app", NULL));
-    table_add(t, json_str(e, "name", NULL));
-    table_add(t, json_str(active, "version", NULL));
-    table_add(t, json_str(active, "color", NULL));
-    table_add(t, ready);
-    table_add(t, since);
-    table_add(t, json_str(previous, "version", NULL));
-    table_add(t, json_str(status, "error", NULL) ? "unknown" : count);
-    table_add(t, json_str(status, "deployment", NULL));
-}
-
-static ExitCode environments_of_app(struct session *s, const char *app, json_t *all) {
-    _cleanup_free_ char *path = api_path("/apps/%s/environments", app);
-    json_auto_t *items = NULL;
-    json_t *item;
-    ExitCode code = api_list(s, path, &items);
-    size_t i;
-
-    if (code != EXIT_DONE)
-        return code;
-    json_array_foreach(items, i, item) {
-        if (!json_str(item, "app", NULL))
-            json_set_str(item, "app", app);
-        json_array_append(all, item);
-    }
-    return EXIT_DONE;
-}
-
-static ExitCode environments_of_all(struct session *s, json_t *all) {
-    json_auto_t *apps = NULL;
-    const json_t *app;
-    ExitCode code = api_list(s, "/api/v1/apps", &apps);
-    size_t i;
-
-    if (code != EXIT_DONE)
-        return code;
-    json_array_foreach(apps, i, app) {
-        code = environments_of_app(s, json_str(app, "name", ""), all);
-        if (code != EXIT_DONE)
-            return code;
-    }
-    return EXIT_DONE;
-}
-
-static ExitCode status_of_environments(struct session *s, const char *app) {
-    static const char *const heads[] = {"APP",   "ENVIRONMENT", "SERVES", "COLOR",     "READY",
-                                        "SINCE", "PREVIOUS",    "DRIFT",  "DEPLOYMENT"};
-    _cleanup_(table_done) struct table table = {.columns = sizeof(heads) / sizeof(heads[0])};
-    json_auto_t *all = json_array();
-    const json_t *environment;
-    ExitCode code = app ? environments_of_app(s, app, all) : environments_of_all(s, all);
-    size_t i;
-
-    if (code != EXIT_DONE)
-        return code;
-    if (s->json) {
-        print_json(all);
-        return EXIT_DONE;
-    }
-    for (i = 0; i < table.columns; i++)
-        table_add(&table, heads[i]);
-    json_array_foreach(all, i, environment) row_of_environment(&table, environment);
-    if (json_array_size(all))
-        table_print(&table, stdout);
-    else
-        fputs("no environment yet: sluice env create APP ENV --file env.json\n", stderr);
-    return EXIT_DONE;
-}
-
 static void print_side(const char *title, const json_t *side) {
-    char since[DURATION_TEXT + 8];
+    char since[AGO_TEXT];
 
     if (!json_is_object(side))
         return;
@@ -194,6 +103,27 @@ static void print_drift(const json_t *drift) {
     }
 }
 
+/* Where the caller may know. */
+static void print_freezes(struct session *s, const char *app, const char *env) {
+    json_auto_t *freezes = active_freezes(s);
+    const json_t *freeze;
+    size_t i;
+
+    json_array_foreach(freezes, i, freeze) {
+        const char *by = json_str(json_object_get(freeze, "created_by"), "subject", "somebody");
+        char until[AGO_TEXT];
+
+        if (!freeze_holds(freeze, app, env))
+            continue;
+        freeze_until(freeze, until);
+        printf("frozen:     %s%sby ", until, *until ? ", " : "");
+        text_print_clean(stdout, by);
+        fputs(": ", stdout);
+        text_print_clean(stdout, json_str(freeze, "reason", ""));
+        putchar('\n');
+    }
+}
+
 static ExitCode status_of_environment(struct session *s, const char *app, const char *env) {
     _cleanup_free_ char *path = api_path("/apps/%s/environments/%s", app, env);
     _cleanup_(api_answer_done) struct api_answer answer = {0};
@@ -218,6 +148,7 @@ static ExitCode status_of_environment(struct session *s, const char *app, const 
     print_side("serves:     ", json_object_get(status, "active"));
     print_side("previous:   ", json_object_get(status, "previous"));
     print_drift(json_object_get(status, "drift"));
+    print_freezes(s, app, env);
     fflush(stdout);
     code = serves ? waivers_of_serving(s, app, env, serves) : EXIT_DONE;
     if (code == EXIT_DONE && json_str(status, "deployment", NULL)) {
@@ -235,5 +166,5 @@ ExitCode run_status(struct session *s, const struct args *a) {
         return status_of_deployment(s, first);
     if (second)
         return status_of_environment(s, first, second);
-    return status_of_environments(s, first);
+    return overview(s, first);
 }

@@ -1,6 +1,7 @@
 #include "cli/text.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/ids.h"
 #include <langinfo.h>
 #include <locale.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 #include <time.h>
 #include <wchar.h>
 
-enum { TEXT_MOST = 1 << 20 };
+enum { TEXT_MOST = 1 << 20, GAP = 2, CELL_LEAST = 8 };
 
 static bool utf8_locale;
 
@@ -179,17 +180,55 @@ static size_t column_width(const struct table *t, size_t column) {
     return width;
 }
 
-void table_print(const struct table *t, FILE *to) {
+/* What a column may be cut to: its title, and 8 columns; all of it where it holds an id. */
+static size_t column_least(const struct table *t, size_t column, size_t width) {
+    size_t title = text_width(t->cells[column]), least = title > CELL_LEAST ? title : CELL_LEAST;
+
+    for (size_t i = column; i < t->n; i += t->columns) {
+        if (uuid_valid(t->cells[i]))
+            return width;
+    }
+    return least < width ? least : width;
+}
+
+/* Takes columns from whichever has most to spare, until the table fits or none has any. */
+static void columns_fit(const struct table *t, size_t *widths, size_t room) {
+    _cleanup_free_ size_t *least = xcalloc(t->columns, sizeof(*least));
+    size_t total = GAP * (t->columns - 1), widest, most;
+
+    for (size_t c = 0; c < t->columns; c++)
+        total += widths[c];
+    for (size_t c = 0; c < t->columns && total > room; c++)
+        least[c] = column_least(t, c, widths[c]);
+    while (total > room) {
+        most = 0;
+        widest = 0;
+        for (size_t c = 0; c < t->columns; c++) {
+            if (widths[c] > most && widths[c] > least[c]) {
+                most = widths[c];
+                widest = c;
+            }
+        }
+        if (most == 0)
+            return;
+        widths[widest]--;
+        total--;
+    }
+}
+
+void table_print(const struct table *t, FILE *to, size_t width) {
     _cleanup_free_ size_t *widths = xcalloc(t->columns, sizeof(*widths));
 
     for (size_t c = 0; c < t->columns; c++)
         widths[c] = column_width(t, c);
+    columns_fit(t, widths, width);
     for (size_t i = 0; i < t->n; i++) {
+        _cleanup_(strbuf_done) struct strbuf cell = STRBUF(TEXT_MOST);
         size_t c = i % t->columns;
         bool last = c + 1 == t->columns;
-        size_t width = text_width(t->cells[i]);
 
-        fprintf(to, "%s%*s", t->cells[i], last ? 0 : (int)(widths[c] - width + 2), "");
+        text_add_fitted(&cell, t->cells[i], widths[c], !last);
+        fprintf(to, "%s%*s", cell.data ? cell.data : "", last ? 0 : GAP, "");
         if (last)
             fputc('\n', to);
     }

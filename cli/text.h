@@ -34,7 +34,9 @@ struct table {
     size_t n, columns;
 };
 void table_add(struct table *t, const char *cell); /* NULL or "": "-" */
-void table_print(const struct table *t, FILE *to);
+/* In at most `width` columns, as far as that goes: long cells are cut, but never an id, which is
+ * there to be copied, nor a title. */
+void table_print(const struct table *t, FILE *to, size_t width);
 void table_done(struct table *t);
 static inline void table_done_cleanup(struct table *t) {
     table_done(t);

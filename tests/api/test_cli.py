@@ -344,17 +344,6 @@ def test_terminal_orders_in_answers_are_harmless(api):
 
 # --- status --------------------------------------------------------------------------------------------------------
 
-def test_status_of_all(api):
-    status = {"active": {"color": "blue", "version": "v1.2.2", "image": "i", "ready": 3, "since": at(0)},
-              "previous": None, "deployment": ID, "drift": ["image changed by hand"], "observed_at": at(0)}
-    api.on("GET", "/apps", {"items": [{"name": "inopnc"}], "next_cursor": None})
-    api.on("GET", "/apps/inopnc/environments",
-           {"items": [{"name": "production", "status": status}], "next_cursor": None})
-    out = expect(run(api.url, "status"), 0).stdout
-    assert re.search(rf"inopnc +production +v1.2.2 +blue +3 .* {ID}", out)
-    assert json.loads(run(api.url, "status", "inopnc", "--json").stdout)[0]["status"]["active"]["version"] == "v1.2.2"
-
-
 def test_status_of_one_and_of_a_deployment(api):
     status = {"active": {"color": "blue", "version": "v1.2.2", "image": "i:v1.2.2", "ready": 3, "since": at(0)},
               "previous": {"color": "green", "version": "v1.2.1"}, "deployment": ID, "drift": ["image changed by hand"]}

@@ -13,7 +13,7 @@ from tests.api.test_cli import ID, ROOT, api, environment, expect, program, run 
 
 NOWHERE = "http://127.0.0.1:1"
 TABLE = json.loads(run(NOWHERE, "help", "--json").stdout)
-COMMON = {"--json", "--url", "--help"}
+COMMON = {"--json", "--output", "--color", "--url", "--help"}
 
 
 def offered(url, *words, **env):
