@@ -64,16 +64,17 @@ static char *url_of(const struct args *a) {
     return xstrdup(url && *url ? url : DEFAULT_URL);
 }
 
+/* "roles:   releaser, operator", in as many lines as the terminal asks for */
 static void print_list_of(const char *title, const json_t *list) {
+    _cleanup_(strbuf_done) struct strbuf all = STRBUF(DRAW_MOST), lines = STRBUF(DRAW_MOST);
+    const struct look look = screen_look();
     const json_t *one;
     size_t i;
 
-    fputs(title, stdout);
-    json_array_foreach(list, i, one) {
-        fputs(i ? ", " : "", stdout);
-        text_print_clean(stdout, json_string_value(one) ? json_string_value(one) : "?");
-    }
-    puts(json_array_size(list) ? "" : "none");
+    json_array_foreach(list, i, one)
+        strbuf_addf(&all, "%s%s", i ? ", " : "", json_string_value(one));
+    draw_wrapped(&lines, all.len ? all.data : "none", strlen(title), &look);
+    printf("%s%s", title, lines.data + strlen(title));
 }
 
 /* "ann (user)", or a key by the name it was given */
@@ -106,7 +107,8 @@ static void print_me(const struct session *s, const json_t *me) {
     printf(" at %s\n", s->url);
     fputs("issuer:  ", stdout);
     text_print_clean(stdout, json_str(me, "issuer", "?"));
-    print_list_of("\nroles:   ", json_object_get(me, "roles"));
+    putchar('\n');
+    print_list_of("roles:   ", json_object_get(me, "roles"));
     print_list_of("apps:    ", json_object_get(me, "apps"));
     if (json_str(me, "environment", NULL)) {
         fputs("only in: ", stdout);

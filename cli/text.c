@@ -191,28 +191,24 @@ static size_t column_least(const struct table *t, size_t column, size_t width) {
     return least < width ? least : width;
 }
 
-/* Takes columns from whichever has most to spare, until the table fits or none has any. */
+/* Takes columns from whichever has most to spare, until the table fits.  One that does not fit even
+ * so stays as it is: its lines are broken by the terminal, and cut cells would help nobody. */
 static void columns_fit(const struct table *t, size_t *widths, size_t room) {
     _cleanup_free_ size_t *least = xcalloc(t->columns, sizeof(*least));
-    size_t total = GAP * (t->columns - 1), widest, most;
+    size_t total = GAP * (t->columns - 1), smallest = total, widest;
 
-    for (size_t c = 0; c < t->columns; c++)
-        total += widths[c];
-    for (size_t c = 0; c < t->columns && total > room; c++)
+    for (size_t c = 0; c < t->columns; c++) {
         least[c] = column_least(t, c, widths[c]);
-    while (total > room) {
-        most = 0;
-        widest = 0;
+        total += widths[c];
+        smallest += least[c];
+    }
+    for (; smallest <= room && total > room; total--) {
+        widest = t->columns;
         for (size_t c = 0; c < t->columns; c++) {
-            if (widths[c] > most && widths[c] > least[c]) {
-                most = widths[c];
+            if (widths[c] > least[c] && (widest == t->columns || widths[c] > widths[widest]))
                 widest = c;
-            }
         }
-        if (most == 0)
-            return;
         widths[widest]--;
-        total--;
     }
 }
 
