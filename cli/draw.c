@@ -5,7 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_LEAST = 12, TIME_COLUMNS = 11, HINT_INDENT = 4, STATE_COLUMNS = 36, AROUND = 6 };
+enum {
+    NAME_LEAST = 12,
+    TIME_COLUMNS = 11,
+    HINT_INDENT = 4,
+    STATE_COLUMNS = 36,
+    AROUND = 6,
+    STATE_WORD = 11
+};
 
 static const char bold[] = "\033[1m", dim[] = "\033[2m", red[] = "\033[31m", green[] = "\033[32m",
                   yellow[] = "\033[33m", cyan[] = "\033[36m", reset[] = "\033[0m";
@@ -312,6 +319,70 @@ void draw_deployment(struct strbuf *b, const json_t *d, const struct look *look)
         add_state(b, d, strcmp(state, "running") == 0 ? cyan : yellow, look);
         add_standing(b, d, look);
     }
+}
+
+char *draw_place(const json_t *d) {
+    struct strbuf b = STRBUF(DRAW_MOST);
+
+    add_place(&b, d);
+    return strbuf_take(&b);
+}
+
+/* The mark of a step whose state means the same. */
+static const char *state_like(const char *state) {
+    static const char *const like[][2] = {{"succeeded", "done"},   {"running", "running"},
+                                          {"undoing", "running"},  {"failed", "failed"},
+                                          {"stuck", "failed"},     {"aborted", "undone"},
+                                          {"canceled", "skipped"}, {"rolled_back", "undone"}};
+
+    for (size_t i = 0; i < sizeof(like) / sizeof(like[0]); i++) {
+        if (strcmp(like[i][0], state) == 0)
+            return like[i][1];
+    }
+    return "pending";
+}
+
+/* What there is to say in the rest of a line: the step it is at, why it stands, or how it ended. */
+static void add_saying(struct strbuf *b, const json_t *d) {
+    const char *state = json_str(d, "state", "?"), *at = json_str(d, "current_step", NULL);
+    const json_t *failure = json_object_get(d, "failure");
+    char *why = state_is_over(state) ? NULL : draw_standing(d);
+
+    if (why)
+        strbuf_adds(b, why);
+    else if (state_is_over(state))
+        strbuf_adds(b, json_str(failure, "detail", json_str(failure, "code", "")));
+    else if (at)
+        strbuf_addf(b, "%s: %s", at, json_str(step_named(d, at), "detail", ""));
+    free(why);
+}
+
+void draw_line(struct strbuf *b, const json_t *d, size_t names, size_t versions,
+               const struct look *look) {
+    const char *state = json_str(d, "state", "?");
+    struct strbuf saying = STRBUF(DRAW_MOST);
+    size_t used = 2 + names + 2 + versions + 2 + STATE_WORD + 2 + TIME_COLUMNS + 2;
+    char *place = draw_place(d), duration[DURATION_TEXT] = "";
+    int64_t us = took_us(d, look->now_us);
+
+    draw_mark(b, state_like(state), look);
+    strbuf_adds(b, " ");
+    text_add_fitted(b, place, names, true);
+    strbuf_adds(b, "  ");
+    text_add_fitted(b, json_str(d, "version", "?"), versions, true);
+    strbuf_adds(b, "  ");
+    text_add_fitted(b, state, STATE_WORD, true);
+    if (us >= 0)
+        text_duration(us, duration);
+    strbuf_addf(b, "  %*s", TIME_COLUMNS, duration);
+    add_saying(&saying, d);
+    if (look->width > used + 8 && saying.len) {
+        strbuf_adds(b, "  ");
+        text_add_fitted(b, saying.data, look->width - used - 1, false);
+    }
+    strbuf_adds(b, "\n");
+    strbuf_done(&saying);
+    free(place);
 }
 
 const json_t *step_named(const json_t *d, const char *name) {

@@ -23,6 +23,11 @@ bool state_is_over(const char *state);
 /* Appends the deployment: a head line, its steps, and how it ended or stands.  Lines end with a
  * newline. */
 void draw_deployment(struct strbuf *b, const json_t *deployment, const struct look *look);
+/* Appends the deployment as one line, with names and versions in columns of these widths. */
+void draw_line(struct strbuf *b, const json_t *deployment, size_t names, size_t versions,
+               const struct look *look);
+/* "inopnc/production".  Yours. */
+char *draw_place(const json_t *deployment);
 /* Appends plain lines for what differs between two readings (`before` NULL: everything but pending
  * steps). */
 void draw_changes(struct strbuf *b, const json_t *before, const json_t *now);

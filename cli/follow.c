@@ -239,15 +239,21 @@ static bool stream_finished(struct follow *f) {
     return finished;
 }
 
+/* From now on the event says what came after. */
+static void clear_event(struct follow *f) {
+    uint64_t count;
+
+    if (read(f->event, &count, sizeof(count)) < 0)
+        return; /* nothing was queued */
+}
+
 /* Waits until something is queued, `until`, or a signal. */
 static void follow_wait(struct follow *f, int64_t until) {
     struct pollfd event = {.fd = f->event, .events = POLLIN};
     int64_t left_ms = (until - clock_monotonic_us() + US_PER_MS - 1) / US_PER_MS;
-    uint64_t count;
 
-    if (left_ms > 0 && poll(&event, 1, (int)left_ms) > 0 &&
-        read(f->event, &count, sizeof(count)) < 0)
-        return;
+    if (left_ms > 0 && poll(&event, 1, (int)left_ms) > 0)
+        clear_event(f);
 }
 
 static bool poll_due(struct follow *f, int64_t now) {
@@ -262,6 +268,7 @@ FollowNews follow_next(struct follow *f, int timeout_ms, struct follow_record *r
     int64_t now = clock_monotonic_us(), until = now + timeout_ms * US_PER_MS, next;
     FollowNews news;
 
+    clear_event(f); /* before looking, so that who waits for follow_fd() misses nothing */
     for (bool waited = false;; waited = true) {
         if (take_record(f, ret))
             return FOLLOW_RECORD;
@@ -292,4 +299,8 @@ int64_t follow_away_us(const struct follow *f, const char **ret_why) {
     if (ret_why)
         *ret_why = f->why;
     return f->away_since_us ? clock_monotonic_us() - f->away_since_us : 0;
+}
+
+int follow_fd(const struct follow *f) {
+    return f->event;
 }

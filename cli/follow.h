@@ -26,5 +26,7 @@ void follow_free(struct follow *f);
 /* Waits at most `timeout_ms`; a signal ends the wait early (FOLLOW_NOTHING). */
 FollowNews follow_next(struct follow *f, int timeout_ms, struct follow_record *ret,
                        struct api_answer *ret_answer);
+/* Becomes readable when there may be news, for who waits for several. */
+int follow_fd(const struct follow *f);
 /* For how long the stream has been away; 0 when it is there.  `ret_why` (may be NULL): borrowed. */
 int64_t follow_away_us(const struct follow *f, const char **ret_why);
