@@ -62,6 +62,7 @@ ExitCode run_resolve(struct session *s, const struct args *a);
 ExitCode run_cancel(struct session *s, const struct args *a);
 ExitCode run_history(struct session *s, const struct args *a);
 ExitCode run_status(struct session *s, const struct args *a);
+ExitCode run_health(struct session *s, const struct args *a);
 ExitCode run_events(struct session *s, const struct args *a);
 ExitCode run_why(struct session *s, const struct args *a);
 ExitCode run_checklist_show(struct session *s, const struct args *a);

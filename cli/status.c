@@ -168,3 +168,23 @@ ExitCode run_status(struct session *s, const struct args *a) {
         return status_of_environment(s, first, second);
     return overview(s, first);
 }
+
+/* Not for the API's people but for whatever looks after the process: containers, scripts. */
+ExitCode run_health(struct session *s, const struct args *a) {
+    const char *path = arg_flag(a, "ready") ? "/api/health/ready" : "/api/health";
+    _cleanup_(api_answer_done) struct api_answer answer = {0};
+    ExitCode code = api_try(s, &(struct api_call){.path = path, .timeout_ms = 3000}, &answer);
+    const char *status = json_str(answer.json, "status", NULL);
+
+    if (!status) {
+        report_answer(s, &answer);
+        return EXIT_UNREACHABLE;
+    }
+    if (s->json) {
+        print_json(answer.json);
+    } else {
+        text_print_clean(stdout, status);
+        putchar('\n');
+    }
+    return code == EXIT_DONE ? EXIT_DONE : EXIT_UNREACHABLE;
+}

@@ -232,6 +232,17 @@ def test_unreachable_is_4_at_once():
     assert json.loads(run("http://127.0.0.1:1", "status", "--json").stdout)["code"] == "unreachable"
 
 
+def test_health_needs_no_token_and_is_a_status(api):
+    api.routes[("GET", "/api/health")] = [(200, {"status": "healthy"})]
+    api.routes[("GET", "/api/health/ready")] = [(503, {"status": "not ready"})]
+    assert run(api.url, "health", SLUICE_TOKEN="").stdout == "healthy\n"
+    assert expect(run(api.url, "health", "--ready"), 4).stdout == "not ready\n"
+    assert json.loads(run(api.url, "health", "--json").stdout) == {"status": "healthy"}
+    api.routes[("GET", "/api/health")] = [(200, "<html>", "text/html")]
+    expect(run(api.url, "health"), 4, err="not as Sluice does")
+    expect(run("http://127.0.0.1:1", "health"), 4, err="does not answer")
+
+
 def test_a_server_that_is_not_sluice_is_4(api):
     api.on("GET", "/apps/inopnc", (200, "<html>", "text/html"))
     expect(run(api.url, "app", "show", "inopnc"), 4, err="not as Sluice does")
