@@ -6,7 +6,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
 from tests.support.stack import Stack  # noqa: E402
 
-ONLY_REAL = ("test_fidelity.py", "test_least_privilege.py")
+ONLY_REAL = ("test_fidelity.py", "test_least_privilege.py", "test_manifests.py")
 
 
 def pytest_addoption(parser):
