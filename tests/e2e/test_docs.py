@@ -6,16 +6,18 @@ import subprocess
 
 import pytest
 
-from tests.support.docs import ROOT, Clone, blocks_of, steady
+from tests.support.docs import ROOT, Clone, blocks_of, kubectl, steady
 
-RUN = ["README.md", "docs/getting-started.md"]
+RUN = ["README.md", "docs/getting-started.md", "docs/tutorial.md"]
 
 
 @pytest.mark.parametrize("name", RUN)
 def test_commands_run_and_print_what_is_shown(name):
     blocks = blocks_of(ROOT / name)
     assert len(blocks) >= 3
-    with Clone() as clone:
+    if name == "docs/tutorial.md" and not kubectl():
+        pytest.skip("there is no kubectl")
+    with Clone(ROOT / name) as clone:
         outputs = clone.run(blocks)
     for block, output in zip(blocks, outputs):
         if block["output"] is not None and not block["varies"]:
@@ -81,10 +83,46 @@ def test_debian_packages_are_explained():
     assert set(" ".join(packages).split()) <= explained
 
 
-@pytest.mark.parametrize("path", sorted(str(p.relative_to(ROOT)) for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]))
+DOCUMENTS = sorted(str(p.relative_to(ROOT)) for p in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def anchors_of(file):
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", file.read_text(), flags=re.M | re.S), re.M)
+    plain = [re.sub(r"[^\w\- ]", "", re.sub(r"\[(.*?)\]\(.*?\)", r"\1", heading)).lower().replace(" ", "-") for heading in headings]
+    return {name if plain.index(name) == i else f"{name}-{plain[:i].count(name)}" for i, name in enumerate(plain)}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
 def test_links_lead_somewhere(path):
     file = ROOT / path
     text = re.sub(r"```.*?```|`[^`\n]*`", "", file.read_text(), flags=re.S)
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
-        if not re.match(r"[a-z]+:", target):
-            assert (file.parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        there = file.parent / target if target else file
+        assert there.exists(), target
+        assert not anchor or anchor in anchors_of(there), f"{target}#{anchor}"
+
+
+def names_elsewhere():
+    """What the command line, the stack and the tests read from the environment."""
+    files = [*(ROOT / "scripts").iterdir(), *(ROOT / "cli").iterdir(), *(ROOT / "tests").rglob("*.py"), *(ROOT / "tests").rglob("*.c"),
+             ROOT / "cmake/SluiceCompiler.cmake"]
+    return {name for file in files for name in re.findall(r"\bSLUICE_[A-Z_]+\b", file.read_text(errors="replace"))}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_settings_commands_and_paths_exist(path):
+    """Names in documents' code are the program's: settings, `sluice` commands, files of the tree."""
+    text = (ROOT / path).read_text()
+    code = "\n".join(re.findall(r"^```(?:sh|console)?[^\n]*\n(.*?)^```", text, re.M | re.S) + re.findall(r"`([^`\n]+)`", text))
+    settings = set(re.findall(r'\{"([A-Z_]+)", SETTING', (ROOT / "server/config/settings.c").read_text()))
+    named = set(re.findall(r"\bSLUICE_[A-Z_]+[A-Z]\b(?!_|…)", code))
+    assert named <= settings | {name + "_FILE" for name in settings} | names_elsewhere()
+    listed = subprocess.run([ROOT / "build/bin/sluice", "--help"], check=True, capture_output=True, text=True).stdout
+    commands = set(re.findall(r"^  ([a-z]+(?:-[a-z]+)*(?: [a-z]+(?:-[a-z]+)*)?)(?= \S|  )", listed, re.M))
+    firsts = {command.split()[0] for command in commands}
+    assert not [word for word in re.findall(r"(?:^|[|(] ?|&& |do )sluice ([a-z][a-z-]+)", code, re.M) if word not in firsts]
+    for file in re.findall(r"(?<![\w/.{$-])(?:\./)?((?:scripts|docker|packaging|docs|server|tests|handlers|migrations)/[\w./-]*\w)", code):
+        assert "TARGET" in file or list(ROOT.glob(file + "*")), file

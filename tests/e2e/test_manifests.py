@@ -1,7 +1,10 @@
 """packaging/kubernetes on a real control plane (pytest --cluster real): by dry run, and then in earnest."""
 
 import json
+import os
 import pathlib
+import re
+import subprocess
 
 import pytest
 
@@ -39,3 +42,13 @@ def test_two_servers_are_admitted_as_restricted_pods_and_become_available(cluste
                    what="the Services have endpoints")
     assert {one["metadata"]["labels"]["kubernetes.io/service-name"] for one in slices} == {"sluice", "sluice-flags"}
     assert json.loads(cluster.kubectl("get", "jobs", "--namespace", "sluice", "--output", "json"))["items"]
+
+
+def test_the_tutorials_account_reads_the_clusters_identity_and_no_more(cluster, tmp_path):
+    section = (FOLDER.parents[1] / "docs/tutorial.md").read_text().partition("## 8. An account of its own")[2]
+    commands = re.search(r"```sh\n(.*?)sluice env rbac", section, re.S)[1].replace("sluice", "elsewhere")  # the suite has a `sluice`
+    subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=tmp_path, env={**os.environ, "PATH": f"{cluster.dir}:{os.environ['PATH']}"},
+                   check=True)
+    own = ("--kubeconfig", str(tmp_path / "tutorial.kubeconfig"))
+    assert cluster.kubectl(*own, "get", "namespace", "kube-system", "--output", "name").strip() == "namespace/kube-system"
+    assert cluster.kubectl(*own, "get", "pods", check=False).returncode != 0

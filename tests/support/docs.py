@@ -6,6 +6,8 @@ after it must be what it printed, but for what differs from run to run (times, i
 varies is as real, and not compared: what is seen of something quick is a matter of luck.
 
     /usr/bin/python3 -m tests.support.docs README.md docs/getting-started.md     writes the real output into the documents
+
+The commands of docs/tutorial.md find a cluster of the reader's, which is kubesim with nothing in it.
 """
 
 import os
@@ -15,6 +17,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+
+from tests.support.stack import call
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```sh run(?: exit=(?P<exit>\d+))?\n(?P<script>.*?)^```\n(?:\n?^```text output(?P<varies> varies)?\n(?P<output>.*?)^```\n)?",
@@ -26,7 +30,7 @@ VARIES = [
     (r"\b\d{4}-\d\d-\d\d\b", "DAY"),
     (r"\b\d\d:\d\d:\d\d\b", "TIME"),
     (r"\b\d+(\.\d+)? (ms|s)\b", "TOOK"),
-    (r"\binopnc-(blue|green)-[a-z0-9]+-[a-z0-9]{5}\b", "POD"),
+    (r"\b(inopnc|shop)-(blue|green)-[a-z0-9]+-[a-z0-9]{5}\b", "POD"),
     (r"(127\.0\.0\.1:|port )\d+", "PORT"),
     (r"127\.20\.\d+\.\d+", "ADDRESS"),
     (r"\b\d+ records, 1 to \d+|\b(line|record) \d+", "COUNT"),
@@ -37,6 +41,12 @@ PASSING = re.compile(r" (step \S+ (waiting|running)|deployment undoing)| # (all|
 PASSING_UNDONE = re.compile(r" (step|deployment undoing)")
 
 
+def kubectl():
+    """The program, where there is one: the machine's, or the one that scripts/real-cluster built; else None."""
+    built = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache").glob("sluice/real-cluster/*/kubectl")
+    return shutil.which("kubectl") or next(map(str, built), None)
+
+
 def steady(text):
     """A text without what differs from run to run."""
     passing = PASSING_UNDONE if re.search(r" deployment (failed|aborted)", text) else PASSING
@@ -45,8 +55,28 @@ def steady(text):
     return [line.strip() for line in text.strip().splitlines() if not passing.search(line)]
 
 
+class Cluster:
+    """A simulated cluster as somebody's own: an empty one, in whose registry nginx 9.9.9 is missing."""
+
+    def __init__(self, dir):
+        self.process = subprocess.Popen([ROOT / "build/bin/kubesim", "--dir", dir], stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "ready\n"
+        control = re.search(r"KUBESIM_URL='?([^'\n]+)", (dir / "kubesim.env").read_text())[1]
+        call("PUT", control + "/images", {"image": "docker.io/library/nginx:9.9.9", "pull_error": True})
+        self.kubeconfig = dir / "kubeconfig"
+
+    def end(self):
+        self.process.terminate()
+        self.process.wait()
+        self.process.stdout.close()
+
+
 class Clone:
     """A folder like a clone, in which ./scripts/stack starts what was built already."""
+
+    def __init__(self, path):
+        self.own_cluster = path.name == "tutorial.md"
+        self.cluster = None
 
     def __enter__(self):
         self.path = pathlib.Path(tempfile.mkdtemp(prefix="sluice-docs-"))
@@ -54,10 +84,16 @@ class Clone:
         for name in ("scripts", "docs", "build"):
             (self.path / name).symlink_to(ROOT / name)
         self.env = {**os.environ, "STACK_BIN": str(ROOT / "build" / "bin"), "HOME": str(self.path), "NO_COLOR": "1"}
+        if self.own_cluster:
+            (self.path / "cluster").mkdir()
+            self.cluster = Cluster(self.path / "cluster")
+            self.env |= {"KUBECONFIG": str(self.cluster.kubeconfig), "PATH": f"{pathlib.Path(kubectl()).parent}:{os.environ['PATH']}"}
         return self
 
     def __exit__(self, *_):
         subprocess.run([ROOT / "scripts" / "stack", "down"], cwd=self.path, env=self.env, stdout=subprocess.DEVNULL, check=False)
+        if self.cluster:
+            self.cluster.end()
         postgres = self.path / ".stack" / "postgres"
         if postgres.is_symlink():
             shutil.rmtree(postgres.resolve(), ignore_errors=True)
@@ -91,7 +127,7 @@ def blocks_of(path):
 
 def write(path):
     """Puts the real output into the document."""
-    with Clone() as clone:
+    with Clone(path) as clone:
         outputs = iter(clone.run(blocks_of(path)))
 
     def filled(found):
