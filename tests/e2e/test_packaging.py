@@ -188,17 +188,15 @@ def test_the_image_is_small(stage, ours):
     assert mb <= IMAGE_MB, f"{mb:.1f} MB"
 
 
-def test_the_image_holds_every_library_and_no_other(stage, ours):
-    linked = {}
-    for path in (ours / "usr/bin").iterdir():
-        linked |= dict(re.findall(r"NEEDED.*\[(.*?)\]()", run("readelf", "--dynamic", path)))
+def test_the_image_holds_every_library(stage, ours):
+    linked = {name for path in (ours / "usr/bin").iterdir() for name in re.findall(r"NEEDED.*\[(.*?)\]", run("readelf", "--dynamic", path))}
     owners = {run("dpkg-query", "--search", "*/" + name).partition(":")[0] for name in linked}
-    assert owners - {"libc6"} == set(packages(stage)) - {"ca-certificates", "libssl3"} | (owners & {"libssl3"})
+    assert owners - {"libc6"} <= set(packages(stage))
 
 
-def test_the_builder_installs_what_scripts_deps_knows():
+def test_the_builder_installs_every_library_that_scripts_deps_does():
     known = re.search(r"run_packages=\(([^)]*)\)", (ROOT / "scripts/deps").read_text())[1].split()
-    assert set(packages(dockerfile()[0])) <= set(known)
+    assert {name for name in known if name.endswith("-dev")} <= set(packages(dockerfile()[0]))
 
 
 def test_the_builder_is_given_all_that_it_needs(tmp_path):
