@@ -5,6 +5,7 @@ import re
 import subprocess
 
 import pytest
+import yaml
 
 from tests.support.docs import ROOT, Clone, blocks_of, kubectl, steady
 
@@ -75,6 +76,25 @@ def test_runbook_names_what_is_there():
     calls = {tuple(text.split(" ")) for text in said if re.match("(GET|PUT|POST|DELETE) /", text)}
     routes = {(route["method"], route["path"].removeprefix("/api/v1")) for route in dump("dump-routes")}
     assert sorted(calls - routes) == []
+
+
+def test_api_says_what_takes_an_idempotency_key():
+    paths = yaml.safe_load((ROOT / "openapi/openapi.yaml").read_text())["paths"]
+    takes = {operation["operationId"] for path in paths.values() for operation in path.values()
+             if isinstance(operation, dict) and "IdempotencyMismatch" in str(operation["responses"].get("422"))}
+    listed = re.search(r"A `POST` that creates \((.*?)\)", (ROOT / "docs/api.md").read_text(), re.S)[1]
+    assert set(re.findall(r"`(\w+)`", listed)) == takes
+
+
+def test_contributing_says_how_much_there_is_to_read():
+    rows = table("CONTRIBUTING.md", "Read first")
+    said = 0
+    for what, words, _ in rows:
+        files = re.findall(r"\]\(([^)]*)\)", what) or ["CONTRIBUTING.md"]
+        there = sum(len((ROOT / file).read_text().split()) for file in files)
+        said += int(words.replace(",", ""))
+        assert abs(int(words.replace(",", "")) - there) <= 300, (what, there)
+    assert f", {said:,} words:" in (ROOT / "CONTRIBUTING.md").read_text()
 
 
 def test_debian_packages_are_explained():
