@@ -125,6 +125,11 @@ def test_links_lead_somewhere(path):
         assert not anchor or anchor in anchors_of(there), f"{target}#{anchor}"
 
 
+def test_readme_leads_to_every_document():
+    linked = set(re.findall(r"\]\(([^)#]*)", (ROOT / "README.md").read_text()))
+    assert {str(path.relative_to(ROOT)) for path in [*ROOT.glob("docs/*.md"), *ROOT.glob("*.md")]} - {"README.md"} <= linked
+
+
 def names_elsewhere():
     """What the command line, the stack and the tests read from the environment."""
     files = [*(ROOT / "scripts").iterdir(), *(ROOT / "cli").iterdir(), *(ROOT / "tests").rglob("*.py"), *(ROOT / "tests").rglob("*.c"),
