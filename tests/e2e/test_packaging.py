@@ -137,7 +137,7 @@ class Container:
         root = os.geteuid() == 0
         script = 'mount --bind "$0" "$0"; ' + "".join(f'mount --rbind {source} "$0"{there}; ' for source, there in self.mounts) + \
             'mount -o remount,bind,ro "$0"; exec "$@"'
-        return ["unshare", "--mount", *([] if root else ["--map-current-user"]), "sh", "-euc", script, str(self.root), "setpriv", "--no-new-privs",
+        return ["unshare", "--mount", *([] if root else ["--map-current-user", "--keep-caps"]), "sh", "-euc", script, str(self.root), "setpriv", "--no-new-privs",
                 "chroot", *([f"--userspec={self.user}", "--groups="] if root else []), str(self.root), *words]
 
     def start(self, *words, **env):
