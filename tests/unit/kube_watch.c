@@ -3,12 +3,14 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "base/strbuf.h"
 #include "kube/cluster.h"
 #include "tests/support/folder.h"
 #include "tests/support/http_script.h"
 #include "tests/support/suite.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What on_change said of pods, in its order: "* a b " ("*": anything). */
@@ -51,6 +53,21 @@ static void changes_are(struct bench *b, const char *want) {
         late = pthread_cond_timedwait(&b->changed, &b->lock, &until) != 0;
     ck_assert_str_eq(b->changes, want);
     pthread_mutex_unlock(&b->lock);
+}
+
+/* How many watches began again for that reason, as metrics say. */
+static long restarts(const char *why) {
+    _cleanup_free_ char *line = xasprintf("sluice_kube_watch_restarts_total{why=\"%s\"} ", why);
+    struct metric_text t = METRIC_TEXT(1 << 20);
+    const char *at;
+    long n;
+
+    metric_put_kept(&t);
+    at = strstr(t.out.data, line);
+    ck_assert_ptr_nonnull(at);
+    n = strtol(at + strlen(line), NULL, 10);
+    strbuf_done(&t.out);
+    return n;
 }
 
 static struct kube_cluster *cluster(struct bench *b, int64_t revision) {
@@ -230,6 +247,7 @@ END_TEST
 
 START_TEST(kube_watch__cut_goes_on_where_it_was) {
     struct bench *b = bench_new();
+    long cut = restarts("cut"), gone = restarts("gone");
 
     json_rule(b, PODS, 200, LIST("5", ""), 1);
     watch_rule(b, "resourceVersion=5 ", EVENT("ADDED", "a", "6") "{\"type\":\"ADD", SCRIPT_CLOSE);
@@ -242,6 +260,8 @@ START_TEST(kube_watch__cut_goes_on_where_it_was) {
     changes_are(b, "* a b ");
     pods_are(b, "a:6 b:10 ");
     error_is(b, "");
+    ck_assert_int_eq(restarts("cut"), cut + 2);
+    ck_assert_int_eq(restarts("gone"), gone);
     ck_assert_int_eq(script_count(b->script, PODS), 1);
     bench_free(b);
 }
@@ -265,21 +285,23 @@ START_TEST(kube_watch__every_trouble_ends_in_a_fresh_list) {
     static const struct {
         const char *reply, *body; /* one of them */
         unsigned status;
+        const char *why; /* as metrics call it */
     } cases[] = {
-        {"{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410}}\n", NULL, 0},
-        {"{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":500}}\n", NULL, 0},
-        {"{\"type\":\"ADDED\",\"object\":{\"metadata\":{}}}\n", NULL, 0},
-        {"{\"type\":\"CHANGED\",\"object\":" POD("x", "1") "}\n", NULL, 0},
-        {"{\"type\":\"ADDED\"\n", NULL, 0},
-        {"[]\n", NULL, 0},
-        {NULL, "{\"kind\":\"Status\",\"code\":410}", 410},
-        {NULL, "{\"kind\":\"Status\",\"reason\":\"Forbidden\"}", 403},
-        {NULL, "{\"kind\":\"Status\",\"code\":429}", 429},
-        {NULL, "", 503},
-        {NULL, "", 200},
+        {"{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":410}}\n", NULL, 0, "gone"},
+        {"{\"type\":\"ERROR\",\"object\":{\"kind\":\"Status\",\"code\":500}}\n", NULL, 0, "failed"},
+        {"{\"type\":\"ADDED\",\"object\":{\"metadata\":{}}}\n", NULL, 0, "failed"},
+        {"{\"type\":\"CHANGED\",\"object\":" POD("x", "1") "}\n", NULL, 0, "failed"},
+        {"{\"type\":\"ADDED\"\n", NULL, 0, "failed"},
+        {"[]\n", NULL, 0, "failed"},
+        {NULL, "{\"kind\":\"Status\",\"code\":410}", 410, "gone"},
+        {NULL, "{\"kind\":\"Status\",\"reason\":\"Forbidden\"}", 403, "failed"},
+        {NULL, "{\"kind\":\"Status\",\"code\":429}", 429, "failed"},
+        {NULL, "", 503, "failed"},
+        {NULL, "", 200, "failed"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        long before = restarts(cases[i].why);
         struct bench *b = bench_new();
 
         json_rule(b, PODS, 200, LIST("5", POD("a", "3") "," POD("b", "4")), 1);
@@ -294,6 +316,7 @@ START_TEST(kube_watch__every_trouble_ends_in_a_fresh_list) {
         changes_are(b, "* * c ");
         pods_are(b, "b:8 c:10 ");
         error_is(b, "");
+        ck_assert_int_eq(restarts(cases[i].why), before + 1);
         bench_free(b);
     }
 }
@@ -348,6 +371,7 @@ END_TEST
 
 START_TEST(kube_watch__silence_brings_a_list) {
     struct bench *b = bench_new();
+    long silent = restarts("silent");
 
     b->timing.idle_ms = 100;
     kube_clusters_set_timing(b->set, &b->timing);
@@ -360,6 +384,7 @@ START_TEST(kube_watch__silence_brings_a_list) {
     ck_assert_int_eq(strncmp(b->changes, "* * ", 4), 0);
     pthread_mutex_unlock(&b->lock);
     error_is(b, "");
+    ck_assert_int_gt(restarts("silent"), silent);
     bench_free(b);
 }
 END_TEST
@@ -473,6 +498,7 @@ END_TEST
 
 int main(void) {
     log_setup(LOG_ERROR, LOG_KEY_VALUE);
+    metrics_begin(NULL, NULL);
     return RUN_SUITE(
         "kube_watch", 30, kube_watch__cache_follows_list_and_events,
         kube_watch__nul_in_an_object_is_no_trouble, kube_watch__long_list_comes_in_pages,
