@@ -3,6 +3,7 @@
 #include "tests/support/suite.h"
 #include <libpq-fe.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -340,6 +341,49 @@ START_TEST(pool__exhausted_pool_refuses_after_its_wait) {
 }
 END_TEST
 
+static void *ping_thread(void *p) {
+    ck_assert_int_eq(ping(p), STATUS_OK);
+    return NULL;
+}
+
+static void state_is(struct db_pool *p, int in_use, int idle, int waiting) {
+    struct db_pool_state state = db_pool_state(p);
+
+    ck_assert_str_eq(state.name, "pool-test");
+    ck_assert_int_eq(state.size, 1);
+    ck_assert_int_eq(state.in_use, in_use);
+    ck_assert_int_eq(state.idle, idle);
+    ck_assert_int_eq(state.waiting, waiting);
+}
+
+struct crowd {
+    struct db_pool *pool;
+    pthread_t other;
+};
+
+static Status make_another_wait(struct db_tx *tx, void *ctx) {
+    struct crowd *c = ctx;
+
+    (void)tx;
+    ck_assert_int_eq(pthread_create(&c->other, NULL, ping_thread, c->pool), 0);
+    while (db_pool_state(c->pool).waiting == 0)
+        sched_yield();
+    state_is(c->pool, 1, 0, 1);
+    return STATUS_OK;
+}
+
+START_TEST(pool__says_who_uses_it_and_who_waits) {
+    struct crowd c = {.pool = pool_waiting(url, 1, 10000)};
+
+    state_is(c.pool, 0, 0, 0);
+    ck_assert_int_eq(db_tx_run(c.pool, "crowd", DB_READ_COMMITTED, make_another_wait, &c),
+                     STATUS_OK);
+    pthread_join(c.other, NULL);
+    state_is(c.pool, 0, 1, 0);
+    db_pool_free(c.pool);
+}
+END_TEST
+
 /* ---- lost connections ---- */
 
 START_TEST(pool__terminated_idle_backend_is_not_noticed) {
@@ -490,7 +534,8 @@ int main(void) {
         pool__deadlock_runs_again, pool__endless_conflict_ends_after_five_tries,
         pool__many_threads_share_few_connections, pool__stopped_backend_is_given_up_in_time,
         pool__lock_waits_no_longer_than_the_deadline, pool__exhausted_pool_refuses_after_its_wait,
-        pool__terminated_idle_backend_is_not_noticed, pool__terminated_transaction_runs_again_once,
-        pool__transaction_idle_too_long_runs_again, pool__frozen_process_lets_go_of_its_locks,
-        pool__restart_is_survived, pool__short_outage_costs_only_time);
+        pool__says_who_uses_it_and_who_waits, pool__terminated_idle_backend_is_not_noticed,
+        pool__terminated_transaction_runs_again_once, pool__transaction_idle_too_long_runs_again,
+        pool__frozen_process_lets_go_of_its_locks, pool__restart_is_survived,
+        pool__short_outage_costs_only_time);
 }
