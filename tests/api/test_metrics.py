@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from tests.support.flags import Client, define, say
 from tests.support.stack import ROOT, Stack, call, until
 
 DOCUMENTS = ROOT / "docs/observability"
@@ -107,6 +108,21 @@ def test_time_to_abort(world):
     now = values(world)
     assert now[name] == 1 and 0 < now[name.replace("_count", "_sum")] <= took
     assert until(lambda: values(world)["sluice_lease_lost_total"] >= 1, what="the deploy job lost its lease to the abort")
+
+
+def test_flags(world):
+    for flag in ("one", "two"):
+        define(world, "inopnc", flag)
+        say(world, "inopnc", flag)
+    client = Client(world, "inopnc")
+    until(lambda: client.one("two").status == 200)
+    before = values(world)
+    assert client.one("one").status == 200 and client.all().status == 200
+    assert client.unleash("GET", "/api/frontend").status == 200
+    now = values(world)
+    assert now["sluice_flag_evaluations_total"] - before["sluice_flag_evaluations_total"] == 5
+    assert (now["sluice_flags"], now["sluice_flag_environments"], now["sluice_flag_snapshot_stale"]) == (2, 1, 0)
+    assert 0 <= now["sluice_flag_snapshot_age_seconds"] < 60
 
 
 def test_a_silent_database_neither_holds_it_up_nor_is_hidden(world):
