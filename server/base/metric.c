@@ -49,6 +49,7 @@ const struct metric_row metric_rows[METRICS] = {
     [METRIC_HTTP_CONNECTIONS]    = GAUGE("sluice_http_connections", "Open connections.", LABEL_NONE),
     [METRIC_HTTP_CONNECTIONS_MAX] = GAUGE("sluice_http_connections_max", "Connections that may be open: SLUICE_MAX_CONNECTIONS.", LABEL_NONE),
     [METRIC_HTTP_QUEUED]         = GAUGE("sluice_http_queued", "Requests that wait for a handler thread.", LABEL_NONE),
+    [METRIC_HTTP_QUEUE_TIME]     = HISTOGRAM("sluice_http_queue_duration_seconds", "Time that requests, and streams with something to say, waited for a handler thread.", request_bounds, LABEL_NONE),
     [METRIC_HTTP_QUEUE_MAX]      = GAUGE("sluice_http_queue_max", "Requests that may wait for one: SLUICE_QUEUE_MAX.", LABEL_NONE),
     [METRIC_HTTP_PARKED]         = GAUGE("sluice_http_parked", "Requests that wait for an event, without a thread.", LABEL_NONE),
     [METRIC_HTTP_STREAMS]        = GAUGE("sluice_http_streams", "Open event streams.", LABEL_NONE),

@@ -6,6 +6,8 @@
  * connection is suspended, because a refusal has to be answered by the thread that still holds the
  * connection. */
 #include "http/queue.h"
+#include "base/clock.h"
+#include "base/metric.h"
 #include "base/status.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -66,6 +68,8 @@ static struct job *queue_pop(struct queue *q, bool only_urgent) {
             wake_all(q);
     }
     pthread_mutex_unlock(&q->lock);
+    if (j)
+        metric_observe(METRIC_HTTP_QUEUE_TIME, 0, clock_monotonic_us() - j->pushed_us);
     return j;
 }
 
@@ -113,6 +117,7 @@ bool queue_reserve(struct queue *q, bool urgent) {
 }
 
 void queue_push(struct queue *q, struct job *j, bool placed) {
+    j->pushed_us = clock_monotonic_us();
     pthread_mutex_lock(&q->lock);
     j->placed = placed;
     list_push(j->urgent ? &q->urgent : &q->normal, j);

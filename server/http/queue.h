@@ -2,13 +2,15 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Embedded in what is to be run; it belongs to the queue from the push until `run` is called. */
 struct job {
     struct job *next;
     void (*run)(struct job *self); /* on a handler thread; may free what holds the job */
     bool urgent;                   /* runs before what is not */
-    bool placed;                   /* the queue's own */
+    bool placed;                   /* the queue's own, as is what follows */
+    int64_t pushed_us;
 };
 
 struct queue;

@@ -83,6 +83,7 @@ def test_what_a_deployment_leaves(world):
     now = values(world)
     for step in ("resolve", "apply", "switch-traffic"):
         assert now[f'sluice_step_duration_seconds_count{{step="{step}"}}'] >= 1
+    assert now["sluice_http_queue_duration_seconds_count"] > 5
     assert now['sluice_kube_requests_total{verb="GET",code="200"}'] > 0
     assert now['sluice_kube_requests_total{verb="PATCH",code="200"}'] > 0
     assert now['sluice_kube_request_duration_seconds_count{verb="PATCH"}'] > 0

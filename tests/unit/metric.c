@@ -81,6 +81,8 @@ START_TEST(metric__counts_by_labels) {
     SHOWN(text, "sluice_lease_lost_total 3");
     SHOWN(text, "sluice_commit_faults_total 0");
     SHOWN(text, "sluice_kube_watch_restarts_total{why=\"gone\"} 0");
+    SHOWN(text, "sluice_http_queue_duration_seconds_bucket{le=\"+Inf\"} 0");
+    SHOWN(text, "sluice_http_queue_duration_seconds_sum 0");
     ck_assert_ptr_null(strstr(text, "operation=\"getApp\"")); /* of a long list: what happened */
 }
 END_TEST
