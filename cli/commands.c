@@ -490,10 +490,23 @@ static ExitCode dispatch(int argc, char **argv) {
     return unknown_command(argc, argv);
 }
 
+/* Before anything is understood of the line: what is wrong with it is to be told as JSON too. */
+static bool asks_for_json(int argc, char **argv) {
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "--output=json") == 0 ||
+            (strcmp(argv[i], "--output") == 0 && i + 1 < argc && strcmp(argv[i + 1], "json") == 0))
+            return true;
+    }
+    return false;
+}
+
 ExitCode command_line(int argc, char **argv) {
     int n = leading_options(argc, argv);
     ExitCode code;
     char **moved;
+
+    if (asks_for_json(argc, argv))
+        usage_errors_json();
 
     if (n == 0 || n == argc)
         return dispatch(argc, argv);

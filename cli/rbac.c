@@ -333,7 +333,7 @@ ExitCode run_env_rbac(struct session *s, const struct args *args) {
     a.values[NAME] = name;
     a.values[IMAGE] = image;
     access_write(&a, args, code == EXIT_DONE ? documents.text : "");
-    fputs(a.out.data, stdout);
+    print_text(s, "yaml", a.out.data);
     strbuf_done(&a.out);
     return EXIT_DONE;
 }

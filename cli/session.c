@@ -11,14 +11,28 @@
 
 enum { INPUT_MOST = 16 << 20 };
 
+static bool usage_json; /* once: one document is all that standard output may hold */
+
+void usage_errors_json(void) {
+    usage_json = true;
+}
+
 ExitCode usage_error(const char *format, ...) {
+    _cleanup_free_ char *text = NULL;
+    json_auto_t *document = NULL;
     va_list args;
 
-    fputs("sluice: ", stderr);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    if (vasprintf(&text, format, args) < 0)
+        text = NULL;
     va_end(args);
-    fputc('\n', stderr);
+    fprintf(stderr, "sluice: %s\n", text ? text : "the command line is wrong");
+    if (!usage_json)
+        return EXIT_USAGE;
+    usage_json = false;
+    document = json_pack("{ss}", "code", "usage");
+    json_set_str(document, "detail", text);
+    print_json(document);
     return EXIT_USAGE;
 }
 

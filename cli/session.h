@@ -72,7 +72,11 @@ void api_headers(const struct session *s, const char *headers[8]);
 
 /* Says what went wrong with a call. */
 void report_answer(const struct session *s, const struct api_answer *a);
-/* Says that the command line is wrong in some way, on stderr.  Returns EXIT_USAGE. */
+/* What to do next about a problem of that code, or NULL. */
+const char *advice_on(const char *code);
+/* Says that the command line is wrong in some way, on stderr, and once usage_errors_json() was
+ * called also as a JSON document on stdout.  Returns EXIT_USAGE. */
+void usage_errors_json(void);
 ExitCode usage_error(const char *format, ...) PRINTF(1, 2);
 
 /* Prints one JSON document (a line in a pipe, indented on a terminal) on stdout. */

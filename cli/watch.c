@@ -306,6 +306,8 @@ static ExitCode watching_stopped(struct watching *g, int64_t until) {
     if (!interrupted() && !late)
         return EXIT_DONE;
     screen_leave(&g->screen);
+    if (g->output == WATCH_LAST)
+        print_json(g->all[0].deployment);
     say_it_goes_on(g, interrupted() ? "Interrupted" : "The time to wait is over");
     return interrupted() ? EXIT_INTERRUPTED : EXIT_TIMED_OUT;
 }

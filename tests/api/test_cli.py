@@ -68,6 +68,7 @@ class Api:
         self.routes, self.requests, self.streams = {}, [], []
         self.lock = threading.Lock()
         self.hung = threading.Event()
+        self.otherwise = problem(404, "not-found", "Not found")
         api = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -86,7 +87,7 @@ class Api:
                         answer = api.streams.pop(0) if api.streams else (204, [])
                         stream = True
                     else:
-                        answers = api.routes.get((self.command, path), [problem(404, "not-found", "Not found")])
+                        answers = api.routes.get((self.command, path), [api.otherwise])
                         answer, stream = (answers.pop(0) if len(answers) > 1 else answers[0]), False
                 (self.stream if stream else self.answer)(*answer)
 

@@ -121,6 +121,22 @@ START_TEST(cli__table_is_sound) {
 }
 END_TEST
 
+START_TEST(cli__every_code_has_advice) {
+    static const char *const codes[] = {
+#define ERR(symbol, code, status, title) code,
+#include "base/errors.def"
+#undef ERR
+        "internal", "unreachable", "not-sluice"};
+
+    for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+        const char *advice = advice_on(codes[i]);
+
+        ck_assert_msg(advice && *advice, "%s", codes[i]);
+    }
+    ck_assert_ptr_null(advice_on("no-such-code"));
+}
+END_TEST
+
 static void note_event(void *ctx, const struct sse_event *event) {
     strbuf_addf(ctx, "[%s|%s|%s]", event->id, event->event, event->text);
 }
@@ -453,10 +469,10 @@ END_TEST
 int main(void) {
     return RUN_SUITE(
         "cli", 10, cli__durations_are_read, cli__durations_are_written, cli__times_are_read,
-        cli__options_stand_anywhere, cli__table_is_sound, cli__event_streams_are_read_in_any_pieces,
-        cli__text_from_elsewhere_is_harmless, cli__text_is_fitted, cli__drawing_fits_every_width,
-        cli__plain_lines_tell_each_change_once, cli__differences_read_as_yaml,
-        cli__differences_add_up, cli__documents_of_another_shape_do_no_harm,
-        cli__strategies_read_as_whom, cli__a_percentage_goes_into_its_strategy,
-        cli__mistyped_words_find_the_near_one);
+        cli__options_stand_anywhere, cli__table_is_sound, cli__every_code_has_advice,
+        cli__event_streams_are_read_in_any_pieces, cli__text_from_elsewhere_is_harmless,
+        cli__text_is_fitted, cli__drawing_fits_every_width, cli__plain_lines_tell_each_change_once,
+        cli__differences_read_as_yaml, cli__differences_add_up,
+        cli__documents_of_another_shape_do_no_harm, cli__strategies_read_as_whom,
+        cli__a_percentage_goes_into_its_strategy, cli__mistyped_words_find_the_near_one);
 }
