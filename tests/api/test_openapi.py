@@ -2,8 +2,11 @@
 
 tests/unit/openapi.c compares field by field without a server; this is the same from outside, for what clients generate."""
 
+import re
+
 from tests.api.conftest import ask_for, environment_body, refused
 from tests.api.test_bad_input import OURS, ROUTES
+from tests.support.document import resolve
 from tests.support.stack import call
 
 
@@ -11,28 +14,6 @@ def document(stack):
     answer = call("GET", stack.urls[0] + "/api/openapi.json")
     assert answer.status == 200 and answer.headers["Content-Type"] == "application/json"
     return answer.json
-
-
-def resolve(document, value):
-    while "$ref" in value:
-        at = document
-        for key in value["$ref"].removeprefix("#/").split("/"):
-            at = at[key]
-        value = at
-    return value
-
-
-def test_operations_scopes_and_queries(stack):
-    paths = document(stack)["paths"]
-    described = {(method.upper(), path): operation for path, methods in paths.items() for method, operation in methods.items()}
-    assert {(route["method"], route["path"]) for route in ROUTES} == set(described)
-    for route in ROUTES:
-        operation = described[route["method"], route["path"]]
-        parameters = [resolve(document(stack), parameter) for parameter in operation.get("parameters", [])]
-        assert operation["operationId"] == route["operation"] and operation["x-scope"] == route["scope"]
-        assert {p["name"] for p in parameters if p["in"] == "query"} == set(route["query"])
-        assert bool(operation.get("requestBody")) == bool(route["body"])
-        assert (operation.get("security") == []) == (route["scope"] == "public")
 
 
 def matches(document, schema, value, at=""):
@@ -112,3 +93,15 @@ def test_problems_are_as_described(stack, name):
                    refused(stack.api("GET", "/apps/A"), 400, "invalid-path"),
                    refused(stack.api("GET", "/apps?limit=x"), 400, "invalid-query")):
         matches(doc, doc["components"]["schemas"]["Problem"], answer.json)
+
+
+def test_every_code_has_a_page_with_advice(stack):
+    codes = document(stack)["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
+    assert len(codes) >= 31
+    for code in codes:
+        page = call("GET", f"{stack.urls[0]}/api/docs/errors/{code}")
+        assert page.status == 200 and page.headers["Content-Type"].startswith("text/html"), code
+        text = page.raw.decode()
+        advice = re.search(r"HTTP status \d+\.</p><p>(.*?)</p>", text, re.S)[1]
+        assert f"<code>{code}</code>" in text and len(advice) > 40, (code, advice)
+    refused(call("GET", f"{stack.urls[0]}/api/docs/errors/nonsense"), 404, "not-found")

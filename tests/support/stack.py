@@ -29,7 +29,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "docs" / "examples" / "inopnc"
 IMAGE = "ghcr.io/your-org/inopnc-wm"
 # settings of tests, which a server would refuse as unknown
-OF_TESTS = ("SLUICE_RUNS", "SLUICE_CRASHES", "SLUICE_FAULTS", "SLUICE_RACES", "SLUICE_RACES_SEED", "SLUICE_STALLS", "SLUICE_SUITE_S", "SLUICE_CRASH_BUILD")
+OF_TESTS = ("SLUICE_RUNS", "SLUICE_CRASHES", "SLUICE_FAULTS", "SLUICE_RACES", "SLUICE_RACES_SEED", "SLUICE_STALLS", "SLUICE_SUITE_S", "SLUICE_CRASH_BUILD",
+            "SLUICE_SCHEMATHESIS", "SLUICE_SCHEMATHESIS_SEED")
 FINAL = ("succeeded", "failed", "aborted", "rolled_back", "canceled")
 
 
