@@ -31,7 +31,7 @@ struct server_context {
     struct exposure *exposure; /* what flag clients report */
     struct tickets *tickets;
     struct kube_clusters *clusters;
-    const struct config *config;
+    const struct config *_Atomic config; /* SIGHUP puts another in its place; both stay */
     struct http_server *http;
     int64_t started_us; /* wall clock */
 };
