@@ -172,6 +172,8 @@ Status metrics_get_apart(struct request *q, const void *in, struct reply *r) {
     put_part(&t, http_numbers, http_stats(context->http));
     put(&t, METRIC_HTTP_CONNECTIONS_MAX, (double)context->config->max_connections);
     put(&t, METRIC_HTTP_QUEUE_MAX, (double)context->config->queue_max);
+    if (http_tls_until_us(context->http))
+        put(&t, METRIC_TLS_EXPIRY, (double)http_tls_until_us(context->http) / (double)US_PER_S);
     put_pools(&t, context);
     put_part(&t, worker_numbers, worker_stats(context->worker));
     put(&t, METRIC_WORKER_THREADS, (double)context->config->worker_threads);

@@ -54,6 +54,7 @@ const struct metric_row metric_rows[METRICS] = {
     [METRIC_HTTP_PARKED]         = GAUGE("sluice_http_parked", "Requests that wait for an event, without a thread.", LABEL_NONE),
     [METRIC_HTTP_STREAMS]        = GAUGE("sluice_http_streams", "Open event streams.", LABEL_NONE),
     [METRIC_HTTP_LARGE_BODIES]   = GAUGE("sluice_http_large_bodies", "Large bodies that are held: SLUICE_LARGE_BODIES_MAX.", LABEL_NONE),
+    [METRIC_TLS_EXPIRY]          = GAUGE("sluice_tls_expiry_timestamp_seconds", "When the listener's certificate ends, since 1970. Absent without SLUICE_TLS_CERT.", LABEL_NONE),
     [METRIC_DB_READY]            = GAUGE("sluice_database_ready", "Whether the database answered with our schema, last time it was asked.", LABEL_NONE),
     [METRIC_DB_CONNECTIONS]      = GAUGE("sluice_database_connections", "Connections to PostgreSQL, `in_use` and `idle`. The pool is the connection's application_name.", LABEL_POOL, LABEL_STATE),
     [METRIC_DB_CONNECTIONS_MAX]  = GAUGE("sluice_database_connections_max", "Connections that the pool may open.", LABEL_POOL),

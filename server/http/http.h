@@ -253,6 +253,8 @@ int http_port(const struct http_server *s);
  * rest of `in` is not looked at.  Its texts are borrowed until http_stop, the earlier ones too. One
  * thread at a time. */
 void http_change(struct http_server *s, const struct http_settings *in);
+/* When the certificate that is shown ends: wall clock; 0: there is none. */
+int64_t http_tls_until_us(const struct http_server *s);
 /* New connections to a server that speaks TLS get this certificate (PEM, with its chain), open ones
  * go on; false with a line in reterr: nothing changes. */
 bool http_tls_use(struct http_server *s, const char *cert_pem, const char *key_pem, char *reterr,

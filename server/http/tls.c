@@ -20,6 +20,7 @@ struct pair {
     gnutls_pcert_st chain[CHAIN_MAX];
     unsigned n;
     gnutls_privkey_t key;
+    int64_t until_us; /* when the first of the chain ends; 0: not known */
 };
 
 struct tls {
@@ -92,16 +93,15 @@ static bool pair_fits(const struct pair *p) {
     return fits;
 }
 
-static void pair_log(struct pair *p) {
+static void pair_look(struct pair *p) {
     gnutls_x509_crt_t cert;
     char until[TIME_TEXT];
-    int64_t until_us;
 
     if (gnutls_pcert_export_x509(&p->chain[0], &cert) < 0)
         return;
-    until_us = gnutls_x509_crt_get_expiration_time(cert) * US_PER_S;
-    log_event(until_us < clock_now_us() ? LOG_WARNING : LOG_INFO, "certificate", "until",
-              clock_format(until_us, until), NULL);
+    p->until_us = gnutls_x509_crt_get_expiration_time(cert) * US_PER_S;
+    log_event(p->until_us < clock_now_us() ? LOG_WARNING : LOG_INFO, "certificate", "until",
+              clock_format(p->until_us, until), NULL);
     gnutls_x509_crt_deinit(cert);
 }
 
@@ -116,7 +116,7 @@ bool tls_use(struct tls *t, const char *cert_pem, const char *key_pem, char *ret
         pair_free(p);
         return false;
     }
-    pair_log(p);
+    pair_look(p);
     p->older = atomic_load(&t->now);
     atomic_store(&t->now, p);
     return true;
@@ -140,6 +140,12 @@ int tls_retrieve(gnutls_session_t session, const gnutls_datum_t *authorities, in
 bool http_tls_use(struct http_server *s, const char *cert_pem, const char *key_pem, char *reterr,
                   size_t n) {
     return tls_use(s->tls, cert_pem, key_pem, reterr, n);
+}
+
+int64_t http_tls_until_us(const struct http_server *s) {
+    const struct pair *p = s->tls ? atomic_load(&s->tls->now) : NULL;
+
+    return p ? p->until_us : 0;
 }
 
 bool http_tls_check(const char *cert_pem, const char *key_pem, char *reterr, size_t n) {

@@ -56,10 +56,10 @@ def test_the_table_is_what_is_shown_and_documented(world):
     shown = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.M))
     known = known_metrics()
     assert shown.items() <= known.items()
-    # these need checkpoints, an abort, or one that was not confirmed
+    # these need checkpoints, or a certificate
     assert known.keys() - shown.keys() <= {
         "sluice_checkpoint_number", "sluice_checkpoint_age_seconds", "sluice_checkpoint_records_since", "sluice_checkpoint_failing",
-        "sluice_confirm_duration_seconds", "sluice_unconfirmed_total"}
+        "sluice_tls_expiry_timestamp_seconds"}
 
 
 def test_requests_by_operation_and_code(world):

@@ -180,3 +180,9 @@ def test_the_command_line_and_event_streams(stack, name, certs):
         event = next(json.loads(line[6:]) for line in iter(answer.readline, b"") if line.startswith(b"data: "))
         assert event["subject"] == name, event
         connection.close()
+
+
+def test_metrics_say_when_the_certificate_ends(server, certs):
+    shown = ask(server, certs["one"][0], "/metrics").body.decode()
+    ends = float(shown.partition("\nsluice_tls_expiry_timestamp_seconds ")[2].partition("\n")[0])
+    assert 86400 < ends - time.time() <= 2 * 86400
