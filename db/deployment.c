@@ -1,5 +1,6 @@
 #include "db/deployment.h"
 #include "base/cleanup.h"
+#include "base/trace.h"
 #include <string.h>
 
 struct deployment_row deployment_row(const struct db_rows *rows, size_t i) {
@@ -89,10 +90,11 @@ Status db_deployment_begin(struct db_tx *tx, const struct deployment_basis *basi
 
 Status db_deployment_insert(struct db_tx *tx, const struct deployment_new *in) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    Status s =
-        db_query(tx, SQL_DEPLOYMENT_INSERT, &rows,
-                 DB_PARAMS(in->id, in->environment_id, in->app, in->environment, in->release_id,
-                           in->strategy, in->reason, in->requested_by, in->plan, in->steps));
+    char trace[TRACE_KEPT_TEXT];
+    Status s = db_query(tx, SQL_DEPLOYMENT_INSERT, &rows,
+                        DB_PARAMS(in->id, in->environment_id, in->app, in->environment,
+                                  in->release_id, in->strategy, in->reason, in->requested_by,
+                                  in->plan, in->steps, trace_kept(trace_current(), trace)));
 
     if (s == E_WRONG_STATE && !strcmp(db_tx_constraint(tx), "deployment_one_active"))
         return E_ENVIRONMENT_BUSY;
@@ -101,10 +103,13 @@ Status db_deployment_insert(struct db_tx *tx, const struct deployment_new *in) {
 
 Status db_deployment_insert_blocked(struct db_tx *tx, const struct deployment_new *in,
                                     int64_t look_at_us) {
+    char trace[TRACE_KEPT_TEXT];
+
     return db_query(tx, SQL_DEPLOYMENT_INSERT_BLOCKED, NULL,
                     DB_PARAMS(in->id, in->environment_id, in->release_id, in->strategy, in->reason,
                               in->requested_by, in->plan,
-                              look_at_us ? DB_TIMESTAMP(look_at_us) : NULL));
+                              look_at_us ? DB_TIMESTAMP(look_at_us) : NULL,
+                              trace_kept(trace_current(), trace)));
 }
 
 Status db_deployment_start(struct db_tx *tx, const char *id, const char *plan, const char *steps) {

@@ -7,6 +7,7 @@
 #include "db/record.h"
 #include "base/cleanup.h"
 #include "base/ids.h"
+#include "base/trace.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +29,7 @@ Status record_append(struct db_tx *tx, const struct record_entry *e) {
     return db_query(tx, SQL_RECORD_APPEND, NULL,
                     DB_PARAMS(chain_name(e->app, e->environment, chain), e->actor, e->from,
                               e->action, e->subject, e->message, e->data ? e->data : "{}",
-                              e->deployment_id));
+                              e->deployment_id, trace_current_id()));
 }
 
 json_t *record_of_spec(json_t *spec) {

@@ -9,7 +9,7 @@ enum { KEPT = 20000, MAX_BODY = 64 * 1024 };
 struct entry {
     uint64_t n;
     int64_t at_us;
-    char *verb, *path, *query, *user_agent, *body; /* owned */
+    char *verb, *path, *query, *user_agent, *traceparent, *body; /* owned */
     unsigned code;
 };
 
@@ -30,6 +30,7 @@ static void entry_done(struct entry *e) {
     free(e->path);
     free(e->query);
     free(e->user_agent);
+    free(e->traceparent);
     free(e->body);
     *e = (struct entry){0};
 }
@@ -43,7 +44,7 @@ void requests_free(struct requests *r) {
 }
 
 uint64_t requests_add(struct requests *r, const char *verb, const char *path, const char *query,
-                      const char *user_agent, const char *body) {
+                      const char *user_agent, const char *traceparent, const char *body) {
     struct entry *e = &r->entries[r->next % KEPT];
 
     entry_done(e);
@@ -53,6 +54,7 @@ uint64_t requests_add(struct requests *r, const char *verb, const char *path, co
                         .path = xstrdup(path),
                         .query = xstrdup(query),
                         .user_agent = xstrdup(user_agent),
+                        .traceparent = xstrdup(traceparent),
                         .body = body && *body ? xstrndup(body, MAX_BODY) : NULL};
     return e->n;
 }
@@ -74,6 +76,8 @@ static json_t *entry_json(const struct entry *e) {
 
     if (!o) /* some string is not UTF-8 */
         return json_pack("{s:I, s:s}", "n", (json_int_t)e->n, "verb", e->verb);
+    if (e->traceparent)
+        json_object_set_new(o, "traceparent", json_string(e->traceparent));
     if (e->body) {
         body = json_parse(e->body);
         json_object_set_new(o, "body", body ? body : json_string(e->body));

@@ -162,7 +162,8 @@ void rest_call(void *ctx, struct call *call) {
     struct fault_effect effect;
 
     *r = (struct rest_request){.sim = sim, .call = call};
-    r->n = requests_add(sim->requests, call->method, call->path, call->query, agent, call->body);
+    r->n = requests_add(sim->requests, call->method, call->path, call->query, agent,
+                        call_header(call, "traceparent"), call->body);
     call->note = r;
     call->on_end = request_end;
     effect = faults_meet(sim->faults, call->method, kube_verb(call), call->path, call->query,

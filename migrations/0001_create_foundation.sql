@@ -108,7 +108,7 @@ CREATE INDEX record_deployment ON record (deployment_id, seq) WHERE deployment_i
 CREATE INDEX record_order ON record (xid, chain, seq);
 
 CREATE FUNCTION record_append(p_chain text, p_actor jsonb, p_from text, p_action text, p_subject text,
-                              p_message text, p_data jsonb, p_deployment uuid)
+                              p_message text, p_data jsonb, p_deployment uuid, p_trace text DEFAULT NULL)
 RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     v_head chain;

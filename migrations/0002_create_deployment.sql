@@ -14,6 +14,7 @@ CREATE TABLE deployment (
     reason         text,
     requested_by   jsonb NOT NULL,
     plan           jsonb NOT NULL,
+    trace          text CHECK (trace ~ '^[0-9a-f]{32}-0[01]$'),
     job            text NOT NULL DEFAULT 'deploy' CHECK (job IN ('deploy', 'undo')),
     current_step   text,
     pause_requested boolean NOT NULL DEFAULT false,
@@ -28,6 +29,7 @@ CREATE TABLE deployment (
 );
 COMMENT ON TABLE deployment IS 'One run of one release into one environment: a job with steps. Outlives its environment''s row.';
 COMMENT ON COLUMN deployment.plan IS 'Fixed when the deployment becomes active: the environment''s spec, target and source color, image, manifests; resolve adds what it found. Absolute, never relative.';
+COMMENT ON COLUMN deployment.trace IS 'W3C Trace Context of the request that asked for it, TRACE-ID-FLAGS: calls to Kubernetes and records go on with it.';
 COMMENT ON COLUMN deployment.job IS 'deploy, or undo once it failed or was aborted: a job has its own seizures.';
 COMMENT ON COLUMN deployment.release_id IS 'Null where a rollback returns to a version that no release describes: it ran before Sluice came.';
 COMMENT ON COLUMN deployment.pause_requested IS 'It stops at the next step boundary; paused without it waits for promote.';

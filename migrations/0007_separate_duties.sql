@@ -72,7 +72,7 @@ FROM unnest('{user,worker}'::text[]) k;
 
 -- The only way to append, for whoever may: it runs as its owner, so that nobody else needs to write record or chain.
 CREATE OR REPLACE FUNCTION record_append(p_chain text, p_actor jsonb, p_from text, p_action text, p_subject text,
-                                         p_message text, p_data jsonb, p_deployment uuid)
+                                         p_message text, p_data jsonb, p_deployment uuid, p_trace text DEFAULT NULL)
 RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     v_kind text := CASE p_from WHEN 'worker' THEN 'worker' ELSE p_actor->>'kind' END;
@@ -80,6 +80,7 @@ DECLARE
     v_head chain;
     v_at   timestamptz;
     v_line text;
+    v_trace text;
     v_xid  xid8;
 BEGIN
     IF p_actor->>'kind' IN ('user', 'ci', 'bot', 'service') IS NOT TRUE THEN
@@ -98,13 +99,17 @@ BEGIN
         'at', to_char(v_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
         'actor', p_actor, 'from', p_from, 'action', p_action, 'subject', p_subject,
         'message', p_message, 'data', p_data)::text;
+    v_trace := coalesce(p_trace, (SELECT left(d.trace, 32) FROM deployment d WHERE d.id = p_deployment));
+    IF v_trace IS NOT NULL THEN
+        v_line := left(v_line, -1) || ', "trace_id" : ' || to_json(v_trace) || '}';
+    END IF;
     INSERT INTO record (chain, seq, line, action, deployment_id, at, xid)
     VALUES (p_chain, v_head.length + 1, v_line, p_action, p_deployment, v_at, v_xid);
     UPDATE chain SET length = v_head.length + 1, head = encode(sha256(convert_to(v_line, 'UTF8')), 'hex'), xid = v_xid
     WHERE name = p_chain;
     RETURN v_head.length + 1;
 END $$;
-COMMENT ON FUNCTION record_append IS 'Appends one record; refuses what the actor''s kind never does (SL002). Call it last in a transaction, chains in name order: the head row serialises.';
+COMMENT ON FUNCTION record_append IS 'Appends one record, with the trace given or its deployment''s; refuses what the actor''s kind never does (SL002). Call it last in a transaction, chains in name order: the head row serialises.';
 DO $$ BEGIN
     -- objects of the caller's own, in a schema or temporary, never stand in for ours
     EXECUTE format('ALTER FUNCTION record_append SET search_path = pg_catalog, %I, pg_temp', current_schema());

@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/strbuf.h"
+#include "base/trace.h"
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -73,6 +74,8 @@ void log_event(LogLevel level, const char *event, ...) {
             add_pair(&b, key, value);
     }
     va_end(args);
+    if (trace_current_id())
+        add_pair(&b, "trace", trace_current_id());
     b.max += 2; /* the line's own end always fits */
     b.overflowed = false;
     strbuf_adds(&b, line_format == LOG_JSON ? "}\n" : "\n");

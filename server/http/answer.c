@@ -50,6 +50,8 @@ static void common_headers(struct exchange *x) {
     char seconds[16];
 
     header(x, "X-Request-Id", x->q.id);
+    if (x->traced || !(x->q.route && x->q.route->unmetered)) /* flags are asked for all the time */
+        header(x, "X-Trace-Id", x->q.trace.id);
     header(x, "X-Content-Type-Options", "nosniff");
     header(x, "Referrer-Policy", "no-referrer");
     header(x, "Content-Security-Policy", x->r.csp ? x->r.csp : CSP_NOTHING);

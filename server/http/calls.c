@@ -69,8 +69,8 @@ static void log_request(const struct exchange *x, struct arena *arena, bool comp
               log_int(x->http_status, status), "took_ms",
               log_int((clock_monotonic_us() - x->q.began_us) / US_PER_MS, took), "principal",
               p ? p->subject : NULL, "remote", x->q.remote, "via",
-              x->q.remote == x->conn->remote ? NULL : x->conn->remote, "cut",
-              complete ? NULL : "true", NULL);
+              x->q.remote == x->conn->remote ? NULL : x->conn->remote, "trace",
+              *x->q.trace.id ? x->q.trace.id : NULL, "cut", complete ? NULL : "true", NULL);
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
@@ -110,6 +110,7 @@ static void exchange_headers_complete(struct exchange *x, const char *method, co
     x->method_name = arena_strdup(&x->arena, method);
     x->version = arena_strdup(&x->arena, version);
     x->q.id = arena_strdup(&x->arena, uuid_v7(id)); /* unless the caller's own is good */
+    trace_of_uuid(id, &x->q.trace);                 /* likewise */
     reaper_no_deadline(x->conn);
 }
 

@@ -34,6 +34,7 @@ struct exchange {
     /* the request, as read */
     const char *raw_uri, *method_name, *version;
     const char *host; /* that a trusted proxy says it was reached under; NULL: the Host header */
+    bool traced;      /* it brought a traceparent that holds */
     bool secure;      /* the caller spoke TLS, with a trusted proxy or with us */
     uint64_t network; /* the caller's, for http/rate.h */
     struct uri uri;

@@ -22,6 +22,7 @@ typedef enum Counted {
     DIGEST,
     ENCODING,
     REQUEST_ID,
+    TRACEPARENT,
     COUNTED
 } Counted;
 #define NAMED(text)                                                                                \
@@ -40,6 +41,7 @@ static const struct {
     [DIGEST] = NAMED("Content-Digest"),
     [ENCODING] = NAMED("Transfer-Encoding"),
     [REQUEST_ID] = NAMED("X-Request-Id"),
+    [TRACEPARENT] = NAMED("traceparent"),
 };
 
 struct survey {
@@ -119,6 +121,9 @@ Status guard_request(struct exchange *x) {
     MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, survey_header, &v);
     if (v.times[REQUEST_ID] == 1 && request_id_valid(v.value[REQUEST_ID]))
         x->q.id = arena_strdup(&x->arena, v.value[REQUEST_ID]);
+    x->traced = v.times[TRACEPARENT] == 1 && v.value[TRACEPARENT] &&
+                trace_parse(v.value[TRACEPARENT], &x->q.trace);
+    trace_enter(&x->q.trace);
     fault = survey_fault(&v, x->version);
     if (fault) {
         x->close = true;

@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "base/trace.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -106,7 +107,8 @@ static inline size_t route_body_max(const struct route *route, bool raw) {
 
 /* ---- a request ---- */
 struct request {
-    const char *id; /* X-Request-Id, given or made */
+    const char *id;     /* X-Request-Id, given or made */
+    struct trace trace; /* of traceparent, else made */
     HttpMethod method;
     const char *path;   /* raw, without the query */
     const char *query;  /* raw; NULL: none */

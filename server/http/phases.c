@@ -385,7 +385,7 @@ static bool must_answer_now(const struct exchange *x) {
     return x->close || x->body_expected;
 }
 
-bool exchange_run(struct exchange *x, bool first_call) {
+static bool run_phases(struct exchange *x, bool first_call) {
     while (x->phase < PHASES) {
         const struct phase *p = &phases[x->phase++];
         Turn turn = p->run(x);
@@ -399,4 +399,13 @@ bool exchange_run(struct exchange *x, bool first_call) {
         return false;
     exchange_render(x);
     return true;
+}
+
+bool exchange_run(struct exchange *x, bool first_call) {
+    bool done;
+
+    trace_enter(&x->q.trace);
+    done = run_phases(x, first_call);
+    trace_enter(NULL); /* x may be another thread's by now */
+    return done;
 }

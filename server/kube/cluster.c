@@ -245,6 +245,8 @@ KubeLogin kube_headers_set(struct kube_headers *h, struct kube_cluster *c, const
         h->lines[n++] = h->authorization;
     if (more)
         h->lines[n++] = more;
+    if (trace_header(h->trace))
+        h->lines[n++] = h->trace;
     return found;
 }
 

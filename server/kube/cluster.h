@@ -1,6 +1,7 @@
 /* kube/cluster.h: the clusters of this process and what their calls and watches share.  Private to
  * kube/ and its tests. */
 #pragma once
+#include "base/trace.h"
 #include "kube/exec.h"
 #include "kube/kube.h"
 #include <pthread.h>
@@ -56,10 +57,11 @@ void kube_clusters_set_timing(struct kube_clusters *s, const struct kube_timing 
 /* What one call authenticates with, and its headers: fill with kube_headers_set(). */
 struct kube_headers {
     const char *lines[8];
-    const char *authorization; /* or NULL */
-    const struct net_tls *tls; /* lives as long as this, or as `login` */
-    char *line;                /* owned: the authorization of a cluster without plugin */
-    struct kube_login *login;  /* a reference; NULL without plugin */
+    char trace[TRACE_HEADER_TEXT]; /* of the call's own span */
+    const char *authorization;     /* or NULL */
+    const struct net_tls *tls;     /* lives as long as this, or as `login` */
+    char *line;                    /* owned: the authorization of a cluster without plugin */
+    struct kube_login *login;      /* a reference; NULL without plugin */
 };
 /* `more`: a header line or NULL, borrowed.  With a plugin waits for its credential at most wait_ms;
  * anything but LOGIN_READY comes with a sentence. */

@@ -60,17 +60,19 @@ static uint64_t refuse(struct proxied *p, const char *why) {
         snprintf(p->why, sizeof(p->why), "%s", why);
     return net_loop_after(p->cluster->set->loop, 0, refused, p);
 }
-/* Theirs and our Authorization, which ends at the API server; the list is yours. */
-static const char **with_authorization(const char *const *theirs, const char *authorization) {
+/* Theirs, our Authorization, which ends at the API server, and the trace; the list is yours. */
+static const char **with_ours(const char *const *theirs, const struct kube_headers *ours) {
     const char **lines;
     size_t n = 0;
 
     while (theirs && theirs[n])
         n++;
-    lines = xcalloc(n + 2, sizeof(*lines));
+    lines = xcalloc(n + 3, sizeof(*lines));
     n = 0;
-    if (authorization)
-        lines[n++] = authorization;
+    if (ours->authorization)
+        lines[n++] = ours->authorization;
+    if (*ours->trace)
+        lines[n++] = ours->trace;
     for (; theirs && *theirs; theirs++)
         if (strncasecmp(*theirs, "authorization:", 14) != 0)
             lines[n++] = *theirs;
@@ -88,7 +90,7 @@ uint64_t kube_service_call(struct kube_cluster *c, const char *namespace_, const
         return refuse(p, "not a path within a Service");
     if (kube_headers_set(&p->with, c, NULL, 0, p->why, sizeof(p->why)) != LOGIN_READY)
         return refuse(p, p->why);
-    lines = with_authorization(in->headers, p->with.authorization);
+    lines = with_ours(in->headers, &p->with);
     name = kube_escape(service);
     path = kube_kind_path(KUBE_SERVICE, namespace_, NULL);
     url = xasprintf("%s%s/http:%s:%d/proxy%s", c->config.server, path, name, port, in->url);

@@ -3,6 +3,8 @@
  * The row checkpoint_delivery says how far it came and who tries next: no transaction is open
  * while the receiver thinks. */
 #include "base/cleanup.h"
+#include "base/ids.h"
+#include "base/trace.h"
 #include "db/checkpoint.h"
 #include "notify/task.h"
 #include <stdio.h>
@@ -11,10 +13,12 @@
 enum { CALL_MS = 10000, HOLD_S = 30, ANSWER_MAX = 64 * 1024 };
 
 /* NULL when the receiver took it. */
-static const char *deliver(struct work *w, const char *id, const char *note,
-                           struct net_response *response, char text[TASK_ERROR]) {
+static const char *post(struct work *w, const char *id, const char *note,
+                        struct net_response *response, char text[TASK_ERROR]) {
     _cleanup_free_ char *header = xasprintf("Webhook-Id: %s", id);
-    const char *const headers[] = {"Content-Type: text/plain; charset=utf-8", header, NULL};
+    char traceparent[TRACE_HEADER_TEXT];
+    const char *const headers[] = {"Content-Type: text/plain; charset=utf-8", header,
+                                   trace_header(traceparent), NULL};
     struct net_request request = {.method = "POST",
                                   .url = w->in.url,
                                   .headers = headers,
@@ -31,6 +35,20 @@ static const char *deliver(struct work *w, const char *id, const char *note,
         return NULL;
     snprintf(text, TASK_ERROR, "the receiver answered %u", response->status);
     return text;
+}
+
+/* Nobody's request is behind it: each try has a trace of its own. */
+static const char *deliver(struct work *w, const char *id, const char *note,
+                           struct net_response *response, char text[TASK_ERROR]) {
+    char uuid[UUID_TEXT];
+    struct trace trace;
+    const char *failed;
+
+    trace_of_uuid(uuid_v7(uuid), &trace);
+    trace_enter(&trace);
+    failed = post(w, id, note, response, text);
+    trace_enter(NULL);
+    return failed;
 }
 
 static TaskResult database(char reterr[TASK_ERROR]) {

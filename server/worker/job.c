@@ -120,6 +120,7 @@ static Status job_read(struct job *j, const struct db_rows *rows, char *reterr, 
     j->version = xstrdup(db_text(rows, 0, "version"));
     j->kind = xstrdup(db_text(rows, 0, "kind"));
     j->pause_requested = db_bool(rows, 0, "pause_requested");
+    trace_from_kept(db_text(rows, 0, "trace"), &j->trace);
     j->undoing = strcmp(db_text(rows, 0, "job"), "undo") == 0;
     j->confirmed_us = ago(db_int(rows, 0, "confirmed_age_us"));
     j->plan_json = db_json(rows, 0, "plan");

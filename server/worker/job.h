@@ -5,6 +5,7 @@
  * it, and whoever else may (an abort) increments the epoch first. */
 #pragma once
 #include "base/cleanup.h"
+#include "base/trace.h"
 #include "db/db.h"
 #include "kube/kube.h"
 #include "rollout/step.h"
@@ -23,6 +24,7 @@ struct job_step {
 struct job {
     char environment_id[40], deployment_id[40], cluster_name[64];
     int64_t epoch, holder;
+    struct trace trace;                       /* of the request that asked for it */
     char *app, *environment, *version, *kind; /* kind: deploy, rollback, traffic, clean-up */
     bool undoing, pause_requested;
     json_t *plan_json;

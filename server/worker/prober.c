@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/trace.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +31,7 @@ struct prober {
     char *environment_id, *namespace_, *service, *address; /* address: of direct calls, or NULL */
     int port;
     struct net_policy policy; /* of checks that name a url */
+    struct trace trace;       /* of the deployment */
     CheckSet set;
     int64_t since_us;
     pthread_mutex_t lock;
@@ -170,6 +172,7 @@ struct prober *prober_new(const struct prober_settings *in, const struct plan *p
     p->environment_id = xstrdup(in->environment_id);
     p->namespace_ = xstrdup(plan->namespace_);
     p->service = xstrdup(service_of(plan, set));
+    p->trace = *trace_current();
     p->policy = (struct net_policy){.allow = in->outbound_allow};
     p->set = set;
     p->since_us = clock_monotonic_us();
@@ -269,9 +272,15 @@ static uint64_t start_call(struct prober *p, struct probe *probe) {
         snprintf(url, sizeof url, "http://%s:%d%.400s", p->address, p->port, path);
         request.url = url;
     } else {
+        const struct trace before = *trace_current();
+        uint64_t id;
+
         request.url = path;
-        return kube_service_call(p->in.cluster, p->namespace_, p->service, p->port, &request,
-                                 probe_done, probe);
+        trace_enter(&p->trace); /* also on the loop's thread */
+        id = kube_service_call(p->in.cluster, p->namespace_, p->service, p->port, &request,
+                               probe_done, probe);
+        trace_enter(&before);
+        return id;
     }
     return net_loop_start(kube_clusters_loop(p->in.clusters), &request, NULL, probe_done, probe);
 }

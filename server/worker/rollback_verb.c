@@ -1,6 +1,7 @@
 /* worker/rollback_verb.c: a rollback is begun in one transaction: its target is absolute, from rows
  * alone (design.md, Undo). */
 #include "base/cleanup.h"
+#include "base/trace.h"
 #include "rollout/rollback.h"
 #include "worker/deployment_flags.h"
 #include "worker/verbs.h"
@@ -167,12 +168,13 @@ static Status begin(struct db_tx *tx, const struct rollback_ask *in, const char 
     json_auto_t *steps = steps_of(kind);
     _cleanup_free_ char *steps_text = json_text(steps), *plan_text = json_text(plan);
     const char *version = json_str(json_object_get(plan, "target"), "version", "");
+    char trace[TRACE_KEPT_TEXT];
     Status s = db_query(tx, SQL_TICK_FENCE, NULL, DB_PARAMS(environment_id));
 
     return s ? s
              : db_query(tx, SQL_TICK_BEGIN, NULL,
                         DB_PARAMS(in->id, environment_id, kind, version, in->reason, in->by.json,
-                                  plan_text, of, steps_text));
+                                  plan_text, of, steps_text, trace_kept(trace_current(), trace)));
 }
 
 static Status record_begin(struct db_tx *tx, const struct rollback_ask *in, const char *kind,

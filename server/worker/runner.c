@@ -267,7 +267,7 @@ static bool take_decision(const struct run_settings *in, struct job *j, struct d
     return false;
 }
 
-RunEnd run_job(const struct run_settings *in, struct job *j, int64_t *ret_until_us) {
+static RunEnd run_traced(const struct run_settings *in, struct job *j, int64_t *ret_until_us) {
     for (;;) {
         struct intent *open = job_open_intent(j);
         int64_t until = 0, floor;
@@ -309,4 +309,13 @@ RunEnd run_job(const struct run_settings *in, struct job *j, int64_t *ret_until_
         *ret_until_us = until && until < floor ? until : floor;
         return RUN_WAIT;
     }
+}
+
+RunEnd run_job(const struct run_settings *in, struct job *j, int64_t *ret_until_us) {
+    RunEnd end;
+
+    trace_enter(&j->trace);
+    end = run_traced(in, j, ret_until_us);
+    trace_enter(NULL);
+    return end;
 }

@@ -24,12 +24,13 @@ class Receiver:
     """What is posted to it, in order; answers with .status."""
 
     def __init__(self):
-        self.got, self.status = [], 200
+        self.got, self.traces, self.status = [], [], 200
         receiver = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                receiver.traces.append(self.headers["traceparent"])
                 if receiver.status == 200:
                     receiver.got.append((self.headers["Webhook-Id"], self.headers["Content-Type"], body))
                 self.send_response(receiver.status)
@@ -192,6 +193,8 @@ def test_a_receiver_that_was_down_gets_every_one_in_order(world, history):
         return len(world.receiver.got) >= len(notes)
     until(delivered)
     unique = list(dict.fromkeys(world.receiver.got))
+    traces = [re.fullmatch("00-([0-9a-f]{32})-[0-9a-f]{16}-00", one)[1] for one in world.receiver.traces]
+    assert len(set(traces)) == len(traces), "each try has its own"
     assert [body for _, _, body in unique][:len(notes)] == notes
     assert [int(id.partition("-")[0]) for id, _, _ in unique] == list(range(1, len(unique) + 1))
     assert {kind for _, kind, _ in unique} == {"text/plain; charset=utf-8"}

@@ -87,7 +87,7 @@ def test_pages_are_the_chain(stack, done):
         assert found == stack.api("GET", path + "?limit=200")["items"]
         assert [r["seq"] for r in found] == sorted(r["seq"] for r in found)
     record = found[0]
-    assert list(record) == ["seq", "prev", "chain", "at", "actor", "from", "action", "subject", "message", "data"]
+    assert list(record) == ["seq", "prev", "chain", "at", "actor", "from", "action", "subject", "message", "data", "trace_id"]
     assert record["chain"] == "inopnc/production" and record["message"]
 
 

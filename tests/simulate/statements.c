@@ -123,6 +123,7 @@ static void load_row(struct db_rows **ret) {
                                       "template_hash", world.cleanup.hash));
     r = row(ret);
     put_text(r, "id", d->id);
+    put_text(r, "trace", NULL);
     put_text(r, "app", "app");
     put_text(r, "environment", "production");
     put_text(r, "version", json_str(json_object_get(plan, "target"), "version", ""));

@@ -7,12 +7,13 @@
 -- param:  requested_by jsonb
 -- param:  params jsonb
 -- param:  look_at timestamptz
+-- param:  trace text
 -- column: id uuid
 WITH made AS (
     INSERT INTO deployment (id, environment_id, app, environment, release_id, version, strategy, kind, state, reason,
-                            requested_by, plan)
+                            requested_by, plan, trace)
     SELECT $1, e.id, e.app, e.name, r.id, r.version, $4, 'deploy', 'blocked', $5, $6,
-           jsonb_build_object('params', coalesce($7, '{}'), 'target', jsonb_build_object('version', r.version, 'image', r.image))
+           jsonb_build_object('params', coalesce($7, '{}'), 'target', jsonb_build_object('version', r.version, 'image', r.image)), $9
     FROM environment e, release r WHERE e.id = $2 AND r.id = $3
     RETURNING id
 )

@@ -7,5 +7,6 @@
 -- param:  message text
 -- param:  data jsonb
 -- param:  deployment_id uuid
+-- param:  trace_id text
 -- column: seq bigint
-SELECT record_append($1, $2, $3, $4, $5, $6, $7, $8) AS seq;
+SELECT record_append($1, $2, $3, $4, $5, $6, $7, $8, $9) AS seq;

@@ -8,12 +8,13 @@
 -- param:  plan jsonb
 -- param:  rollback_of uuid
 -- param:  steps jsonb
+-- param:  trace text
 WITH begun AS (
     INSERT INTO deployment (id, environment_id, app, environment, release_id, version, strategy, kind, state, reason,
-                            requested_by, plan, rollback_of, started_at)
+                            requested_by, plan, trace, rollback_of, started_at)
     SELECT $1, e.id, e.app, e.name,
            (SELECT r.id FROM release r WHERE r.app = e.app AND r.version_key = ltrim($4, 'v')),
-           $4, e.spec->>'strategy', $3, 'running', $5, $6, $7, $8, clock_timestamp()
+           $4, e.spec->>'strategy', $3, 'running', $5, $6, $7, $10, $8, clock_timestamp()
     FROM environment e WHERE e.id = $2
     RETURNING id
 )

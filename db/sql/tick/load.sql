@@ -18,6 +18,7 @@
 -- column: steps jsonb
 -- column: intents jsonb
 -- column: left_behind jsonb
+-- column: trace text
 WITH work AS (
     SELECT id, kind, plan FROM deployment
     WHERE environment_id = $1 AND state IN ('running', 'undoing')
@@ -42,7 +43,8 @@ SELECT d.id, d.app, d.environment, d.version, d.strategy, w.kind, d.state, d.job
         FROM intent i WHERE i.deployment_id = d.id) AS intents,
        (SELECT jsonb_agg(jsonb_build_object('kind', l.kind, 'name', l.name, 'deployment', l.deployment_id,
                                             'comparable', l.comparable))
-        FROM left_behind l WHERE l.environment_id = $1) AS left_behind
+        FROM left_behind l WHERE l.environment_id = $1) AS left_behind,
+       d.trace
 FROM work w
 JOIN deployment d ON d.id = w.id
 JOIN environment e ON e.id = d.environment_id
