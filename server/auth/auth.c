@@ -6,12 +6,16 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+/* More than an issuer ever withdraws keys. */
+#define GENERATIONS (UINT64_C(1) << 32)
+
 struct auth {
-    struct issuers *issuers;
+    _Atomic(struct issuers *) issuers;
     struct token_cache *cache;
 };
 
@@ -31,9 +35,36 @@ struct auth *auth_new(const struct auth_settings *in, char *reterr, size_t n) {
 void auth_free(struct auth *a) {
     if (!a)
         return;
-    issuers_free(a->issuers);
+    issuers_free(atomic_load(&a->issuers));
     token_cache_free(a->cache);
     free(a);
+}
+
+struct issuers *auth_read(const struct auth_settings *in, char *reterr, size_t n) {
+    struct issuers *all = issuers_new(in, reterr, n);
+    char line[400];
+
+    for (size_t i = 1; all && i < all->n; i++)
+        if (all->list[i].keys && !jwks_count(all->list[i].keys) &&
+            !jwks_load(all->list[i].keys, line, sizeof line))
+            continue; /* it is tried again in the background, which says so */
+    return all;
+}
+
+bool auth_take(struct auth *a, struct issuers *issuers) {
+    struct issuers *before = atomic_load(&a->issuers);
+    bool same = issuers->file ? json_equal(issuers->file, before->file) : !before->file;
+
+    issuers->older = before;
+    issuers->generation = before->generation + GENERATIONS;
+    jwks_start(issuers->jwks);
+    atomic_store(&a->issuers, issuers);
+    jwks_stop(before->jwks);
+    return !same;
+}
+
+void auth_drop(struct issuers *issuers) {
+    issuers_free(issuers);
 }
 
 bool auth_check(const struct auth_settings *in, auth_say_fn *say, char *reterr, size_t n) {
@@ -98,15 +129,16 @@ static Status signature_check(const struct issuer *by, const struct token *t, in
     return good ? STATUS_OK : E_UNAUTHENTICATED;
 }
 
-static Status verify(struct auth *a, const char *text, size_t n, int64_t now_s, struct arena *arena,
-                     struct principal *ret, int64_t *ret_until_s, const char **why) {
+static Status verify(const struct issuers *issuers, const char *text, size_t n, int64_t now_s,
+                     struct arena *arena, struct principal *ret, int64_t *ret_until_s,
+                     const char **why) {
     _cleanup_(token_done) struct token t = {0};
     const struct issuer *by = NULL;
     Status s = STATUS_OK;
 
     *why = gate_open(text, n, &t);
     if (!*why)
-        by = issuers_find(a->issuers, json_str(t.claims, "iss", ""), json_str(t.header, "alg", ""),
+        by = issuers_find(issuers, json_str(t.claims, "iss", ""), json_str(t.header, "alg", ""),
                           why);
     if (by && !(*why = gate_header(by, &t)))
         *why = gate_claims(by, t.claims, now_s, arena, ret, ret_until_s);
@@ -119,7 +151,9 @@ static Status verify(struct auth *a, const char *text, size_t n, int64_t now_s, 
 
 static Status token_read(struct auth *a, const char *text, struct arena *arena,
                          const struct principal **ret, const char **why) {
-    uint64_t generation = jwks_generation(a->issuers->jwks); /* before any key is looked at */
+    const struct issuers *issuers = atomic_load(&a->issuers);
+    /* before any key is looked at */
+    uint64_t generation = issuers->generation + jwks_generation(issuers->jwks);
     size_t n = strnlen(text, TOKEN_MAX + 1);
     int64_t now_s = clock_now_us() / US_PER_S, until_s = 0;
     unsigned char key[SHA256_BYTES];
@@ -134,7 +168,7 @@ static Status token_read(struct auth *a, const char *text, struct arena *arena,
     if (*ret)
         return STATUS_OK;
     p = arena_alloc(arena, sizeof *p);
-    s = verify(a, text, n, now_s, arena, p, &until_s, why);
+    s = verify(issuers, text, n, now_s, arena, p, &until_s, why);
     if (s != STATUS_OK)
         return s;
     token_cache_put(a->cache, key, generation, p, now_s, until_s);

@@ -34,6 +34,14 @@ struct auth *auth_new(const struct auth_settings *in, char *reterr, size_t n);
 /* NULL-safe.  Waits for a fetch under way. */
 void auth_free(struct auth *a);
 
+/* The issuers read again, with those of their keys that can be had now: it waits for them.  NULL
+ * with one line in reterr.  They are to be taken or dropped.  auth_take: whether the file says
+ * something else than before; what it replaces stays in memory.  One thread at a time. */
+struct issuers;
+struct issuers *auth_read(const struct auth_settings *in, char *reterr, size_t n);
+bool auth_take(struct auth *a, struct issuers *issuers);
+void auth_drop(struct issuers *issuers); /* NULL-safe */
+
 /* Reads the same, fetches each issuer's keys and waits; `say` gets a line about each.  false when
  * something is wrong; with a line in reterr when that is not about one issuer. */
 typedef void auth_say_fn(const char *issuer, bool good, const char *line);

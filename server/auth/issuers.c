@@ -336,6 +336,7 @@ struct issuers *issuers_new(const struct auth_settings *in, char *reterr, size_t
 void issuers_free(struct issuers *all) {
     if (!all)
         return;
+    issuers_free(all->older);
     jwks_free(all->jwks);
     for (size_t i = 0; i <= ISSUERS_MAX; i++) {
         char *secret = (char *)(uintptr_t)all->list[i].secret;

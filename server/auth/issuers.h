@@ -10,8 +10,10 @@ struct issuers {
     size_t n;
     struct issuer list[1 + ISSUERS_MAX]; /* the built-in one first */
     struct jwks *jwks;
-    json_t *file;       /* what the strings of the list belong to */
-    struct arena arena; /* and the rest */
+    json_t *file;          /* what the strings of the list belong to */
+    struct arena arena;    /* and the rest */
+    struct issuers *older; /* owned: what was in use before, which somebody may still look at */
+    uint64_t generation; /* where that of the keys begins: tokens verified by others do not count */
 };
 
 /* Reads the file and all that it names but URLs.  NULL with one line in reterr. */

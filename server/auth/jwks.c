@@ -171,17 +171,22 @@ void jwks_start(struct jwks *j) {
     j->started = true;
 }
 
-void jwks_free(struct jwks *j) {
-    struct key_source *next;
-
-    if (!j)
-        return;
+void jwks_stop(struct jwks *j) {
     pthread_mutex_lock(&j->lock);
     j->ending = true;
     pthread_cond_signal(&j->changed);
     pthread_mutex_unlock(&j->lock);
     if (j->started)
         pthread_join(j->thread, NULL);
+    j->started = false;
+}
+
+void jwks_free(struct jwks *j) {
+    struct key_source *next;
+
+    if (!j)
+        return;
+    jwks_stop(j);
     for (struct key_source *s = j->sources; s; s = next) {
         next = s->next;
         key_set_unref(s->keys);

@@ -24,6 +24,7 @@ bool jwks_load(struct key_source *s, char *reterr, size_t n);
 size_t jwks_count(struct key_source *s); /* how many keys there are */
 /* From now on they are fetched and refreshed in the background. */
 void jwks_start(struct jwks *j);
+void jwks_stop(struct jwks *j); /* ends the thread: the keys stay as they are, and grow old */
 void jwks_free(struct jwks *j); /* NULL-safe; ends the thread */
 
 typedef enum KeyFound {

@@ -61,7 +61,7 @@ const struct setting settings[] = {
      .about = "Folder that keeps the last known good flags, a file for each environment, so that a server that starts without its database serves them."},
     {"SLUICE_METRICS_LISTEN", SETTING_LISTEN, AT(metrics_listen),
      .about = "Listener of its own for `/metrics`, which the other then answers 404; without an address it listens where SLUICE_LISTEN says."},
-    {"SLUICE_ISSUERS_FILE", SETTING_TEXT, AT(issuers_file),
+    {"SLUICE_ISSUERS_FILE", SETTING_TEXT, AT(issuers_file), .reloadable = true,
      .about = "Further issuers of bearer tokens, as a JSON file: docs/identity.md."},
     {"SLUICE_LOG_LEVEL", SETTING_WORD, AT(log_level), .otherwise = "info", .words = "debug|info|warning|error", .reloadable = true,
      .about = "Least level that is logged."},

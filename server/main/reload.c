@@ -95,6 +95,17 @@ static void record_changes(struct reload *r, const struct config_changes *change
 
 /* ---- taking over ---- */
 
+/* The file may say something else under the same name. */
+static void issuers_change(struct reload *r, struct issuers *issuers, struct config_changes *ch) {
+    size_t n = 0;
+
+    if (!auth_take(r->server->auth, issuers))
+        return;
+    while (ch->changed[n] && strcmp(ch->changed[n], "SLUICE_ISSUERS_FILE") != 0)
+        n++;
+    ch->changed[n] = "SLUICE_ISSUERS_FILE";
+}
+
 static bool tls_change(struct server *s, const struct config *c, const struct config_changes *ch,
                        char *reterr, size_t n) {
     for (const char *const *name = ch->changed; *name; name++)
@@ -115,6 +126,22 @@ static void take_over(struct reload *r, struct kept_config *kept) {
     flag_loader_stale(s->context.flags, kept->config.feature_flags_cache_timeout_ms);
 }
 
+/* Reads and checks everything; the certificate is the last, because it is taken over at once. */
+static bool read_some(struct reload *r, const char *only, struct config *ret,
+                      struct config_changes *changes, struct issuers **ret_issuers, char *reterr,
+                      size_t n) {
+    const struct config *now = r->server->context.config;
+    struct auth_settings in;
+
+    if (!config_reload(now, only, ret, changes, reterr, n))
+        return false;
+    in = server_auth_settings(ret, r->server->keys_client);
+    if (!*only && (now->issuers_file || ret->issuers_file) &&
+        !(*ret_issuers = auth_read(&in, reterr, n)))
+        return false;
+    return tls_change(r->server, ret, changes, reterr, n);
+}
+
 /* Of settings whose names begin with `only`; false: nothing changed, because not everything is
  * right, which is said once. */
 static bool reload_some(struct reload *r, const char *only) {
@@ -122,11 +149,12 @@ static bool reload_some(struct reload *r, const char *only) {
     _cleanup_free_ char *changed = NULL, *waiting = NULL;
     struct config_changes changes;
     char line[sizeof r->refused] = "";
-    bool good = config_reload(r->server->context.config, only, &kept->config, &changes, line,
-                              sizeof line) &&
-                tls_change(r->server, &kept->config, &changes, line, sizeof line);
+    struct issuers *issuers = NULL;
+    bool good = read_some(r, only, &kept->config, &changes, &issuers, line, sizeof line);
 
     if (good) {
+        if (issuers)
+            issuers_change(r, issuers, &changes);
         changed = names_text(changes.changed);
         waiting = names_text(changes.waiting);
         log_event(waiting ? LOG_WARNING : LOG_INFO, "reloaded", "changed",
@@ -134,6 +162,8 @@ static bool reload_some(struct reload *r, const char *only) {
     } else if (strcmp(line, r->refused) != 0) {
         log_event(LOG_WARNING, "reload-refused", "detail", line, NULL);
     }
+    if (!good)
+        auth_drop(issuers);
     memcpy(r->refused, line, sizeof line);
     if (changed) {
         take_over(r, kept);

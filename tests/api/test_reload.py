@@ -1,11 +1,13 @@
 """Settings read again at SIGHUP, and certificates whenever their files change."""
 import http.client
+import json
 import os
 import signal
 import socket
 import ssl
 import time
 
+import jwt
 import pytest
 
 from tests.api.test_sluiced import SECRET, Server, run
@@ -197,3 +199,33 @@ def test_it_is_recorded_without_values(stack, tmp_path):
         assert "hidden" not in str(record)
         server.reload()
         assert len(stack.chain("system")) == before + 1, "nothing changed, nothing is recorded"
+
+
+# ---- issuers ----
+
+def issuers_file(folder, *names):
+    file = folder / "issuers.json"
+    (folder / "secret").write_text(SECRET)
+    file.write_text(json.dumps({"issuers": [
+        {"issuer": f"https://{name}.example", "audience": "sluice", "algorithm": "HS256", "key": {"secret_file": "secret"},
+         "rules": [{"match": {"role": "reader"}, "kind": "user", "roles": ["viewer"], "apps": ["*"]}]} for name in names]}))
+    return file
+
+
+def test_issuers_are_read_again(tmp_path):
+    tokens = {name: jwt.encode({"iss": f"https://{name}.example", "aud": "sluice", "sub": name, "role": "reader", "exp": int(time.time()) + 600,
+                                "iat": int(time.time())}, SECRET, "HS256") for name in ("one", "two")}
+    file = issuers_file(tmp_path, "one")
+    with Reloading(tmp_path, f"SLUICE_ISSUERS_FILE={file}\n") as server:
+        def accepted():
+            return {name for name, token in tokens.items() if server.call("/api/v1/me", Authorization=f"Bearer {token}").status != 401}
+        assert accepted() == {"one"} and "changed=nothing" in server.reload()
+        issuers_file(tmp_path, "one", "two")
+        assert "changed=SLUICE_ISSUERS_FILE" in server.reload() and accepted() == {"one", "two"}
+        issuers_file(tmp_path, "two")
+        assert "changed=SLUICE_ISSUERS_FILE" in server.reload() and accepted() == {"two"}, "what was verified before counts no more"
+        (tmp_path / "secret").write_text("0" * 40)
+        assert "changed=nothing" in server.reload() and accepted() == set(), "its secret is another"
+        file.write_text("{}")
+        assert "event=reload-refused" in server.reload() and accepted() == set()
+        assert "changed=SLUICE_ISSUERS_FILE" in server.reload("# none\n") and accepted() == set()
