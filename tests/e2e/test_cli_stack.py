@@ -262,3 +262,44 @@ def test_events_follow_goes_on_where_a_script_was(inopnc):
         following.terminate()
         following.stdout.close()
         assert following.wait(10) == 130
+
+
+def test_signing_in_with_a_key_until_it_is_revoked(inopnc, tmp_path):
+    made = json.loads(sluice(inopnc, 0, "keys", "create", "laptop of ann", "--api", "--kind", "user", "--role", "releaser", "--app", "inopnc",
+                             "--expires-in", "1h", "--json").stdout)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("SLUICE_")}
+
+    def mine(code, *words, **kwargs):
+        result = subprocess.run([inopnc.program("sluice"), *words], text=True, capture_output=True, env={**env, "XDG_CONFIG_HOME": str(tmp_path)}, **kwargs)
+        assert result.returncode == code and made["key"] not in result.stdout + result.stderr, result
+        return result
+
+    mine(0, "login", "--url", inopnc.urls[0], "--key-stdin", input=made["key"])
+    me = json.loads(mine(0, "me", "--json").stdout)
+    assert (me["subject"], me["roles"], me["expires_at"]) == (made["id"], ["releaser"], made["expires_at"])
+    assert [e["name"] for e in json.loads(mine(0, "status", "--json").stdout)] == ["production"]
+    assert "inopnc" in mine(0, "__complete", "deploy", "").stdout
+    assert "next: sluice me" in mine(3, "app", "delete", "inopnc").stderr
+    sluice(inopnc, 0, "keys", "revoke", made["id"])
+    until(lambda: subprocess.run([inopnc.program("sluice"), "me"], capture_output=True, check=False,
+                                 env={**env, "XDG_CONFIG_HOME": str(tmp_path)}).returncode == 3, what="the key counts no more")
+    assert "next: sluice login" in mine(3, "me").stderr
+    mine(0, "logout")
+
+
+def test_everything_that_is_active_is_seen_and_watched(inopnc):
+    idle(inopnc)
+    id = json.loads(sluice(inopnc, 0, "deploy", "inopnc", "production", "v1.2.3", "--promote", "manual", "--json").stdout)["id"]
+    until(lambda: "paused: promote" in sluice(inopnc, 0, "status").stdout, what="it waits to be promoted")
+    freeze = json.loads(sluice(inopnc, 0, "freeze", "create", "inopnc", "--reason", "closing", "--for", "1h", "--let-running-finish", "--json").stdout)["id"]
+    seen = json.loads(sluice(inopnc, 0, "status", "inopnc", "--json").stdout)[0]
+    assert seen["running"]["id"] == id and [one["id"] for one in seen["freezes"]] == [freeze]
+    assert ": closing" in sluice(inopnc, 0, "status").stdout and ": closing" in sluice(inopnc, 0, "status", "inopnc", "production").stdout
+    sluice(inopnc, 0, "freeze", "end", freeze)
+    watching = subprocess.Popen([inopnc.program("sluice"), "watch", "--app", "inopnc"], text=True, stdout=subprocess.PIPE,
+                                env={**os.environ, "SLUICE_URL": inopnc.urls[0], "SLUICE_TOKEN": inopnc.token})
+    assert id in watching.stdout.readline()
+    sluice(inopnc, 0, "promote", id)
+    out, _ = watching.communicate(timeout=60)
+    assert watching.returncode == 0 and "v1.2.3" in out.splitlines()[-1], out
+    assert "nothing runs there now" in sluice(inopnc, 0, "watch", "--all").stderr
