@@ -147,12 +147,25 @@ static void warn_of_environment(void) {
     }
 }
 
+/* Whether a key would go over a network as it is. */
+static bool unencrypted(const char *url) {
+    static const char *const here[] = {"http://127.", "http://localhost", "http://[::1]"};
+
+    for (size_t i = 0; i < sizeof(here) / sizeof(here[0]); i++) {
+        if (strncmp(url, here[i], strlen(here[i])) == 0)
+            return false;
+    }
+    return strncmp(url, "https://", strlen("https://")) != 0;
+}
+
 ExitCode run_login(struct session *s, const struct args *a) {
     _cleanup_(api_answer_done) struct api_answer answer = {0};
     _cleanup_free_ char *url = url_of(a), *key = NULL, *path = credentials_path();
     char why[CREDENTIALS_ERROR];
     ExitCode code = session_begin(s, url, NULL);
 
+    if (code == EXIT_DONE && unencrypted(s->url))
+        fprintf(stderr, "  over %s a key can be read on its way: better https://\n", s->url);
     if (code == EXIT_DONE)
         code = read_key(a, s->url, &key);
     if (code == EXIT_DONE && !key_valid(key))

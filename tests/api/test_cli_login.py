@@ -73,6 +73,12 @@ def test_what_is_no_key_is_not_sent(api, home, key, says):
     assert not api.requests and not file_of(home).exists()
 
 
+def test_a_key_that_can_be_read_on_its_way_is_warned_of(api, home):
+    expect(run(home, "login", "--url", "http://0.0.0.0:1", "--key-stdin", key=KEY), 4, err="can be read on its way")
+    api.on("GET", "/me", ME)
+    assert "on its way" not in run(home, "login", "--url", api.url, "--key-stdin", key=KEY).stderr
+
+
 def test_without_a_terminal_it_says_how(home):
     expect(run(home, "login"), 2, err="sluice login --key-stdin < FILE")
 
