@@ -83,3 +83,25 @@ function(sluice_embed_openapi target)
   add_custom_target(sluice_openapi DEPENDS "${out}/openapi.inc")
   add_dependencies(${target} sluice_openapi)
 endfunction()
+
+# What /api/docs is made of (handlers/documents.c): openapi/page, with the renderer where scripts/deps could fetch it.
+function(sluice_embed_page target)
+  set(from "${CMAKE_SOURCE_DIR}/openapi/page")
+  set(out "${CMAKE_BINARY_DIR}/generated/page")
+  file(MAKE_DIRECTORY "${out}")
+  file(GLOB script CONFIGURE_DEPENDS "${from}/node_modules/swagger-ui-dist/swagger-ui-bundle.js")
+  file(GLOB style CONFIGURE_DEPENDS "${from}/node_modules/swagger-ui-dist/swagger-ui.css")
+  set(scripts ${script} "${from}/page.js")
+  set(styles "${from}/page.css" ${style})
+  add_custom_command(
+      OUTPUT "${out}/page.js" "${out}/page.css"
+      COMMAND "${CMAKE_COMMAND}" -E cat ${scripts} > "${out}/page.js"
+      COMMAND "${CMAKE_COMMAND}" -E cat ${styles} > "${out}/page.css"
+      DEPENDS ${scripts} ${styles}
+      VERBATIM)
+  add_custom_target(sluice_page DEPENDS "${out}/page.js" "${out}/page.css")
+  add_dependencies(${target} sluice_page)
+  set_source_files_properties("${CMAKE_SOURCE_DIR}/handlers/documents.c" PROPERTIES
+      COMPILE_DEFINITIONS "SLUICE_PAGE=\"${out}\""
+      OBJECT_DEPENDS "${out}/page.js;${out}/page.css")
+endfunction()

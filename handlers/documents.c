@@ -12,26 +12,27 @@ const char openapi_json[] = {
 #include "openapi/openapi.inc"
 };
 
+/* The files of openapi/page with what npm gave for them (cmake/SluiceTargets.cmake). */
+// clang-format off
+#define EMBED(name_, file_)                                                                        \
+    __asm__(".pushsection .rodata\n" #name_ ":\n.incbin \"" file_ "\"\n" #name_ "_end:\n.popsection"); \
+    extern const char name_[], name_##_end[]
+// clang-format on
+EMBED(page_css, SLUICE_PAGE "/page.css");
+EMBED(page_js, SLUICE_PAGE "/page.js");
+
 enum { PAGE_BYTES = 512 * 1024 };
 
 static const char html[] = "text/html; charset=utf-8";
-static const char style[] =
-    "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 "
-    "1rem}"
-    "code{font-family:ui-monospace,monospace}td,th{text-align:left;padding:.2rem .8rem .2rem 0;"
-    "vertical-align:top}</style>";
-
-/* The digest is the style's (a test compares). */
-#define PAGE_CSP                                                                                   \
-    "default-src 'none'; style-src 'sha256-r8lCTO5piljy4M1aJugjhiJHMYMM+o11IE4uNQdU/d8='; "        \
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+/* Nothing from elsewhere, and no script or style within the page; the renderer's icons are data. */
+static const char policy[] = "default-src 'none'; script-src 'self'; style-src 'self'; "
+                             "connect-src 'self'; img-src 'self' data:; base-uri 'none'; "
+                             "form-action 'none'; frame-ancestors 'none'";
 
 static Status answer_raw(struct reply *r, char *text, size_t n, const char *content_type) {
     r->raw = text;
     r->raw_len = n;
     r->content_type = content_type;
-    if (content_type == html)
-        r->csp = PAGE_CSP;
     return STATUS_OK;
 }
 
@@ -43,6 +44,25 @@ Status openapi_get(struct request *q, const void *in, struct reply *r) {
     return answer_raw(r, xstrndup(openapi_json, n), n, "application/json");
 }
 
+static Status answer_file(struct reply *r, const char *begin, const char *end, const char *type) {
+    size_t n = (size_t)(end - begin);
+
+    r->cache_control = "public, max-age=3600";
+    return answer_raw(r, xstrndup(begin, n), n, type);
+}
+
+Status docs_style_get(struct request *q, const void *in, struct reply *r) {
+    (void)q;
+    (void)in;
+    return answer_file(r, page_css, page_css_end, "text/css; charset=utf-8");
+}
+
+Status docs_script_get(struct request *q, const void *in, struct reply *r) {
+    (void)q;
+    (void)in;
+    return answer_file(r, page_js, page_js_end, "text/javascript; charset=utf-8");
+}
+
 static const char *method_text(HttpMethod m) {
     static const char *const texts[] = {"GET", "PUT", "POST", "DELETE"};
 
@@ -51,9 +71,16 @@ static const char *method_text(HttpMethod m) {
 
 static void page_begin(struct strbuf *out, const char *title) {
     strbuf_addf(out,
-                "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>%s</title>%s"
-                "<h1>%s</h1>",
-                title, style, title);
+                "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>%s</title>"
+                "<link rel=\"stylesheet\" href=\"/api/docs/page.css\"><h1>%s</h1>",
+                title, title);
+}
+
+static Status page_end(struct strbuf *out, struct reply *r) {
+    size_t n = out->len;
+
+    r->csp = policy;
+    return answer_raw(r, strbuf_take(out), n, html);
 }
 
 /* Where a code is said: what it means, and what to do. */
@@ -91,26 +118,27 @@ Status docs_error_get(struct request *q, const void *in, struct reply *r) {
                 "<p>Code <code>%s</code>, HTTP status %u.</p><p>%s</p>"
                 "<p><a href=\"/api/docs\">All operations and codes</a></p>",
                 row->code, row->http, advice_for(row->code));
-    r->raw_len = out.len;
-    return answer_raw(r, strbuf_take(&out), r->raw_len, html);
+    return page_end(&out, r);
 }
 
 static void put_operations(struct strbuf *out) {
-    strbuf_adds(out, "<h2>Operations</h2><table><tr><th>Operation<th>Call<th>Scope");
+    strbuf_adds(
+        out, "<div id=\"operations\"><h2>Operations</h2><table><tr><th>Operation<th>Call<th>Scope");
     for (const struct route *route = routes; route->operation; route++)
         strbuf_addf(out, "<tr><td>%s<td><code>%s %s</code><td><code>%s</code>", route->operation,
                     method_text(route->method), route->path, route->scope);
-    strbuf_adds(out, "</table>");
+    strbuf_adds(out, "</table></div>");
 }
 
 static void put_codes(struct strbuf *out) {
     const struct status_row *row;
 
-    strbuf_adds(out, "<h2>Error codes</h2><table><tr><th>Status<th>Code<th>Meaning");
+    strbuf_adds(out,
+                "<details><summary>Error codes</summary><table><tr><th>Status<th>Code<th>Meaning");
     for (unsigned i = 0; (row = status_row_at(i)); i++)
         strbuf_addf(out, "<tr><td>%u<td><a href=\"/api/docs/errors/%s\"><code>%s</code></a><td>%s",
                     row->http, row->code, row->code, row->title);
-    strbuf_adds(out, "</table>");
+    strbuf_adds(out, "</table></details>");
 }
 
 Status docs_get(struct request *q, const void *in, struct reply *r) {
@@ -121,8 +149,8 @@ Status docs_get(struct request *q, const void *in, struct reply *r) {
     page_begin(&out, "Sluice " SLUICE_VERSION);
     strbuf_adds(&out, "<p>The whole description is the OpenAPI document at "
                       "<a href=\"/api/openapi.json\">/api/openapi.json</a>.</p>");
-    put_operations(&out);
     put_codes(&out);
-    r->raw_len = out.len;
-    return answer_raw(r, strbuf_take(&out), r->raw_len, html);
+    put_operations(&out);
+    strbuf_adds(&out, "<script src=\"/api/docs/page.js\"></script>");
+    return page_end(&out, r);
 }

@@ -97,4 +97,4 @@ handler_fn audit_read, audit_chains, audit_checkpoints;
 handler_fn me_get;
 handler_fn health_live, health_ready, health_detailed;
 handler_fn metrics_get, metrics_get_apart;
-handler_fn openapi_get, docs_get, docs_error_get;
+handler_fn openapi_get, docs_get, docs_error_get, docs_style_get, docs_script_get;

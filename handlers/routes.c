@@ -192,6 +192,8 @@ const struct route routes[] = {
     QUICK("getOpenapi",                GET,    "/api/openapi.json",                 SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      openapi_get),
     QUICK("getDocs",                   GET,    "/api/docs",                         SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      docs_get),
     QUICK("getDocsError",              GET,    "/api/docs/errors/{code}",           SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      docs_error_get),
+    QUICK("getDocsStyle",              GET,    "/api/docs/page.css",                SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      docs_style_get),
+    QUICK("getDocsScript",             GET,    "/api/docs/page.js",                 SCOPE_PUBLIC,          NO_BODY,                  NULL,                                      docs_script_get),
     {.operation = NULL},
 };
 
