@@ -157,7 +157,7 @@ def api():
 def environment(url, **more):
     env = {k: v for k, v in os.environ.items() if not k.startswith("SLUICE_")}
     env.update({"SLUICE_URL": url, "SLUICE_TOKEN": "token-of-test", "TZ": "UTC", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
-                "XDG_CONFIG_HOME": "/nonexistent"})  # nobody's sluice login
+                "XDG_CONFIG_HOME": "/proc/nobody"})  # a folder that no shell can make: nobody's sluice login
     env.update(more)
     return env
 
