@@ -157,8 +157,9 @@ static bool reload_some(struct reload *r, const char *only) {
             issuers_change(r, issuers, &changes);
         changed = names_text(changes.changed);
         waiting = names_text(changes.waiting);
-        log_event(waiting ? LOG_WARNING : LOG_INFO, "reloaded", "changed",
-                  changed ? changed : "nothing", "needs_a_restart", waiting, NULL);
+        if (changed || waiting || !*only)
+            log_event(waiting ? LOG_WARNING : LOG_INFO, "reloaded", "changed",
+                      changed ? changed : "nothing", "needs_a_restart", waiting, NULL);
     } else if (strcmp(line, r->refused) != 0) {
         log_event(LOG_WARNING, "reload-refused", "detail", line, NULL);
     }
@@ -176,8 +177,7 @@ static bool reload_some(struct reload *r, const char *only) {
 }
 
 void reload_begin(struct reload *r, struct server *s) {
-    *r = (struct reload){.server = s};
-    look_at_files(s->context.config, r->tls);
+    *r = (struct reload){.server = s}; /* files may have changed since they were read: look soon */
 }
 
 void reload_all(struct reload *r) {
