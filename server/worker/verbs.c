@@ -191,9 +191,11 @@ Status deployment_resolve(struct db_tx *tx, const struct verb_request *in, bool 
 
     if (s)
         return s;
-    s = db_query(tx, SQL_TICK_FENCE, NULL, DB_PARAMS(f.environment_id));
-    if (!s && !succeeded && strcmp(f.state, "stuck") == 0)
-        s = deployment_flags_take_back(tx, f.environment_id, in->deployment_id, NULL, in->by);
+    if (strcmp(f.state, "stuck") == 0) { /* of any other the environment may be gone */
+        s = db_query(tx, SQL_TICK_FENCE, NULL, DB_PARAMS(f.environment_id));
+        if (!s && !succeeded)
+            s = deployment_flags_take_back(tx, f.environment_id, in->deployment_id, NULL, in->by);
+    }
     return s ? s
              : apply(tx, in, &f,
                      &(struct change){.event = succeeded ? EVENT_RESOLVE_SUCCEEDED

@@ -192,3 +192,13 @@ def test_a_second_environment_is_not_busy(inopnc, slow, environment):
     assert answer.status == 202, answer
     done = until(lambda: (lambda d: d["state"] in ("failed", "stuck") and d)(inopnc.deployment(answer["id"])), 30)
     assert done["failure"]["detail"] and environment_body(environment)["blue_green"]["service"] in str(done["failure"])
+
+
+def test_verbs_of_what_is_over_are_refused_when_its_environment_is_gone(stack, environment):
+    stack.release("v1.0.0", environment)
+    id = stack.deployed("v1.0.0", environment, state="failed")
+    assert stack.api("DELETE", f"/apps/{environment}/environments/production").status == 204
+    for verb in ("abort", "promote", "pause", "resume", "cancel", "retry"):
+        refused(stack.api("POST", f"/deployments/{id}/{verb}", {}), 409, "wrong-state")
+    for outcome in ("failed", "succeeded"):
+        refused(stack.api("POST", f"/deployments/{id}/resolve", {"as": outcome, "reason": "x"}), 409, "wrong-state")
