@@ -90,7 +90,8 @@ const char *gate_claims(const struct issuer *by, const json_t *claims, int64_t n
     ret->subject = arena_strdup(arena, subject);
     ret->display_name = arena_strdup(arena, display_name(by, claims, subject));
     ret->issuer = by->name;
-    ret->expires_us = *ret_exp_s * US_PER_S;
+    /* further than clock_format() goes is its last second */
+    ret->expires_us = (*ret_exp_s < TIME_LAST_S ? *ret_exp_s : TIME_LAST_S) * US_PER_S;
     return NULL;
 }
 

@@ -6,8 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define US_PER_MS INT64_C(1000)
-#define US_PER_S  INT64_C(1000000)
+#define US_PER_MS   INT64_C(1000)
+#define US_PER_S    INT64_C(1000000)
+#define TIME_LAST_S INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
 
 enum { TIME_TEXT = 32 }; /* "2026-11-24T21:53:28.123Z" and its NUL fit */
 

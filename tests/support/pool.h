@@ -58,7 +58,7 @@ static inline Status append_fn(struct db_tx *tx, void *ctx) {
 
 static inline Status append_once(struct db_pool *p, const char *app) {
     return db_once(p, SQL_RECORD_APPEND, NULL,
-                   DB_PARAMS(app, ACTOR, "test", "app.put", app, "A test.", "{}", NULL));
+                   DB_PARAMS(app, ACTOR, "test", "app.put", app, "A test.", "{}", NULL, NULL));
 }
 
 static inline long records(const char *app) {
