@@ -234,7 +234,7 @@ Status environment_get(struct request *q, const void *in, struct reply *r) {
     row = environment_row(rows, 0);
     r->etag = environment_etag(q, rows);
     r->live = true;
-    return answer(r, 200, environment_json(&row, environment_status(context_of(q), &row, true)));
+    return answer(r, 200, environment_json(&row, environment_status(q, &row, true)));
 }
 
 static Status environment_delete_tx(struct db_tx *tx, void *ctx) {
@@ -299,8 +299,7 @@ Status environment_list(struct request *q, const void *in, struct reply *r) {
     for (size_t i = 0; i < page_rows(&page, rows); i++) {
         struct environment_row row = environment_row(rows, i);
 
-        json_array_append_new(
-            items, environment_json(&row, environment_status(context_of(q), &row, false)));
+        json_array_append_new(items, environment_json(&row, environment_status(q, &row, false)));
     }
     reply_list(r, items, page_next(&page, rows, "name"));
     return STATUS_OK;

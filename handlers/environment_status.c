@@ -34,35 +34,34 @@ static bool cache_speaks(struct kube_cluster *c, const char *namespace_) {
 }
 
 /* The cluster does not tell since when its selector is what it is; our journal does. */
-static void add_since(struct server_context *context, const struct environment_row *row,
+static void add_since(const struct request *q, const struct environment_row *row,
                       const json_t *spec, json_t *active) {
     const char *key = json_str(json_object_get(spec, "blue_green"), "selector_key", "");
     int64_t since = 0;
 
     if (json_is_object(active) &&
-        db_environment_serving_since(context->pool, row->id, key, json_str(active, "color", ""),
+        db_environment_serving_since(request_pool(q), row->id, key, json_str(active, "color", ""),
                                      &since) == STATUS_OK)
         json_set_time(active, "since", since);
 }
 
 /* What somebody else changed since the last deployment; while one is active it sees to that itself.
  */
-static void add_drift(struct server_context *context, const struct environment_row *row,
+static void add_drift(const struct request *q, const struct environment_row *row,
                       struct kube_cluster *c, const json_t *spec, json_t *status) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
 
-    if (!row->active_id && db_environment_left_behind(context->pool, row->id, &rows) == STATUS_OK)
+    if (!row->active_id && db_environment_left_behind(request_pool(q), row->id, &rows) == STATUS_OK)
         json_object_set_new(status, "drift", drift_find(c, spec, rows));
 }
 
-json_t *environment_status(struct server_context *context, const struct environment_row *row,
-                           bool ask) {
+json_t *environment_status(const struct request *q, const struct environment_row *row, bool ask) {
     _cleanup_(kube_cluster_unref) struct kube_cluster *c = NULL;
     json_auto_t *spec = json_parse(row->spec);
     _cleanup_(seen_done) struct seen seen = {.now_us = clock_now_us()};
     json_t *status;
 
-    c = cluster_for(context, row, seen.error);
+    c = cluster_for(context_of(q), row, seen.error);
     if (c) {
         kube_watch(c, row->namespace_);
         if (ask && !cache_speaks(c, row->namespace_))
@@ -71,9 +70,9 @@ json_t *environment_status(struct server_context *context, const struct environm
             observe_cached(c, spec, &seen);
     }
     status = observe_status(spec, &seen);
-    add_since(context, row, spec, json_object_get(status, "active"));
+    add_since(q, row, spec, json_object_get(status, "active"));
     if (seen.reachable && !seen.fresh)
-        add_drift(context, row, c, spec, status);
+        add_drift(q, row, c, spec, status);
     json_set_str(status, "deployment", row->active_id);
     return status;
 }

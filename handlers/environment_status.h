@@ -6,8 +6,7 @@
 
 /* The `status` of api.md, from the watchers' cache; where nobody watched yet the cluster is asked
  * (`ask`), which takes at most a few seconds.  Yours. */
-json_t *environment_status(struct server_context *context, const struct environment_row *row,
-                           bool ask);
+json_t *environment_status(const struct request *q, const struct environment_row *row, bool ask);
 /* Reads everything from the API server now; ret->reachable says whether it worked.  seen_done() it.
  */
 void environment_observe(struct server_context *context, const struct environment_row *row,

@@ -232,17 +232,15 @@ static void wait_for(struct request *q, const char *id, const char *environment_
 static Status refuse_unconfirmed(struct request *q, const struct deployment_row *row,
                                  struct reply *r) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    struct server_context context = *context_of(q);
     struct environment_row environment;
 
-    context.pool = request_pool(q);
     r->location = deployment_link(q->arena, row->id);
     reply_extra(r, "state", json_string(row->state));
     reply_extra(r, "deployment", deployment_json(row));
     if (db_environment_get(request_pool(q), row->app, row->environment, &rows) == STATUS_OK &&
         db_rows_count(rows)) {
         environment = environment_row(rows, 0);
-        reply_extra(r, "seen", environment_status(&context, &environment, false));
+        reply_extra(r, "seen", environment_status(q, &environment, false));
     }
     if (!strcmp(row->state, "stuck"))
         return reply_refuse(r, E_NOT_CONFIRMED, "The deployment is stuck: see its failure.");
