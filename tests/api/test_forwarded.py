@@ -3,6 +3,7 @@ import http.client
 
 import pytest
 
+from tests.api.test_signatures import Signed
 from tests.api.test_sluiced import Server
 from tests.support.stack import Stack
 
@@ -91,8 +92,22 @@ def test_rates_count_the_callers_network(server):
     assert left(server, "198.51.100.1", STRANGER) == 49 and left(server, "203.0.113.1", STRANGER) == 48, "a stranger is one network"
 
 
-def test_records_name_the_caller():
+def test_records_name_the_caller_and_signatures_are_for_the_host_it_asked():
     with Stack(env={"SLUICE_TRUSTED_PROXIES": "127.0.0.1"}) as stack:
         assert stack.api("PUT", "/apps/behind", {"image": "a/b"}, headers={"X-Forwarded-For": "192.0.2.7"}).status == 201
         record = stack.chain("behind")[0]
         assert record["from"] == "192.0.2.7", record
+        for header, value in (("X-Forwarded-Host", "sluice.example"), ("Forwarded", "for=192.0.2.7;host=sluice.example")):
+            assert signed_for(stack, "sluice.example", {header: value}).status == 200
+            assert signed_for(stack, "sluice.example", {header: value.replace("sluice", "other")}).status == 401
+        assert signed_for(stack, "sluice.example", {"X-Forwarded-Host": "sluice.example, other"}).status == 401
+
+
+def signed_for(stack, host, headers):
+    """A read that was signed for that host, brought by a proxy under another."""
+    request = Signed(stack, "GET", "/me")
+    local = request.headers["Host"]
+    request.headers["Host"] = host
+    request.sign()
+    request.headers.update({"Host": local, **headers})
+    return request.send()
