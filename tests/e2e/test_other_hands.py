@@ -370,6 +370,7 @@ def undo_law2_old_version_deleted(stack, app):
     p.deploy()
     p.step("validate-production")
     p.delete(f"{APPS}/deployments/{app}-blue")
+    until(lambda: stack.status(app)["previous"] is None, what="it is seen that the old version is gone")
     p.verb("abort")
     assert p.stuck()["failure"]["code"] == "third-party-change"
     assert p.selector()["environment"] == "green", "traffic left the only pods there are"
