@@ -26,11 +26,16 @@ static void header(struct exchange *x, const char *name, const char *value) {
         MHD_add_response_header(x->response, name, value);
 }
 
-static void respond_bytes(struct exchange *x, char *bytes, size_t n) {
+static void respond_buffer(struct exchange *x, char *bytes, size_t n,
+                           enum MHD_ResponseMemoryMode mode) {
     x->answer_size = n;
-    x->response = MHD_create_response_from_buffer(n, bytes, MHD_RESPMEM_MUST_FREE);
+    x->response = MHD_create_response_from_buffer(n, bytes, mode);
     if (!x->response)
         die("out of memory for a response");
+}
+
+static void respond_bytes(struct exchange *x, char *bytes, size_t n) {
+    respond_buffer(x, bytes, n, MHD_RESPMEM_MUST_FREE);
 }
 
 static void respond_json(struct exchange *x, const json_t *v) {
@@ -102,7 +107,9 @@ static bool not_modified(struct exchange *x) {
 
 static void render_reply(struct exchange *x) {
     struct reply *r = &x->r;
-    const char *type = x->stream || r->raw ? r->content_type : r->json ? "application/json" : NULL;
+    const char *type = x->stream || r->raw || r->fixed ? r->content_type
+                       : r->json                       ? "application/json"
+                                                       : NULL;
 
     x->http_status = r->status ? r->status : type ? 200 : 204;
     if (x->q.method == HTTP_GET && type && !accepts_type(request_header(&x->q, "Accept"), type)) {
@@ -121,6 +128,8 @@ static void render_reply(struct exchange *x) {
         header(x, "X-Accel-Buffering", "no"); /* nginx would hold events back */
     } else if (r->json) {
         respond_json(x, r->json);
+    } else if (r->fixed) {
+        respond_buffer(x, (char *)(uintptr_t)r->fixed, r->raw_len, MHD_RESPMEM_PERSISTENT);
     } else {
         respond_bytes(x, TAKE_PTR(r->raw), r->raw_len);
     }

@@ -152,11 +152,12 @@ MUSTCHECK Status request_page(const struct request *q, struct page *ret, struct 
 /* ---- a reply ---- */
 struct stream_source;
 struct reply {
-    unsigned status; /* 0: 200, or 204 with nothing to say */
-    json_t *json;    /* owned by the reply */
-    char *raw;       /* instead of json: bytes, owned (malloc) */
-    size_t raw_len;
-    const char *content_type;            /* of raw; static */
+    unsigned status;                     /* 0: 200, or 204 with nothing to say */
+    json_t *json;                        /* owned by the reply */
+    char *raw;                           /* instead of json: bytes, owned (malloc) */
+    const char *fixed;                   /* likewise, static: not copied */
+    size_t raw_len;                      /* of raw or fixed */
+    const char *content_type;            /* of raw or fixed; static */
     const char *etag, *location, *allow; /* in the arena or static; etag without quotes */
     int retry_after_s;                   /* 0: none */
     const char *detail;                  /* of a refusal: one sentence for people; in the arena */
