@@ -39,12 +39,13 @@ void net_response_done(struct net_response *r) {
 }
 
 static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *to) {
+    const struct address address = address_of(&to->addr);
     struct easy_call *c = ctx;
 
     (void)purpose;
     if (c->policy && (!policy_allows(c->policy->allow, &to->addr) ||
                       (c->policy->listed_only && !policy_lists(c->policy->allow, &to->addr)))) {
-        policy_address_text(&to->addr, c->refused);
+        address_text(&address, c->refused);
         return CURL_SOCKET_BAD;
     }
     return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);

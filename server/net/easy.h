@@ -1,6 +1,7 @@
 /* net/easy.h: one call on one curl easy handle: how it is set up, what its callbacks do and how its
  * outcome is read.  Private to net/; client.c waits for such a call, loop.c runs many at once. */
 #pragma once
+#include "base/address.h"
 #include "base/strbuf.h"
 #include "net/net.h"
 #include <curl/curl.h>
@@ -21,7 +22,7 @@ struct easy_call {
     unsigned attempts; /* requests begun: curl repeats one whose reused connection was dead */
     bool repeatable;   /* the method may be carried out twice */
     bool stopped, too_large, idled, repeat_refused;
-    char refused[64];           /* the address that the policy refused, or "" */
+    char refused[ADDRESS_TEXT]; /* the address that the policy refused, or "" */
     char text[CURL_ERROR_SIZE]; /* curl's own words */
 };
 

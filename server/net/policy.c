@@ -47,9 +47,3 @@ bool policy_allows(const char *allow, const struct sockaddr *address) {
     }
     return true;
 }
-
-char *policy_address_text(const struct sockaddr *address, char text[POLICY_ADDRESS_TEXT]) {
-    struct address a = address_of(address);
-
-    return address_text(&a, text);
-}

@@ -5,12 +5,8 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-enum { POLICY_ADDRESS_TEXT = 64 }; /* at least ADDRESS_TEXT */
-
 /* Whether a connection to `address` is allowed beside `allow` (CIDRs, may be NULL; elements that
  * are none allow nothing).  A family other than IPv4 and IPv6 never is. */
 bool policy_allows(const char *allow, const struct sockaddr *address);
 /* Whether `allow` itself names the address. */
 bool policy_lists(const char *allow, const struct sockaddr *address);
-/* The address without its port, for messages.  Returns `text`. */
-char *policy_address_text(const struct sockaddr *address, char text[POLICY_ADDRESS_TEXT]);
