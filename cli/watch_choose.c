@@ -9,12 +9,10 @@
 /* Appends the ids of those in an app (NULL: every one) and environment that are in this state. */
 static ExitCode add_state(struct session *s, const char *app, const char *env, const char *state,
                           json_t *ids) {
-    _cleanup_free_ char *of_app = app ? api_path("&app=%s", app) : NULL;
-    _cleanup_free_ char *of_env = env ? api_path("&environment=%s", env) : NULL;
-    size_t prefix = strlen("/api/v1");
     _cleanup_free_ char *path =
-        xasprintf("/api/v1/deployments?state=%s%s%s", state, of_app ? of_app + prefix : "",
-                  of_env ? of_env + prefix : "");
+        env   ? api_path("/deployments?state=%s&app=%s&environment=%s", state, app, env)
+        : app ? api_path("/deployments?state=%s&app=%s", state, app)
+              : api_path("/deployments?state=%s", state);
     json_auto_t *found = NULL;
     const json_t *one;
     ExitCode code = api_list(s, path, &found);
