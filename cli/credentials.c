@@ -10,11 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void fd_close_cleanup(int *fd) {
-    if (*fd >= 0)
-        close(*fd);
-}
-
 #define FILE_NAME "credentials.json"
 
 void credentials_done(struct credentials *c) {

@@ -10,11 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static inline void fd_close_cleanup(int *fd) {
-    if (*fd >= 0)
-        close(*fd);
-}
-
 static const char *error_text(char text[128]) {
     return strerror_r(errno, text, 128);
 }

@@ -3,6 +3,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <unistd.h>
+
+static inline void fd_close_cleanup(int *fd) { /* _cleanup_(fd_close) int fd = open(…) */
+    if (*fd >= 0)
+        close(*fd);
+}
 
 /* The whole text of a regular file of at most `max` bytes, NUL-terminated; yours.  NULL with one
  * line in reterr that begins with the path: it cannot be read, is none, is larger, or holds a NUL

@@ -247,8 +247,9 @@ void metric_observe(Metric m, size_t first, int64_t took_us) {
 
 /* ---- showing ---- */
 
+static const char *const types[] = {"counter", "gauge", "histogram"};
+
 static void put_head(struct metric_text *t, Metric m) {
-    static const char *const types[] = {"counter", "gauge", "histogram"};
     const struct metric_row *row = &metric_rows[m];
 
     if (t->last != m)
@@ -360,7 +361,6 @@ void metric_put_kept(struct metric_text *t) {
 
 char *metrics_reference(void) {
     enum { REFERENCE_BYTES = 64 * 1024 };
-    static const char *const types[] = {"counter", "gauge", "histogram"};
     struct strbuf out = STRBUF(REFERENCE_BYTES);
 
     strbuf_adds(&out, "# Metrics\n\nWhat `GET /metrics` shows, made by `sluiced dump-metrics` from "

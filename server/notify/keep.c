@@ -17,11 +17,6 @@
 #define SUFFIX ".checkpoint"
 enum { BATCH = 20, STEM = 27, NUMBER = 10 };
 
-static void fd_close_cleanup(int *fd) {
-    if (*fd >= 0)
-        close(*fd);
-}
-
 static TaskResult failed(char reterr[TASK_ERROR], const char *what, const char *name) {
     snprintf(reterr, TASK_ERROR, "%s %s: %s", name, what, strerror(errno));
     return TASK_FAILED;
