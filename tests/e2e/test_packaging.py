@@ -103,7 +103,7 @@ def stage():
 def ours(tmp_path_factory):
     """What the last COPY brings."""
     out = tmp_path_factory.mktemp("out")
-    words = re.search(r"cmake --install build (.*)", said(dockerfile()[0][::-1], "RUN"))[1].split()
+    words = re.search(r"cmake --install build (.*)", said(dockerfile()[-2][::-1], "RUN"))[1].split()
     run("cmake", "--install", ROOT / "build", *words, env={**os.environ, "DESTDIR": str(out)})
     return out
 
@@ -201,7 +201,7 @@ def test_the_image_holds_every_library(stage, ours):
 
 def test_the_builder_installs_every_library_that_scripts_deps_does():
     known = re.search(r"run_packages=\(([^)]*)\)", (ROOT / "scripts/deps").read_text())[1].split()
-    assert {name for name in known if name.endswith("-dev")} <= set(packages(dockerfile()[0]))
+    assert {name for name in known if name.endswith("-dev")} <= set(packages(dockerfile()[-2]))
 
 
 def test_the_builder_is_given_all_that_it_needs(tmp_path):
@@ -210,7 +210,7 @@ def test_the_builder_is_given_all_that_it_needs(tmp_path):
     for name in (line[1:] for line in lines if line.startswith("!")):
         (tmp_path / name).symlink_to(ROOT / name)
     run("cmake", "--preset", "release", cwd=tmp_path)
-    targets = re.search(r"--target (.*?) &&", said(dockerfile()[0][::-1], "RUN"))[1].split()
+    targets = re.search(r"--target (.*?) &&", said(dockerfile()[-2][::-1], "RUN"))[1].split()
     run("ninja", "-C", tmp_path / "build", "-n", *targets)
 
 
