@@ -27,7 +27,8 @@ void db_pool_free(struct db_pool *p);                      /* waits for lent con
  * database takes no more.  FAULT_DB_DOWN when it could not. */
 Status db_pool_fill(struct db_pool *p);
 /* Whether the database answers and carries the schema of this program (a newer one too).  Cached
- * for a second; while one caller looks, the others get the answer before.  Any thread. */
+ * for a second, unless a connection failed since; while one caller looks, the others get the answer
+ * before.  Any thread. */
 Status db_pool_ready(struct db_pool *p);
 
 struct db_pool_state {

@@ -250,7 +250,7 @@ Status db_pool_ready(struct db_pool *p) {
     Status s;
 
     pthread_mutex_lock(&p->lock);
-    s = p->ready;
+    s = p->down ? FAULT_DB_DOWN : p->ready; /* what was learned since it was looked at counts */
     if (p->looking && now >= p->looked_us + READY_US)
         s = FAULT_DB_DOWN; /* somebody has been waiting for the answer for a while */
     if (p->looking || (p->looked_us && now < p->looked_us + READY_US)) {

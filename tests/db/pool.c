@@ -484,6 +484,7 @@ START_TEST(pool__restart_is_survived) {
     int64_t start;
 
     ck_assert_int_eq(append_once(pool, "inopnc"), STATUS_OK);
+    ck_assert_int_eq(db_pool_ready(pool), STATUS_OK);
     pg_crash();
     start = clock_monotonic_us();
     ck_assert_int_eq(ping(pool), FAULT_DB_DOWN);
