@@ -58,9 +58,10 @@ class Pair(Stack):
         return int(self.env["POSTGRES_PID"])
 
     def kill(self, number=signal.SIGKILL):
-        processes = children(self.postgres) if number == signal.SIGKILL else [self.postgres]
-        for pid in processes:
-            os.kill(pid, number)
+        if number == signal.SIGKILL:
+            signal_all(self.postgres, number)
+        else:
+            os.kill(self.postgres, number)
         until(lambda: ended(self.postgres), what="PostgreSQL has ended")
 
     def with_standby(self, synchronous):
