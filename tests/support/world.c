@@ -283,8 +283,12 @@ static RunEnd run_until(struct world *w, struct job *j, job_fact_fn *fact, const
         end = run_job(&w->run, j, &until);
         if (end != RUN_WAIT || fact(j, arg))
             return end;
-        ck_assert_msg(clock_monotonic_us() < late, "still at step %s: %s", job_row(j)->name,
-                      job_progress(j)->detail);
+        if (clock_monotonic_us() >= late) {
+            _cleanup_free_ char *failure = json_text(json_object_get(j->plan.json, "failure"));
+
+            ck_abort_msg("still at step %s: %s; failure %s", job_row(j)->name,
+                         job_progress(j)->detail, failure);
+        }
         pause_a_moment();
     }
 }
