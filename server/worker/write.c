@@ -126,8 +126,10 @@ static Status lease_held(struct db_pool *pool, const struct job *j, bool *ret) {
     return s;
 }
 
-/* The step's own last word, on a fresh look. */
-static bool vetoed(struct job *j, const struct intent *intent, struct write_outcome *ret) {
+/* The step's own last word, on a fresh look.  *ret_again: that shows this very write, which a
+ * holder before sent and which arrived since GET. */
+static bool vetoed(struct job *j, const struct intent *intent, struct write_outcome *ret,
+                   bool *ret_again) {
     const struct step_row *row = job_row(j);
     _cleanup_(seen_done) struct seen seen = {0};
     const struct step_ask ask = {&j->plan, &j->journal, &seen, job_progress(j)->started_us};
@@ -135,6 +137,9 @@ static bool vetoed(struct job *j, const struct intent *intent, struct write_outc
     if (!row->may_send || strcmp(intent->purpose, row->cutover) != 0)
         return false;
     observe_cutover(j->cluster, &j->plan, &j->journal, &seen);
+    *ret_again = strcmp(seen.service.op, intent->op) == 0;
+    if (*ret_again)
+        return true;
     if (row->may_send(&ask, &ret->decision))
         return false;
     ret->end = WRITE_VETO;
@@ -214,7 +219,7 @@ static bool attempt(struct db_pool *pool, struct job *j, const struct intent *in
     _cleanup_(kube_result_done) struct kube_result got = {0}, put = {0};
     KubeKind kind = write_kind(intent);
     const char *op;
-    bool held, known;
+    bool held, known, again = false;
     Status s = STATUS_OK;
 
     for (int i = 0; i < AT_ONCE && (i == 0 || (got.outcome == KUBE_UNKNOWN && got.code >= 500));
@@ -251,8 +256,8 @@ static bool attempt(struct db_pool *pool, struct job *j, const struct intent *in
                  intent->name, op ? op : "none");
         return false;
     }
-    if ((!s && hands_stop(j, intent, got.object, ret)) || vetoed(j, intent, ret))
-        return false;
+    if ((!s && hands_stop(j, intent, got.object, ret)) || vetoed(j, intent, ret, &again))
+        return again;
     if (!s)
         s = lease_held(pool, j, &held);
     if (s || !held) {
