@@ -2,7 +2,6 @@
  * migrator at a time. */
 #include "db/migrate.h"
 #include "base/clock.h"
-#include "base/ids.h"
 #include "db/conn.h"
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +9,7 @@
 
 const struct migration migrations[] = {
 #include "sql/migrations.inc"
-    {0, NULL, NULL},
+    {0},
 };
 
 enum {
@@ -23,10 +22,6 @@ enum {
 
 static int64_t in_ms(int64_t ms) {
     return clock_monotonic_us() + ms * US_PER_MS;
-}
-
-static const char *checksum(const struct migration *m, char text[SHA256_HEX]) {
-    return sha256_hex(m->text, strlen(m->text), text);
 }
 
 static const struct migration *find(int64_t version) {
@@ -52,7 +47,6 @@ static bool compare_applied(const struct db_rows *applied, bool newer_too, char 
     for (size_t i = 0; i < db_rows_count(applied); i++) {
         int64_t version = db_int(applied, i, "version");
         const struct migration *m = find(version);
-        char sum[SHA256_HEX];
 
         if (!m && (!newer_too || version <= newest)) {
             snprintf(reterr, n,
@@ -61,10 +55,10 @@ static bool compare_applied(const struct db_rows *applied, bool newer_too, char 
                      db_text(applied, i, "name"));
             return false;
         }
-        if (m && strcmp(checksum(m, sum), db_text(applied, i, "sha256")) != 0) {
+        if (m && strcmp(m->sha256, db_text(applied, i, "sha256")) != 0) {
             snprintf(reterr, n,
                      "migration %s was applied with another content (SHA-256 %.12s…, here %.12s…)",
-                     m->name, db_text(applied, i, "sha256"), sum);
+                     m->name, db_text(applied, i, "sha256"), m->sha256);
             return false;
         }
     }
@@ -134,7 +128,7 @@ static Status script(struct session *m, const struct migration *migration) {
 
 /* A failure leaves the transaction open: closing the session rolls it back. */
 static Status apply(struct session *m, const struct migration *migration) {
-    char sum[SHA256_HEX], version[DB_NUMBER];
+    char version[DB_NUMBER];
     Status s = command(m, "BEGIN");
 
     if (s == STATUS_OK)
@@ -142,7 +136,7 @@ static Status apply(struct session *m, const struct migration *migration) {
     if (s == STATUS_OK)
         s = said(m, conn_query(m->conn, SQL_MIGRATE_RECORD, NULL,
                                DB_PARAMS(db_number(migration->version, version), migration->name,
-                                         checksum(migration, sum)),
+                                         migration->sha256),
                                in_ms(CALL_MS)));
     if (s == STATUS_OK)
         s = command(m, "COMMIT");

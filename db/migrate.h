@@ -18,7 +18,7 @@
 
 struct migration {
     int version;
-    const char *name, *text;
+    const char *name, *sha256, *text;
 };
 extern const struct migration migrations[]; /* ends with version 0 */
 
