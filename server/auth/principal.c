@@ -213,9 +213,11 @@ const char *kind_text(const char *kind) {
 
 bool kind_never(const char *kind, const char *scope) {
     const struct kind *k = kind_find(kind);
-    size_t s = scope_find(scope);
 
-    return !k || (s < SCOPES && (k->never & S(s)));
+    for (size_t s = 0; k && s < SCOPES; s++)
+        if (k->never & S(s) && !strcmp(scope_texts[s], scope))
+            return true;
+    return !k;
 }
 
 bool scope_known(const char *scope) {
