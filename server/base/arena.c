@@ -25,14 +25,13 @@ void *arena_alloc(struct arena *a, size_t n) {
 
         if (size < n)
             size = n;
-        b = xcalloc(1, sizeof *b + size);
-        b->size = size;
-        b->next = a->head;
+        b = xmalloc(sizeof *b + size); /* calloc goes past the allocator's cache of its thread */
+        *b = (struct arena_block){.next = a->head, .size = size};
         a->head = b;
     }
     p = (char *)b->bytes + b->used;
     b->used += n;
-    return p;
+    return memset(p, 0, n);
 }
 
 char *arena_strndup(struct arena *a, const char *s, size_t n) {

@@ -36,25 +36,25 @@ static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *
     struct http_server *s = cls;
     const union MHD_ConnectionInfo *socket =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    struct exchange *x = xcalloc(1, sizeof *x);
+    struct conn *conn = socket->socket_context;
+    struct exchange *x = xmalloc(sizeof *x); /* as in base/arena.c */
 
-    x->server = s;
-    x->connection = connection;
-    x->conn = socket->socket_context;
-    x->q.began_us = clock_monotonic_us();
+    *x = (struct exchange){.q = {.began_us = clock_monotonic_us(),
+                                 .path = "",
+                                 .remote = conn->remote,
+                                 .arena = &x->arena,
+                                 .context = s->in.context},
+                           .r = {.arena = &x->arena},
+                           .job = {.run = exchange_job},
+                           .server = s,
+                           .connection = connection,
+                           .conn = conn,
+                           .network = conn->network,
+                           .secure = s->tls != NULL};
     x->raw_uri = arena_strdup(&x->arena, uri ? uri : "");
-    x->r.arena = x->q.arena = &x->arena;
-    x->q.path = "";
-    x->q.remote = x->conn->remote;
-    x->network = x->conn->network;
-    x->secure = s->tls != NULL;
-    x->q.context = s->in.context;
-    x->job.run = exchange_job;
-    reaper_reading_headers(&s->reaper, x->conn);
+    reaper_reading_headers(&s->reaper, conn, x->q.began_us);
     atomic_fetch_add(&s->requests, 1);
-    pthread_mutex_lock(&s->active_lock);
-    s->active++;
-    pthread_mutex_unlock(&s->active_lock);
+    atomic_fetch_add(&s->active, 1);
     return x;
 }
 
@@ -96,10 +96,11 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **co
         atomic_fetch_sub(&s->large_bodies, 1);
     arena_done(&x->arena);
     free(x);
-    pthread_mutex_lock(&s->active_lock);
-    if (--s->active == 0)
+    if (atomic_fetch_sub(&s->active, 1) == 1 && http_draining(s)) {
+        pthread_mutex_lock(&s->active_lock);
         pthread_cond_signal(&s->active_none);
-    pthread_mutex_unlock(&s->active_lock);
+        pthread_mutex_unlock(&s->active_lock);
+    }
 }
 
 /* ---- a request, call by call ---- */
@@ -126,26 +127,27 @@ static bool exchange_take_body(struct exchange *x, const char *bytes, size_t n) 
     return x->discarded <= DISCARD_MAX;
 }
 
-static void count_answer(const struct exchange *x) {
+static void count_answer(const struct exchange *x, int64_t now_us) {
     const struct http_server *s = x->server;
     size_t operation = x->q.route ? s->operations[x->q.route - s->in.routes] : 0;
 
     metric_add(METRIC_HTTP_REQUESTS, operation, metric_code_place(x->http_status), 1);
-    metric_observe(METRIC_HTTP_REQUEST_TIME, operation, clock_monotonic_us() - x->q.began_us);
+    metric_observe(METRIC_HTTP_REQUEST_TIME, operation, now_us - x->q.began_us);
 }
 
 static enum MHD_Result exchange_answer(struct exchange *x, bool early) {
     struct http_server *s = x->server;
     struct MHD_Response *response = TAKE_PTR(x->response);
+    int64_t now_us = clock_monotonic_us();
     enum MHD_Result queued;
 
     if (x->http_status >= 100 && x->http_status < 600)
         atomic_fetch_add(&s->answers[x->http_status / 100], 1);
-    count_answer(x);
+    count_answer(x, now_us);
     if (x->stream)
         reaper_no_deadline(x->conn);
     else
-        reaper_answering(&s->reaper, x->conn, x->answer_size);
+        reaper_answering(&s->reaper, x->conn, x->answer_size, now_us);
     if (early)
         reaper_linger(&s->reaper, x->conn->fd);
     queued = MHD_queue_response(x->connection, x->http_status, response);

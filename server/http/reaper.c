@@ -82,34 +82,39 @@ void reaper_closed(struct reaper *r, struct conn *c) {
     free(c);
 }
 
+/* The ticker looks now and then: whether it sees this one or the one before is the same to it. */
+static void deadline_at(struct conn *c, int64_t us) {
+    atomic_store_explicit(&c->deadline_us, us, memory_order_relaxed);
+}
+
 static void deadline_in(struct conn *c, int64_t us) {
-    atomic_store(&c->deadline_us, clock_monotonic_us() + us);
+    deadline_at(c, clock_monotonic_us() + us);
 }
 
 static int64_t transfer_us(uint64_t bytes) {
     return (int64_t)(bytes / LEAST_RATE) * US_PER_S;
 }
 
-void reaper_reading_headers(const struct reaper *r, struct conn *c) {
-    int64_t headers_by = clock_monotonic_us() + r->header_us;
+void reaper_reading_headers(const struct reaper *r, struct conn *c, int64_t now_us) {
+    int64_t headers_by = now_us + r->header_us;
 
-    atomic_store(&c->asked, true);
+    atomic_store_explicit(&c->asked, true, memory_order_relaxed);
     /* a first request has had its deadline since the connection began; a later one gets it with its
      * first line */
     if (atomic_load(&c->deadline_us) > headers_by)
-        atomic_store(&c->deadline_us, headers_by);
+        deadline_at(c, headers_by);
 }
 
 void reaper_reading_body(const struct reaper *r, struct conn *c, uint64_t bytes) {
     deadline_in(c, r->header_us + transfer_us(bytes));
 }
 
-void reaper_answering(const struct reaper *r, struct conn *c, uint64_t bytes) {
-    deadline_in(c, r->header_us + transfer_us(bytes));
+void reaper_answering(const struct reaper *r, struct conn *c, uint64_t bytes, int64_t now_us) {
+    deadline_at(c, now_us + r->header_us + transfer_us(bytes));
 }
 
 void reaper_no_deadline(struct conn *c) {
-    atomic_store(&c->deadline_us, 0);
+    deadline_at(c, 0);
 }
 
 void reaper_idle(const struct reaper *r, struct conn *c) {

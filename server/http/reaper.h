@@ -38,9 +38,9 @@ void reaper_done(struct reaper *r);
 struct conn *reaper_opened(struct reaper *r, int fd, const struct sockaddr *remote);
 void reaper_closed(struct reaper *r, struct conn *c);
 /* The phases of a connection, each with its deadline. */
-void reaper_reading_headers(const struct reaper *r, struct conn *c);
+void reaper_reading_headers(const struct reaper *r, struct conn *c, int64_t now_us);
 void reaper_reading_body(const struct reaper *r, struct conn *c, uint64_t bytes);
-void reaper_answering(const struct reaper *r, struct conn *c, uint64_t bytes);
+void reaper_answering(const struct reaper *r, struct conn *c, uint64_t bytes, int64_t now_us);
 void reaper_no_deadline(struct conn *c); /* the handler's time, or a stream */
 void reaper_idle(const struct reaper *r, struct conn *c);
 /* The answer goes out while the caller is still sending: keeps the socket open for a moment and

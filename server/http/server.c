@@ -150,9 +150,9 @@ static bool wait_for_requests(struct http_server *s, int timeout_ms) {
     bool none;
 
     pthread_mutex_lock(&s->active_lock);
-    while (s->active && clock_cond_wait(&s->active_none, &s->active_lock, until_us))
+    while (atomic_load(&s->active) && clock_cond_wait(&s->active_none, &s->active_lock, until_us))
         ;
-    none = s->active == 0;
+    none = atomic_load(&s->active) == 0;
     pthread_mutex_unlock(&s->active_lock);
     return none;
 }

@@ -34,9 +34,9 @@ struct http_server {
     pthread_cond_t tick_cond;
     bool tick_soon, tick_stop; /* under tick_lock */
     /* requests under way, and what became of them */
-    pthread_mutex_t active_lock;
-    pthread_cond_t active_none;
-    size_t active; /* under active_lock */
+    _Atomic size_t active;
+    pthread_mutex_t active_lock; /* while draining: */
+    pthread_cond_t active_none;  /* active became 0 */
     _Atomic bool draining;
     _Atomic int large_bodies;                                   /* that are held */
     _Atomic uint64_t requests, overloaded, limited, answers[6]; /* answers: by class, 2xx … */
