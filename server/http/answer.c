@@ -52,14 +52,15 @@ static void respond_json(struct exchange *x, const json_t *v) {
 
 /* What every answer carries. */
 static void common_headers(struct exchange *x) {
+    bool ours = !(x->q.route && x->q.route->protocol); /* no browser shows others' as a page */
     char seconds[16];
 
     header(x, "X-Request-Id", x->q.id);
     if (x->traced || !(x->q.route && x->q.route->unmetered)) /* flags are asked for all the time */
         header(x, "X-Trace-Id", x->q.trace.id);
     header(x, "X-Content-Type-Options", "nosniff");
-    header(x, "Referrer-Policy", "no-referrer");
-    header(x, "Content-Security-Policy", x->r.csp ? x->r.csp : CSP_NOTHING);
+    header(x, "Referrer-Policy", ours ? "no-referrer" : NULL);
+    header(x, "Content-Security-Policy", x->r.csp ? x->r.csp : ours ? CSP_NOTHING : NULL);
     if (x->secure)
         header(x, "Strict-Transport-Security", "max-age=31536000");
     header(x, "Cache-Control", x->r.cache_control ? x->r.cache_control : "no-store");
