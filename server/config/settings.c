@@ -67,7 +67,7 @@ const struct setting settings[] = {
      .about = "Least level that is logged."},
     {"SLUICE_LOG_FORMAT", SETTING_WORD, AT(log_format), .otherwise = "text", .words = "text|json",
      .about = "Form of log lines: key=value or JSON."},
-    {"SLUICE_IO_THREADS", SETTING_INT, AT(io_threads), .otherwise = "2", .min = 1, .max = 64,
+    {"SLUICE_IO_THREADS", SETTING_INT, AT(io_threads), .otherwise = "2", .min = 2, .max = 64,
      .about = "Threads that parse, authenticate and answer without the database."},
     {"SLUICE_HANDLER_THREADS", SETTING_INT, AT(handler_threads), .otherwise = "8", .min = 1, .max = 256,
      .about = "Threads, with a database connection each, that run handlers."},
