@@ -76,13 +76,13 @@ static bool read_autoscalers(struct kube_cluster *c, const char *namespace_, jso
     return *ret != NULL;
 }
 
-/* The Service and both workloads. */
+/* The Service, unless it is there, and both workloads. */
 static bool read_named(struct kube_cluster *c, const json_t *spec, struct objects *o,
                        struct seen *ret) {
     const char *ns = json_str(spec, "namespace", "");
     const char *service = json_str(json_object_get(spec, "blue_green"), "service", "");
 
-    if (!read_one(c, KUBE_SERVICE, ns, service, &o->service, ret))
+    if (!o->service && !read_one(c, KUBE_SERVICE, ns, service, &o->service, ret))
         return false;
     for (Color color = COLOR_BLUE; color < COLORS; color++)
         if (!read_one(c, KUBE_DEPLOYMENT, ns, workload_name(spec, color), &o->workload[color], ret))
@@ -224,13 +224,15 @@ static bool pods_follow(const struct journal *j, const struct seen *s, const jso
 }
 
 /* Puts Service and workloads as they are now in place of those of the cache: a watch may still be
- * about to tell what somebody did to them. */
-static bool named_now(struct kube_cluster *c, const json_t *spec, struct objects *o,
-                      struct seen *ret) {
+ * about to tell what somebody did to them.  service: as it was read a moment ago; NULL: reads it.
+ */
+static bool named_now(struct kube_cluster *c, const json_t *spec, json_t *service,
+                      struct objects *o, struct seen *ret) {
     json_decref(o->service);
     json_decref(o->workload[COLOR_BLUE]);
     json_decref(o->workload[COLOR_GREEN]);
-    o->service = o->workload[COLOR_BLUE] = o->workload[COLOR_GREEN] = NULL;
+    o->service = json_incref(service);
+    o->workload[COLOR_BLUE] = o->workload[COLOR_GREEN] = NULL;
     seen_done(ret);
     *ret = (struct seen){.now_us = clock_monotonic_us()};
     if (!read_named(c, spec, o, ret))
@@ -243,8 +245,8 @@ static bool named_now(struct kube_cluster *c, const json_t *spec, struct objects
 void observe_start(struct kube_cluster *c, const json_t *spec, struct seen *ret) {
     _cleanup_(objects_done) struct objects o = {0};
 
-    if (fetch_cached(c, spec, &o, ret) && named_now(c, spec, &o, ret) && ret->service.color_known &&
-        ret->workload[ret->service.color].pods_ready > 0)
+    if (fetch_cached(c, spec, &o, ret) && named_now(c, spec, NULL, &o, ret) &&
+        ret->service.color_known && ret->workload[ret->service.color].pods_ready > 0)
         return;
     seen_done(ret);
     observe_now(c, spec, ret);
@@ -260,18 +262,20 @@ static bool hashes_known(const struct seen *s) {
 
 enum { PODS_FOLLOW = 1, NAMED_NOW = 2, HASHES_KNOWN = 4 };
 
-/* Reads from where the rule allows, and compares with what our writes left. */
+/* Reads from where the rule allows, and compares with what our writes left.  service: as in
+ * named_now. */
 static void observe_job(struct kube_cluster *c, const struct plan *p, const struct journal *j,
-                        unsigned must, struct seen *ret) {
+                        unsigned must, json_t *service, struct seen *ret) {
     _cleanup_(objects_done) struct objects o = {0};
     bool known = fetch_cached(c, p->spec, &o, ret);
 
     if (!known || !o.autoscalers || !cache_follows(j, ret, p->spec) ||
         (must & PODS_FOLLOW && !pods_follow(j, ret, p->spec)) ||
-        (must & NAMED_NOW && !named_now(c, p->spec, &o, ret)) ||
+        (must & NAMED_NOW && !named_now(c, p->spec, service, &o, ret)) ||
         (must & HASHES_KNOWN && !hashes_known(ret))) {
         seen_done(ret);
         objects_done(&o);
+        o.service = json_incref(service);
         known = fetch(c, p->spec, &o, ret);
     }
     if (!known)
@@ -282,18 +286,18 @@ static void observe_job(struct kube_cluster *c, const struct plan *p, const stru
 
 void observe_after_writes(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                           struct seen *ret) {
-    observe_job(c, p, j, 0, ret);
+    observe_job(c, p, j, 0, NULL, ret);
 }
 
 void observe_fresh(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                    struct seen *ret) {
     /* before the first write nothing tells how old the cache is */
-    observe_job(c, p, j, j->count > 0 ? PODS_FOLLOW : NAMED_NOW | HASHES_KNOWN, ret);
+    observe_job(c, p, j, j->count > 0 ? PODS_FOLLOW : NAMED_NOW | HASHES_KNOWN, NULL, ret);
 }
 
 void observe_cutover(struct kube_cluster *c, const struct plan *p, const struct journal *j,
-                     struct seen *ret) {
-    observe_job(c, p, j, PODS_FOLLOW | NAMED_NOW, ret);
+                     json_t *service, struct seen *ret) {
+    observe_job(c, p, j, PODS_FOLLOW | NAMED_NOW, service, ret);
 }
 
 bool observe_autoscaler(struct kube_cluster *c, const char *namespace_, const char *workload) {

@@ -25,9 +25,10 @@ void observe_after_writes(struct kube_cluster *c, const struct plan *p, const st
 void observe_fresh(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                    struct seen *ret);
 /* The same, with Service and workloads read from the API server for this very decision: what the
- * cut-over relies on may have been changed or deleted a moment ago. */
+ * cut-over relies on may have been changed or deleted a moment ago.  service: as the write found
+ * it, which it is conditional on; borrowed. */
 void observe_cutover(struct kube_cluster *c, const struct plan *p, const struct journal *j,
-                     struct seen *ret);
+                     json_t *service, struct seen *ret);
 /* All three say what somebody else changed since (rollout/left.h). */
 /* Whether an autoscaler scales that Deployment. */
 bool observe_autoscaler(struct kube_cluster *c, const char *namespace_, const char *workload);

@@ -126,20 +126,17 @@ static Status lease_held(struct db_pool *pool, const struct job *j, bool *ret) {
     return s;
 }
 
-/* The step's own last word, on a fresh look.  *ret_again: that shows this very write, which a
- * holder before sent and which arrived since GET. */
-static bool vetoed(struct job *j, const struct intent *intent, struct write_outcome *ret,
-                   bool *ret_again) {
+/* The step's own last word, on a fresh look beside the object that is about to be written: a look
+ * at a later one might show this very write, sent by the holder before. */
+static bool vetoed(struct job *j, const struct intent *intent, json_t *object,
+                   struct write_outcome *ret) {
     const struct step_row *row = job_row(j);
     _cleanup_(seen_done) struct seen seen = {0};
     const struct step_ask ask = {&j->plan, &j->journal, &seen, job_progress(j)->started_us};
 
     if (!row->may_send || strcmp(intent->purpose, row->cutover) != 0)
         return false;
-    observe_cutover(j->cluster, &j->plan, &j->journal, &seen);
-    *ret_again = strcmp(seen.service.op, intent->op) == 0;
-    if (*ret_again)
-        return true;
+    observe_cutover(j->cluster, &j->plan, &j->journal, object, &seen);
     if (row->may_send(&ask, &ret->decision))
         return false;
     ret->end = WRITE_VETO;
@@ -219,7 +216,7 @@ static bool attempt(struct db_pool *pool, struct job *j, const struct intent *in
     _cleanup_(kube_result_done) struct kube_result got = {0}, put = {0};
     KubeKind kind = write_kind(intent);
     const char *op;
-    bool held, known, again = false;
+    bool held, known;
     Status s = STATUS_OK;
 
     for (int i = 0; i < AT_ONCE && (i == 0 || (got.outcome == KUBE_UNKNOWN && got.code >= 500));
@@ -256,8 +253,8 @@ static bool attempt(struct db_pool *pool, struct job *j, const struct intent *in
                  intent->name, op ? op : "none");
         return false;
     }
-    if ((!s && hands_stop(j, intent, got.object, ret)) || vetoed(j, intent, ret, &again))
-        return again;
+    if ((!s && hands_stop(j, intent, got.object, ret)) || vetoed(j, intent, got.object, ret))
+        return false;
     if (!s)
         s = lease_held(pool, j, &held);
     if (s || !held) {

@@ -190,15 +190,16 @@ void observe_fresh(struct kube_cluster *c, const struct plan *p, const struct jo
 }
 
 void observe_cutover(struct kube_cluster *c, const struct plan *p, const struct journal *j,
-                     struct seen *ret) {
+                     json_t *service, struct seen *ret) {
     struct sight *look = &world.running->look;
 
-    (void)c, (void)p;
+    (void)c, (void)p, (void)service;
     if (!elsewhere()) {
         unreachable(ret);
         return;
     }
     *look = cluster_now();
+    look->object[SERVICE] = world.running->service;
     if (world.wrong == WRONG_OLD_LOOK ||
         (cache_follows(j) && roll(2))) { /* pods may come from there, objects not */
         look->at = world.cache.at;
@@ -377,6 +378,8 @@ void kube_get(struct kube_cluster *c, KubeKind kind, const char *namespace_, con
         unknown(ret, KUBE_UNKNOWN, 500);
         return;
     }
+    if (object == SERVICE)
+        world.running->service = world.object[SERVICE];
     if (world.object[object].exists)
         answer(ret, object);
     else

@@ -80,7 +80,8 @@ struct process {
     bool begun, dead, idle;
     int64_t holder, due;
     struct job *job;
-    struct sight look; /* the last before a cut-over */
+    struct object service; /* as it was read last */
+    struct sight look;     /* the last before a cut-over */
 };
 
 struct world {
