@@ -215,6 +215,13 @@ char *world_deploy(struct world *w, const char *app, const char *version, int re
     return deploy(w, app, version, documents);
 }
 
+char *world_deploy_with(struct world *w, const char *app, const char *version, const char *more) {
+    json_auto_t *documents = document(app, 1), *others = json_parse(more);
+
+    ck_assert_int_eq(json_array_extend(documents, others), 0);
+    return deploy(w, app, version, documents);
+}
+
 char *world_deploy_image(struct world *w, const char *app, const char *version) {
     return deploy(w, app, version, NULL);
 }
@@ -247,6 +254,34 @@ Status world_abort(struct world *w, const char *deployment_id) {
     _cleanup_free_ char *id = xstrdup(deployment_id);
 
     return db_tx_run(w->pool, "abort", DB_READ_COMMITTED, abort_tx, id);
+}
+
+struct back {
+    const char *app, *of, *version;
+    char id[UUID_TEXT];
+};
+
+static Status roll_back_tx(struct db_tx *tx, void *ctx) {
+    struct back *b = ctx;
+    struct arena arena = {0};
+    struct verb_result result = {0};
+    const struct rollback_ask in = {.app = b->app,
+                                    .environment = "production",
+                                    .of = b->of,
+                                    .version = b->version,
+                                    .id = uuid_v7(b->id),
+                                    .by = {"{\"kind\": \"user\"}", "test"},
+                                    .arena = &arena};
+    Status s = deployment_rollback(tx, &in, &result);
+
+    arena_done(&arena);
+    return s;
+}
+
+Status world_rollback(struct world *w, const char *app, const char *of, const char *version) {
+    struct back b = {.app = app, .of = of, .version = version};
+
+    return db_tx_run(w->pool, "rollback", DB_READ_COMMITTED, roll_back_tx, &b);
 }
 
 /* ---- one holder, step by step ---- */

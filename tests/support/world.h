@@ -46,6 +46,8 @@ char *world_environment(struct world *w, const struct place *in);
 /* A deployment of one document (Deployment APP-COLOR with that many replicas), as POST /deployments
  * starts it: observed, planned, one transaction.  Its id, yours. */
 char *world_deploy(struct world *w, const char *app, const char *version, int replicas);
+/* The same with one replica and further documents (JSON array). */
+char *world_deploy_with(struct world *w, const char *app, const char *version, const char *more);
 /* Without a document: only the image changes. */
 char *world_deploy_image(struct world *w, const char *app, const char *version);
 /* The whole of it, until it succeeded: version serves in the other color. */
@@ -53,6 +55,8 @@ void world_serve(struct world *w, const char *app, const char *environment_id, c
                  int replicas);
 /* deployment_abort() as the API asks for it. */
 Status world_abort(struct world *w, const char *deployment_id);
+/* deployment_rollback(), to what was before; of: of that deployment; version: to that one. */
+Status world_rollback(struct world *w, const char *app, const char *of, const char *version);
 
 /* ---- one holder, step by step ---- */
 /* Takes the lease (which must be free) for that holder, and loads.  holder 0: the world's own

@@ -27,34 +27,6 @@ static void teardown(void) {
     world_end(w);
 }
 
-struct back {
-    const char *of, *version;
-    char id[UUID_TEXT];
-};
-
-static Status roll_back_tx(struct db_tx *tx, void *ctx) {
-    struct back *b = ctx;
-    struct arena arena = {0};
-    struct verb_result result = {0};
-    const struct rollback_ask in = {.app = APP,
-                                    .environment = "production",
-                                    .of = b->of,
-                                    .version = b->version,
-                                    .id = uuid_v7(b->id),
-                                    .by = {"{\"kind\": \"user\"}", "test"},
-                                    .arena = &arena};
-    Status s = deployment_rollback(tx, &in, &result);
-
-    arena_done(&arena);
-    return s;
-}
-
-static Status roll_back(const char *of, const char *version) {
-    struct back b = {.of = of, .version = version};
-
-    return db_tx_run(w->pool, "rollback", DB_READ_COMMITTED, roll_back_tx, &b);
-}
-
 static const char *color(void) {
     return world_color(w, WORLD_SPACE, APP);
 }
@@ -124,7 +96,7 @@ START_TEST(finding1__a_clean_up_never_resumes_its_old_intent) {
             old = &j->journal.intents[i];
     ck_assert_ptr_nonnull(old);
     ck_assert_int_eq(old->result, INTENT_VOID);
-    ck_assert_int_eq(roll_back(NULL, NULL),
+    ck_assert_int_eq(world_rollback(w, APP, NULL, NULL),
                      STATUS_OK); /* it goes to green, before this one goes on */
     ck_assert_int_eq(world_run_to_end(w, j), RUN_DROPPED);
     job_free(j);
@@ -142,10 +114,11 @@ START_TEST(finding2__a_rollback_after_an_abort_moves_nothing) {
     size_t moved = world_switches(w, WORLD_SPACE, APP);
 
     abort_one("v1.2.4");
-    ck_assert_int_eq(roll_back(NULL, NULL), STATUS_OK);
+    ck_assert_int_eq(world_rollback(w, APP, NULL, NULL), STATUS_OK);
     world_end_job(w, world_load(w, environment, 4243));
     expect_serves("blue", "v1.2.3");
-    ck_assert_int_eq(roll_back(NULL, NULL), STATUS_OK); /* a second click is the first one */
+    ck_assert_int_eq(world_rollback(w, APP, NULL, NULL),
+                     STATUS_OK); /* a second click is the first one */
     ck_assert_int_eq(pg_number(w->url, "SELECT count(*) FROM deployment WHERE kind = 'rollback'"),
                      1);
     ck_assert_uint_eq(world_switches(w, WORLD_SPACE, APP), moved);
@@ -157,7 +130,7 @@ START_TEST(finding3__a_rollback_brings_back_what_ran_there) {
     _cleanup_free_ char *id = last_id("v1.2.3");
 
     abort_one("v1.2.4");
-    ck_assert_int_eq(roll_back(id, NULL), STATUS_OK);
+    ck_assert_int_eq(world_rollback(w, APP, id, NULL), STATUS_OK);
     world_end_job(w, world_load(w, environment, 4243));
     expect_serves("green", "v1.2.2");
 }
@@ -172,7 +145,7 @@ START_TEST(law6__a_rollback_holds_the_service_before_it_changes_a_workload) {
 
     abort_one("v1.2.4");
     since = world_mark(w);
-    ck_assert_int_eq(roll_back(id, NULL), STATUS_OK);
+    ck_assert_int_eq(world_rollback(w, APP, id, NULL), STATUS_OK);
     j = world_load(w, environment, 4243);
     run_to_put_off(j, "PUT", 1, "restore-template");
     job_free(j);
