@@ -73,6 +73,18 @@ json_t *documents_find(const json_t *documents, const char *kind, const char *na
     return NULL;
 }
 
+static json_t *render_for(const json_t *v, const struct document_limits *l) {
+    const struct placeholder known[] = {
+        {"${IMAGE}", l->image},
+        {"${VERSION}", l->version},
+        {"${COLOR}", color_names[l->color]},
+        {"${NAMESPACE}", json_str(l->spec, "namespace", "")},
+        {NULL, NULL},
+    };
+
+    return render(v, known);
+}
+
 static const char *color_object(const json_t *spec, Color c, const char *key) {
     return json_str(json_at(spec, "blue_green", "colors", color_names[c], NULL), key, "");
 }
@@ -160,14 +172,7 @@ static const char *refuse_workload(const json_t *documents, const struct documen
 
 json_t *documents_render(const json_t *documents, const struct document_limits *limits,
                          struct arena *arena, const char **reterr) {
-    const struct placeholder known[] = {
-        {"${IMAGE}", limits->image},
-        {"${VERSION}", limits->version},
-        {"${COLOR}", color_names[limits->color]},
-        {"${NAMESPACE}", json_str(limits->spec, "namespace", "")},
-        {NULL, NULL},
-    };
-    json_auto_t *rendered = render(documents, known);
+    json_auto_t *rendered = render_for(documents, limits);
     const char *why;
     json_t *d;
     size_t i;
@@ -189,4 +194,33 @@ json_t *documents_render(const json_t *documents, const struct document_limits *
         return NULL;
     }
     return TAKE_PTR(rendered);
+}
+
+/* Whether it is the workload of a color. */
+static bool is_workload(const json_t *spec, const char *kind, const char *name) {
+    for (Color c = COLOR_BLUE; strcmp(kind, "Deployment") == 0 && c < COLORS; c++)
+        if (strcmp(name, color_object(spec, c, "deployment")) == 0)
+            return true;
+    return false;
+}
+
+json_t *documents_objects(const json_t *documents, const struct document_limits *limits) {
+    struct document_limits of = *limits;
+    json_t *all = json_array(), *d;
+    size_t i;
+
+    for (of.color = COLOR_BLUE; of.color < COLORS; of.color++)
+        json_array_foreach(documents, i, d) {
+            json_auto_t *named =
+                json_pack("{s:O, s:O, s:{s:O}}", "apiVersion", json_object_get(d, "apiVersion"),
+                          "kind", json_object_get(d, "kind"), "metadata", "name",
+                          json_at(d, "metadata", "name", NULL));
+            json_auto_t *object = render_for(named, &of);
+            const char *kind = json_str(object, "kind", "");
+            const char *name = json_str(json_object_get(object, "metadata"), "name", "");
+
+            if (!is_workload(limits->spec, kind, name) && !documents_find(all, kind, name))
+                json_array_append(all, object);
+        }
+    return all;
 }

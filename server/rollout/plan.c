@@ -36,6 +36,8 @@ Status plan_make(const struct plan_request *in, struct arena *arena, json_t **re
     *ret = json_pack("{s:O, s:{s:s, s:s, s:s}, s:o, s:o}", "spec", in->spec, "target", "color",
                      color_names[target], "version", in->version, "image", image, "from",
                      serving(in->seen), "documents", documents);
+    if (*ret && in->documents)
+        json_object_set_new(*ret, "objects", documents_objects(in->documents, &limits));
     if (*ret && json_array_size(in->flags))
         json_object_set(*ret, "flags", (json_t *)(uintptr_t)in->flags);
     if (*ret && in->params)

@@ -17,9 +17,9 @@ struct plan_request {
     const struct seen *seen;
 };
 /* The plan: {spec, target {color, version, image}, from {color, version, image} | null, documents
- * [rendered], flags}. E_INVALID_BODY with a sentence in *reterr (in the arena) naming document and
- * field that may not be there: the production Service, the other color's objects, another
- * namespace, a kind that is not allowed, Secret, a missing workload. */
+ * [rendered], objects (documents_objects()), flags}. E_INVALID_BODY with a sentence in *reterr (in
+ * the arena) naming document and field that may not be there: the production Service, the other
+ * color's objects, another namespace, a kind that is not allowed, Secret, a missing workload. */
 MUSTCHECK Status plan_make(const struct plan_request *in, struct arena *arena, json_t **ret,
                            const char **reterr);
 /* The same checks for PUT …/manifests, for both colors. */

@@ -1,5 +1,6 @@
 #include "rollout/rollback.h"
 #include "base/clock.h"
+#include "rollout/adopt.h"
 #include "rollout/apply.h"
 #include "rollout/blue_green.h"
 #include <stdio.h>
@@ -67,9 +68,10 @@ json_t *rollback_plan(const struct rollback_request *in, struct arena *arena, co
                        same_color ? json_str(place, "template_hash", "") : "");
     if (json_is_object(json_object_get(place, "template")))
         json_object_set_new(target, "template", template_for(place, spec, returns));
-    return json_pack("{s:O, s:o, s:o, s:n, s:o, s:O?}", "spec", spec, "target", target, "from",
-                     left_place(in), "documents", "took_over", taken_over(in), "selector",
-                     json_at(in->basis, "resolved", "service", "selector", NULL));
+    return json_pack("{s:O, s:o, s:o, s:n, s:o, s:O?, s:b, s:O?}", "spec", spec, "target", target,
+                     "from", left_place(in), "documents", "took_over", taken_over(in), "selector",
+                     json_at(in->basis, "resolved", "service", "selector", NULL), "history_lost",
+                     in->history_lost, "objects", json_object_get(in->last, "objects"));
 }
 
 static json_t *seen_place(const struct seen *seen, Color c) {
@@ -338,6 +340,10 @@ static void complete_decide(const struct step_ask *a, struct decision *d) {
                     "%d of %d endpoints of %s ready", ready, want, color_names[a->plan->target]);
 }
 
+static void marks_decide(const struct step_ask *a, struct decision *d) {
+    adopt_decide(a, "rollback", d);
+}
+
 /* Takes back what the deployment that was pre-empted had applied. */
 static void undo_decide(const struct step_ask *a, struct decision *d) {
     const struct plan *p = a->plan;
@@ -393,6 +399,12 @@ static const struct step_row rollback_rows[] = {
      .title = "Wait until all traffic reaches it",
      .fresh = true,
      .decide = complete_decide},
+    {.name = "adopt",
+     .title = ADOPT_TITLE,
+     .blind = true,
+     .adopts = true,
+     .patience_ms = ADOPT_PATIENCE_MS,
+     .decide = marks_decide},
     {.name = "undo-apply",
      .title = "Take back what the pre-empted deployment applied",
      .decide = undo_decide},

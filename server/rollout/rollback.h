@@ -11,6 +11,7 @@ struct rollback_request {
     const json_t *last;  /* plan of the deployment that was active last */
     Color leaves;        /* the color that traffic leaves */
     bool took_over;      /* `last` is being pre-empted and has written to the cluster */
+    bool history_lost;   /* `last` is being pre-empted, and is where that was found */
 };
 /* The plan: the color to return to as `target`, with what `resolved.from` of the basis recorded
  * {color, version, image, replicas, template_hash, template}; `took_over`: what `resolved.target`

@@ -98,7 +98,8 @@ struct decision {
 #define WRITE_SELECT    "select"    /* merge patch whose spec.selector is the whole selector */
 #define WRITE_STRATEGIC "strategic" /* strategic merge patch */
 #define WRITE_APPLY     "apply"     /* server-side apply, or POST where the object does not exist */
-#define WRITE_REPLACE   "replace"   /* PUT of the object with these members of its spec, whole */
+#define WRITE_ADOPT     "adopt" /* merge patch, only onto an object that carries a mark of Sluice's */
+#define WRITE_REPLACE   "replace" /* PUT of the object with these members of its spec, whole */
 
 struct step_ask {
     const struct plan *plan;
@@ -117,6 +118,7 @@ struct step_row {
                           our own writes left */
     bool gates;        /* sees what the gates say; only where the environment has gates */
     const char *flags; /* makes the release's flag changes of that `at`; only where it has such */
+    bool adopts; /* takes over a lost past; only in what takes over a deployment that met one */
     const char *cutover; /* purpose of the write whose intent's commit is the cut-over (law 4) */
     bool confirms;       /* its end confirms an abort or rollback to whoever asked */
     int patience_ms; /* after that long a write that is not done does not hold the rest up (law 2);

@@ -4,6 +4,7 @@
  * writes, also where things look right already: the fresh op makes a stalled worker's late write
  * fail (design.md, Fencing). */
 #include "base/clock.h"
+#include "rollout/adopt.h"
 #include "rollout/apply.h"
 #include "rollout/blue_green.h"
 #include "rollout/rollback.h"
@@ -92,6 +93,10 @@ static void from_decide(const struct step_ask *a, struct decision *d) {
         decide_write(d, "fence-from", "Deployment", workload, WRITE_MERGE, json_object());
 }
 
+static void marks_decide(const struct step_ask *a, struct decision *d) {
+    adopt_decide(a, "undo", d);
+}
+
 /* What served keeps its pods for 30 s, and until its successor has all of its own. */
 static bool settling(const struct step_ask *a, const char *workload, struct decision *d) {
     Color back = color_other(a->plan->target);
@@ -171,6 +176,11 @@ static const struct step_row rows[] = {
      .title = "Take hold of the version that serves",
      .blind = true,
      .decide = from_decide},
+    {.name = "undo-adopt",
+     .title = ADOPT_TITLE,
+     .blind = true,
+     .patience_ms = ADOPT_PATIENCE_MS,
+     .decide = marks_decide},
     {.name = "undo-apply",
      .title = "Scale the new version to what it had",
      .fresh = true,

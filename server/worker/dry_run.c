@@ -134,7 +134,7 @@ static Status check_object(struct trial *t, const struct intent *intent, const j
         s == STATUS_OK)
         return fails(t->ret, "history-lost",
                      "Another Sluice, or a database restored from before: make sure that only one "
-                     "acts.",
+                     "acts, deploy, and abort what is stuck then.",
                      "%s %s carries a write that this database does not know", intent->kind,
                      intent->name);
     return s;

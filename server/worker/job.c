@@ -66,10 +66,10 @@ static bool ended(const char *state) {
 }
 
 /* A deployment that began where there were no gates has no steps for them; nor for flags that its
- * release does not change. */
+ * release does not change, nor for a past that is not lost. */
 static void leave_out(struct job *j) {
     for (size_t k = 0; k < j->row_count; k++)
-        if ((j->rows[k].gates || j->rows[k].flags) && !*j->steps[k].state)
+        if ((j->rows[k].gates || j->rows[k].flags || j->rows[k].adopts) && !*j->steps[k].state)
             COPY(j->steps[k].state, "skipped");
 }
 

@@ -162,6 +162,8 @@ static void undo_step_done(struct job *j, bool skipped) {
                       json_pack("{s:s}", "workload", j->plan.colors[j->plan.target].workload), "%s",
                       job_progress(j)->detail);
         mark_undone(j, "apply");
+    } else if (strcmp(name, "undo-adopt") == 0) {
+        change_record(j, "history.adopted", NULL, "%s", job_progress(j)->detail);
     }
 }
 
@@ -182,6 +184,8 @@ static void own_step_done(struct job *j) {
                       color_names[j->plan.target]);
     if (strcmp(name, "undo-apply") == 0)
         change_record(j, "workload.scaled", NULL, "%s", p->detail);
+    if (strcmp(name, "adopt") == 0)
+        change_record(j, "history.adopted", NULL, "%s", p->detail);
 }
 
 void step_done(struct job *j, struct decision *d) {

@@ -11,7 +11,7 @@ struct last {
     struct db_rows *rows; /* owned */
     json_t *plan;         /* owned */
     const char *id, *kind, *state, *rollback_of;
-    bool active, succeeded, switched, wrote;
+    bool active, succeeded, switched, wrote, history_lost;
 };
 
 static void last_done_cleanup(struct last *l) {
@@ -54,6 +54,7 @@ static Status find_last(struct db_tx *tx, const char *environment_id, struct ver
     l->succeeded = strcmp(l->state, "succeeded") == 0;
     l->switched = db_bool(l->rows, 0, "switched");
     l->wrote = db_bool(l->rows, 0, "wrote");
+    l->history_lost = l->active && db_bool(l->rows, 0, "history_lost");
     return STATUS_OK;
 }
 
@@ -138,11 +139,15 @@ static Status find_basis(struct db_tx *tx, const struct rollback_ask *in,
     return STATUS_OK;
 }
 
-static json_t *steps_of(const char *kind) {
+static json_t *steps_of(const char *kind, const json_t *plan) {
     size_t n = 0;
     const struct step_row *rows = job_steps(kind, "", &n);
+    json_t *all = step_rows_json(rows, n);
 
-    return step_rows_json(rows, n);
+    while (n-- > 0)
+        if (rows[n].adopts && !json_bool(plan, "history_lost", false))
+            json_array_remove(all, n);
+    return all;
 }
 
 static Status record(struct db_tx *tx, const struct rollback_ask *in, const char *id,
@@ -165,7 +170,7 @@ static Status record(struct db_tx *tx, const struct rollback_ask *in, const char
 /* Inserts the deployment and fences whoever held the lease. */
 static Status begin(struct db_tx *tx, const struct rollback_ask *in, const char *environment_id,
                     const char *kind, const json_t *plan, const char *of) {
-    json_auto_t *steps = steps_of(kind);
+    json_auto_t *steps = steps_of(kind, plan);
     _cleanup_free_ char *steps_text = json_text(steps), *plan_text = json_text(plan);
     const char *version = json_str(json_object_get(plan, "target"), "version", "");
     char trace[TRACE_KEPT_TEXT];
@@ -229,7 +234,8 @@ static Status environment_of(struct db_tx *tx, const struct rollback_ask *in, co
 /* Begins the rollback of what is known of the environment. */
 static Status roll_back(struct db_tx *tx, const struct rollback_ask *in, const char *environment_id,
                         const struct last *l, struct verb_result *ret) {
-    struct rollback_request request = {.last = l->plan, .took_over = l->active && l->wrote};
+    struct rollback_request request = {
+        .last = l->plan, .took_over = l->active && l->wrote, .history_lost = l->history_lost};
     struct basis basis = {0};
     json_auto_t *plan = NULL, *basis_plan = NULL;
     const char *why = NULL;

@@ -22,7 +22,7 @@ enum { POLL_FLOOR_S = 2 };
 static void lose_history(struct job *j, const char *detail) {
     become_stuck(j, "history-lost", detail,
                  "Another Sluice, or a database restored from before: make sure that only one "
-                 "acts, then abort.");
+                 "acts, then abort: that takes over what it wrote.");
 }
 
 /* The object that carries a write which this database does not know; NULL: there is none. */

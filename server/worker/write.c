@@ -210,6 +210,28 @@ static bool absent(struct job *j, const struct intent *intent, struct write_outc
     return false;
 }
 
+/* What was never ours, or is gone, carries no mark to take over. */
+static bool nothing_to_adopt(const struct intent *intent, const json_t *object) {
+    return strcmp(json_str(intent->write, "verb", ""), WRITE_ADOPT) == 0 &&
+           (!object || (!kube_annotation(object, "sluice.dev/op") && object_epoch(object) == 0));
+}
+
+/* Nothing is to be sent: it was before, or there is nothing to write to. */
+static bool settled(struct job *j, const struct intent *intent, const json_t *object,
+                    struct write_outcome *ret) {
+    const char *op = object ? kube_annotation(object, "sluice.dev/op") : NULL;
+
+    if (op && strcmp(op, intent->op) == 0) {
+        written(j, intent, job_backward(j) ? ret->before : NULL, object, ret);
+        return true;
+    }
+    if (nothing_to_adopt(intent, object)) {
+        ret->end = WRITE_DONE;
+        return true;
+    }
+    return !object && !absent(j, intent, ret);
+}
+
 /* One round.  true: the object changed under us, look again. */
 static bool attempt(struct db_pool *pool, struct job *j, const struct intent *intent,
                     struct write_outcome *ret) {
@@ -236,13 +258,9 @@ static bool attempt(struct db_pool *pool, struct job *j, const struct intent *in
             later(j, &got, ret);
         return false;
     }
+    if (settled(j, intent, got.object, ret))
+        return false;
     op = got.object ? kube_annotation(got.object, "sluice.dev/op") : NULL;
-    if (op && strcmp(op, intent->op) == 0) {
-        written(j, intent, job_backward(j) ? ret->before : NULL, got.object, ret);
-        return false;
-    }
-    if (!got.object && !absent(j, intent, ret))
-        return false;
     known = !got.object || job_backward(j) ||
             write_history_known(pool, j, op, object_epoch(got.object), &s);
     if (!s && !known) { /* to a holder that was taken over the next one's writes look like that */

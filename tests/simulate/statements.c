@@ -273,6 +273,7 @@ static void last_row(struct db_rows **ret) {
                touched(d, "switch", "switch-back") &&
                    !touched(d, "restore-service", "restore-service"));
     put_number(r, "wrote", wrote(d));
+    put_number(r, "history_lost", false);
 }
 
 static bool leaves(const struct deployed *d, const char *version) {

@@ -1,5 +1,6 @@
 -- The job becomes undo; what runs for the deploy job is fenced by the new epoch.  Of one that is stuck in undo, undo
--- begins anew: every write is made again, and only the new write to the Service confirms it.
+-- begins anew: every write is made again, and only the new write to the Service confirms it.  Of one that met a lost
+-- past a person has seen that by now: undo takes it over.
 -- param:  deployment_id uuid
 -- param:  failure jsonb
 WITH fenced AS (
@@ -12,5 +13,6 @@ WITH fenced AS (
     UPDATE intent SET result = 'void', result_at = clock_timestamp()
     WHERE deployment_id = $1 AND job = 'undo' AND result IS DISTINCT FROM 'void'
 )
-UPDATE deployment SET state = 'undoing', job = 'undo', failure = $2, confirmed_at = NULL
+UPDATE deployment SET state = 'undoing', job = 'undo', failure = $2, confirmed_at = NULL,
+    plan = CASE WHEN failure->>'code' = 'history-lost' THEN plan || '{"history_lost": true}' ELSE plan END
 WHERE id = $1;
