@@ -21,7 +21,7 @@
  *
  * JOBS  op = job*8+step        1 deploy D1 (v2)   2 undo of D1   3 deploy D2 (v3)   4 undo of D2   5,7 rollback R1, R2   6 clean-up C
  *   deploy    1 seize Service  2 seize target  3 apply (version, replicas)  4 GATE + switch  5 observe, succeed, create C
- *   undo      1 write Service (selector=from): abort is confirmed  2 scale target to what it had  3 end
+ *   undo      1 write Service (selector=from): abort is confirmed  (4 of a lost past: mark the target)  2 scale target to what it had  3 end
  *   rollback  1 seize the color returned to  2 scale up / restore template if needed  3 write Service: confirmed  4 end
  *   clean-up  1 seize Service  2 seize workload  3 observe selector, scale to 0  4 end
  *
@@ -30,6 +30,7 @@
  *                 P4 what serves was approved (served before, or its cut-over was committed with open gates)   P5 succeeded: the target serves the new version
  *                 P6 clean-up never scales what serves   P7 withdrawn before the cut-over: no switch   P8 "effective: false" was true   P9 a rollback that ended
  *                 serves its target   P10 (STRAY) no apply lands after failed/aborted   P11 at rest: nothing active, rows = cluster, no deadlock
+ *                 P14 (LOST) after an abort of history-lost no deployment meets a write that it does not know.
  *                 P12 (TOGGLE) a second rollback click, or one after an abort, moves nothing.   P3, P4, P6 are relaxed while a LAW2 rollback is active.
  * NOT MODELLED    lost history (failover), other hands (kubectl, HPA, GitOps), readiness and partial roll-outs, canary/rolling, traffic verb, pause/retry/stuck,
  *                 the 30 s and keep_previous clocks, DELETE, the watch cache; liveness only as P11.
@@ -132,7 +133,7 @@ bit  tt = 0; bit tf = 0; byte tver = 0;      /* traffic: to this color, from tha
 byte epoch = 0;
 #endif
 #ifdef LOST                      /* the journal: steps of a job with an intent; and what the surviving replica of PostgreSQL has */
-byte jrn[9]; bit hist = 0, fo = 0;
+byte jrn[9]; bit hist = 0, fo = 0, adopt = 0, taken = 0;   /* this undo takes a lost past over; one has */
 byte z_act = 1, z_stp = 1, z_cst = 1, z_chash, z_out1 = 1, z_sver = 1, z_putby, z_epoch, z_jrn[9];
 bit z_intent, z_cl, z_cin, z_ct, z_serv, z_applied, z_rec, z_fgate, z_stk;
 #define JOURNAL(op)  jrn[J(op)] = jrn[J(op)] | (1<<S(op))
@@ -337,10 +338,11 @@ inline detach() {                /* the sender no longer listens; the write stay
 }
 inline forget() { wop[me]=0; wfr[me]=0; wres[me]=0; d=0; ob=0 }
 inline crash()  { TR1("> W%d is killed\n", me); crashes++; detach(); forget(); if :: wcur[me] -> wcur[me]=0; leased=0 :: else fi }
-inline finish() { act=0; stp=1; intent=0; applied=0; rec=0; held=0; pz=0; pau=0; stk=0 }
 #ifdef LOST
+inline finish() { act=0; stp=1; intent=0; applied=0; rec=0; held=0; pz=0; pau=0; stk=0; adopt=0 }
 inline begin_undo() { act=act+1; stp=1; intent=0; pz=0; pau=0; stk=0; hist=0 }
 #else
+inline finish() { act=0; stp=1; intent=0; applied=0; rec=0; held=0; pz=0; pau=0; stk=0 }
 inline begin_undo() { act=act+1; stp=1; intent=0; pz=0; pau=0; stk=0 }
 #endif
 
@@ -351,7 +353,13 @@ inline step_done() {             /* the active job's step has its result */
   if :: oep[OBJ(wop[me])]>epoch -> epoch=oep[OBJ(wop[me])]; wep[me]=epoch :: else fi;   /* the lease follows an object that is ahead */
 #endif
   if
+#if defined(LOST) && !defined(NO_ADOPT)
+  :: isA(act) && stp==1 && adopt -> confirmed[D(act)]=1; stp=4; TR0(">     abort CONFIRMED\n")
+  :: isA(act) && stp==1 && !adopt -> confirmed[D(act)]=1; stp=2; TR0(">     abort CONFIRMED\n")
+  :: isA(act) && stp==4 -> stp=2
+#else
   :: isA(act) && stp==1 -> confirmed[D(act)]=1; stp=2; TR0(">     abort CONFIRMED\n")
+#endif
   :: isR(act) && stp==3 ->
      if :: out1!=0 -> confirmed[0]=1 :: else fi;
      if :: out2!=0 -> confirmed[1]=1 :: else fi;
@@ -477,7 +485,14 @@ tick:                            /* tx */
           :: stp==1 -> intent=1
           :: stp==2 && applied  -> intent=1
           :: stp==2 && !applied -> stp=3
-          :: stp==3 -> if :: act==2 -> out1=(fgate -> 6 : 4) :: else -> out2=(fgate -> 6 : 4) fi; fgate=0; finish()
+#ifdef LOST
+          :: stp==4 -> intent=1
+          :: stp==3 && adopt && !taken -> taken=1
+          :: stp==3 && !(adopt && !taken) ->
+#else
+          :: stp==3 ->
+#endif
+             if :: act==2 -> out1=(fgate -> 6 : 4) :: else -> out2=(fgate -> 6 : 4) fi; fgate=0; finish()
           fi
        :: nx==0 && isR(act) && !intent ->
           if
@@ -552,6 +567,7 @@ gets:                            /* kube GET of the object to write: its op tell
 #if defined(LOST) && !defined(LOST_IGNORED)
     :: oop[OBJ(wop[me])]!=wop[me] && LOSTHIST(OBJ(wop[me]),me) ->                       /* write_history_known */
        TR0("> history lost\n");
+       assert(!(wcur[me] && taken));                                                /* P14 */
        if
        :: wcur[me] -> if :: act==0 -> cl=0; cst=1; cin=0 :: else -> stk=1; hist=1; intent=0 fi; leased=0; wcur[me]=0
        :: else
@@ -726,7 +742,7 @@ active proctype failover() {     /* asynchronous replication: the new primary ha
        z_fgate=0; z_epoch=0; z_stk=0; z_jrn[1]=0; z_jrn[2]=0; z_jrn[6]=0 };
 end_fo:
   do
-  :: atomic { stk && hist && isD(act) -> hist=0; stk=0; gen=1; begin_undo(); TR0("> ABORT of what is stuck\n"); bump(); leased=0 }
+  :: atomic { stk && hist && isD(act) -> hist=0; stk=0; gen=1; adopt=1; begin_undo(); TR0("> ABORT of what is stuck\n"); bump(); leased=0 }
   od;
 fin: skip
 }
@@ -819,7 +835,12 @@ active proctype second() {       /* a second release; queued at any time, starts
   :: atomic { true -> q2=1; t2=1-serv; f2=serv; f2v=sver; TR1("> D2 (v3) requested, rows say active color is %d\n", serv) }                /* request */
   :: true -> goto fin
   fi;
+#ifdef LOST                      /* what a failover loses is of D1 */
+end_second:
+  atomic { act==0 && fo ->
+#else
   atomic { act==0 ->                                                      /* becomes active */
+#endif
 #ifndef TARGET_AT_REQUEST
     t2=1-serv; f2=serv; f2v=sver;
 #endif
