@@ -47,7 +47,7 @@
 
 const struct route routes[] = {
     //    operationId                  method  path template                        scope                  body                      query                                      handler
-    ROUTE("getMe",                     GET,    "/api/v1/me",                        SCOPE_ANY,             NO_BODY,                  NULL,                                      me_get),
+    QUICK("getMe",                     GET,    "/api/v1/me",                        SCOPE_ANY,             NO_BODY,                  NULL,                                      me_get),
 
     ROUTE("listApps",                  GET,    "/api/v1/apps",                      "app:read",            NO_BODY,                  PAGE,                                      app_list),
     ROUTE("putApp",                    PUT,    APP,                                 "app:write",           JSON(app_schema),         NULL,                                      app_put),

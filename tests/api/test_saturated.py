@@ -105,3 +105,10 @@ def test_law2_rollbacks_are_answered(small):
         assert held_up(small) == THREADS
     assert {a.status for a in answers} == {200} and took < 5, (answers, took)
     assert len({a["id"] for a in answers}) == 1, "two people at once do not toggle"
+
+
+def test_who_one_is_needs_no_thread(small):
+    with Saturated(small):
+        me = small.api("GET", "/me", token=small.mint("curious", ("viewer",), ("*",)))
+        assert held_up(small) == THREADS, "they were all still held up"
+    assert me.status == 200 and me["subject"] == "curious", me
