@@ -58,7 +58,8 @@ static void add_drift(const struct request *q, const struct environment_row *row
 json_t *environment_status(const struct request *q, const struct environment_row *row, bool ask) {
     _cleanup_(kube_cluster_unref) struct kube_cluster *c = NULL;
     json_auto_t *spec = json_parse(row->spec);
-    _cleanup_(seen_done) struct seen seen = {.now_us = clock_now_us()};
+    _cleanup_(seen_done) struct seen seen = {0};
+    int64_t now_us = clock_now_us();
     json_t *status;
 
     c = cluster_for(context_of(q), row, seen.error);
@@ -69,7 +70,7 @@ json_t *environment_status(const struct request *q, const struct environment_row
         else
             observe_cached(c, spec, &seen);
     }
-    status = observe_status(spec, &seen);
+    status = observe_status(&seen, now_us);
     add_since(q, row, spec, json_object_get(status, "active"));
     if (seen.reachable && !seen.fresh)
         add_drift(q, row, c, spec, status);

@@ -321,18 +321,17 @@ static json_t *status_of(const struct seen_workload *w, Color color) {
                      w->pods_ready, "since");
 }
 
-json_t *observe_status(const json_t *spec, const struct seen *seen) {
+json_t *observe_status(const struct seen *seen, int64_t observed_us) {
     json_t *status = json_pack("{s:n, s:n, s:[]}", "active", "previous", "drift");
     const struct seen_service *s = &seen->service;
 
-    (void)spec;
     if (seen->reachable && s->exists && s->color_known) {
         json_object_set_new(status, "active", status_of(&seen->workload[s->color], s->color));
         json_object_set_new(
             status, "previous",
             status_of(&seen->workload[color_other(s->color)], color_other(s->color)));
     }
-    json_set_time(status, "observed_at", seen->now_us);
+    json_set_time(status, "observed_at", observed_us);
     if (!seen->reachable)
         json_set_str(status, "error", seen->error);
     else if (!s->exists)

@@ -34,4 +34,4 @@ void observe_cutover(struct kube_cluster *c, const struct plan *p, const struct 
 bool observe_autoscaler(struct kube_cluster *c, const char *namespace_, const char *workload);
 /* The `status` of an environment but `deployment`: {active, previous, drift, observed_at, error?}
  * (api.md). */
-json_t *observe_status(const json_t *spec, const struct seen *seen);
+json_t *observe_status(const struct seen *seen, int64_t observed_us /* wall clock */);

@@ -1,6 +1,7 @@
 """Environments and their manifests."""
 
 import copy
+import datetime
 
 import pytest
 
@@ -32,6 +33,8 @@ def test_put_answers_with_every_default(stack, app):
     assert list(got.json)[:10] == ["app", "name", "cluster", "namespace", "container", "port", "strategy", "blue_green",
                                    "checks", "deadlines"]
     assert set(got["status"]) >= {"active", "previous", "deployment", "drift", "observed_at"}
+    observed = datetime.datetime.fromisoformat(got["status"]["observed_at"])
+    assert abs(observed - datetime.datetime.now(datetime.timezone.utc)) < datetime.timedelta(minutes=5)
     assert stack.api("GET", f"/apps/{app}/environments/production", headers={"If-None-Match": got.headers["ETag"]}).status \
         == 200, "the tag is the settings': the status may be another"
 

@@ -146,7 +146,7 @@ END_TEST
 
 START_TEST(observe__status_is_what_serves_and_what_did) {
     _cleanup_(seen_done) struct seen seen = await_cache();
-    json_auto_t *status = observe_status(spec, &seen), *unknown = NULL, *away = NULL;
+    json_auto_t *status = observe_status(&seen, 0), *unknown = NULL, *away = NULL;
     const json_t *active = json_object_get(status, "active");
 
     ck_assert_str_eq(json_str(active, "color", ""), "green");
@@ -156,12 +156,12 @@ START_TEST(observe__status_is_what_serves_and_what_did) {
     ck_assert(json_is_null(json_object_get(status, "previous")));
     ck_assert_ptr_null(json_object_get(status, "error"));
     seen.service.color_known = false;
-    unknown = observe_status(spec, &seen);
+    unknown = observe_status(&seen, 0);
     ck_assert(json_is_null(json_object_get(unknown, "active")));
     ck_assert(*json_str(unknown, "error", ""));
     seen.reachable = false;
     snprintf(seen.error, sizeof seen.error, "it is away");
-    away = observe_status(spec, &seen);
+    away = observe_status(&seen, 0);
     ck_assert_str_eq(json_str(away, "error", ""), "it is away");
 }
 END_TEST
