@@ -100,16 +100,7 @@ Status db_manifests_put(struct db_tx *tx, const char *id, const char *manifests,
     return s;
 }
 
-Status db_environment_serving_since(struct db_pool *p, const char *id, const char *selector_key,
-                                    const char *color, int64_t *ret_us) {
-    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    Status s = db_once(p, SQL_ENVIRONMENT_SERVING_SINCE, &rows, DB_PARAMS(id, selector_key, color));
-
-    if (!s)
-        *ret_us = db_time(rows, 0, "since");
-    return s;
-}
-
-Status db_environment_left_behind(struct db_pool *p, const char *id, struct db_rows **ret) {
-    return db_once(p, SQL_ENVIRONMENT_LEFT_BEHIND, ret, DB_PARAMS(id));
+Status db_environment_left_behind(struct db_pool *p, const char *id, const char *selector_key,
+                                  const char *color, struct db_rows **ret) {
+    return db_once(p, SQL_ENVIRONMENT_LEFT_BEHIND, ret, DB_PARAMS(id, selector_key, color));
 }

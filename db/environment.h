@@ -27,13 +27,12 @@ struct environment_new {
 MUSTCHECK Status db_environment_insert(struct db_tx *tx, const struct environment_new *in,
                                        bool *ret_made);
 MUSTCHECK Status db_environment_update(struct db_tx *tx, const struct environment_new *in);
-/* What the last write to each shared object left: kind, name, comparable, resource_version, at. */
+/* What the last write to each shared object left: kind (NULL: there was none), name, comparable,
+ * resource_version, age_us.  In the first row, which is always there, `since`: when traffic last
+ * came to that color by a write of ours, or NULL. */
 MUSTCHECK Status db_environment_left_behind(struct db_pool *p, const char *id,
+                                            const char *selector_key, const char *color,
                                             struct db_rows **ret);
-/* When traffic last came to that color by a write of ours, in µs; 0: never. */
-MUSTCHECK Status db_environment_serving_since(struct db_pool *p, const char *id,
-                                              const char *selector_key, const char *color,
-                                              int64_t *ret_us);
 MUSTCHECK Status db_environment_delete(struct db_tx *tx, const char *id);
 MUSTCHECK Status db_environment_list(struct db_pool *p, const char *app, const char *after,
                                      int64_t limit, struct db_rows **ret);

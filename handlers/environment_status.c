@@ -33,25 +33,20 @@ static bool cache_speaks(struct kube_cluster *c, const char *namespace_) {
     return true;
 }
 
-/* The cluster does not tell since when its selector is what it is; our journal does. */
-static void add_since(const struct request *q, const struct environment_row *row,
-                      const json_t *spec, json_t *active) {
-    const char *key = json_str(json_object_get(spec, "blue_green"), "selector_key", "");
-    int64_t since = 0;
-
-    if (json_is_object(active) &&
-        db_environment_serving_since(request_pool(q), row->id, key, json_str(active, "color", ""),
-                                     &since) == STATUS_OK)
-        json_set_time(active, "since", since);
-}
-
-/* What somebody else changed since the last deployment; while one is active it sees to that itself.
- */
-static void add_drift(const struct request *q, const struct environment_row *row,
-                      struct kube_cluster *c, const json_t *spec, json_t *status) {
+/* The cluster does not tell since when its selector is what it is, nor what somebody else changed
+ * since the last deployment; our journal does.  While one is active it sees to changes itself. */
+static void add_history(const struct request *q, const struct environment_row *row,
+                        struct kube_cluster *c, const json_t *spec, bool fresh, json_t *status) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    json_t *active = json_object_get(status, "active");
+    const char *key = json_str(json_object_get(spec, "blue_green"), "selector_key", "");
 
-    if (!row->active_id && db_environment_left_behind(request_pool(q), row->id, &rows) == STATUS_OK)
+    if (db_environment_left_behind(request_pool(q), row->id, key, json_str(active, "color", ""),
+                                   &rows) != STATUS_OK)
+        return;
+    if (json_is_object(active))
+        json_set_time(active, "since", db_time(rows, 0, "since"));
+    if (!fresh && !row->active_id)
         json_object_set_new(status, "drift", drift_find(c, spec, rows));
 }
 
@@ -71,9 +66,8 @@ json_t *environment_status(const struct request *q, const struct environment_row
             observe_cached(c, spec, &seen);
     }
     status = observe_status(&seen, now_us);
-    add_since(q, row, spec, json_object_get(status, "active"));
-    if (seen.reachable && !seen.fresh)
-        add_drift(q, row, c, spec, status);
+    if (seen.reachable)
+        add_history(q, row, c, spec, seen.fresh, status);
     json_set_str(status, "deployment", row->active_id);
     return status;
 }

@@ -88,8 +88,11 @@ static void compare(struct kube_cluster *c, const char *namespace_, const struct
 json_t *drift_find(struct kube_cluster *c, const json_t *spec, const struct db_rows *left) {
     json_t *found = json_array();
 
-    for (size_t i = 0; i < db_rows_count(left); i++)
-        if (named_by(spec, db_text(left, i, "kind"), db_text(left, i, "name")))
+    for (size_t i = 0; i < db_rows_count(left); i++) {
+        const char *kind = db_text(left, i, "kind");
+
+        if (kind && named_by(spec, kind, db_text(left, i, "name")))
             compare(c, json_str(spec, "namespace", ""), left, i, found);
+    }
     return found;
 }
