@@ -46,7 +46,7 @@ struct bus {
     char *pending[PENDING_MAX];
     size_t pending_n;
     bool anything; /* the set overflowed */
-    atomic_bool ending;
+    atomic_bool ending, hears;
     int64_t end_us; /* the notifier's last moment once it is ending */
 };
 
@@ -100,6 +100,20 @@ void bus_publish(struct bus *b, const char *topic) {
     remember(b, topic);
     pthread_cond_signal(&b->changed);
     pthread_mutex_unlock(&b->lock);
+}
+
+bool bus_hears(const struct bus *b) {
+    return !b->threads || atomic_load(&b->hears);
+}
+
+uint64_t topic_hash(const char *topic) {
+    uint64_t h = UINT64_C(14695981039346656037); /* FNV-1a: a collision costs one needless word */
+
+    if (!topic)
+        return 0;
+    for (; *topic; topic++)
+        h = (h ^ (unsigned char)*topic) * UINT64_C(1099511628211);
+    return h ? h : 1;
 }
 
 static int64_t in_ms(int64_t ms) {
@@ -279,7 +293,9 @@ static void *listener_main(void *arg) {
         }
         pause_ms = PAUSE_LEAST_MS;
         deliver(b, NULL); /* what was told before LISTEN was not heard */
+        atomic_store(&b->hears, true);
         listen_on(b, c);
+        atomic_store(&b->hears, false);
         conn_close(c);
     }
     return NULL;

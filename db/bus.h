@@ -6,6 +6,8 @@
  * transaction.  A lost message costs only the poll floor. */
 #pragma once
 #include "base/status.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 /* topic: an environment's id, "APP/ENV" … as published; NULL: anything may have changed (the
  * listener was reconnected). Runs on the publisher's or the listener's thread: must not block nor
@@ -20,4 +22,9 @@ void bus_publish(struct bus *b,
                  const char *topic); /* after the commit; topic at most 200 bytes; any thread */
 /* To this process's subscribers only. */
 void bus_publish_here(struct bus *b, const char *topic);
+/* Whether what others publish arrives: LISTEN holds, as far as is known, and what was missed before
+ * was told.  Any thread. */
+bool bus_hears(const struct bus *b);
+/* The hash of a topic, never 0; 0 for NULL. */
+uint64_t topic_hash(const char *topic);
 void bus_free(struct bus *b); /* sends what is pending (at most 1 s), ends the threads */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "handlers/answer.h"
 #include "handlers/cluster_status.h"
+#include "handlers/environment_recent.h"
 #include "handlers/handlers.h"
 #include <string.h>
 
@@ -212,6 +213,8 @@ Status cluster_put(struct request *q, const void *body, struct reply *r) {
         s = cluster_try(q, &w, r);
     if (s == STATUS_OK)
         s = db_tx_run(context_of(q)->pool, "cluster_put", DB_READ_COMMITTED, cluster_put_tx, &w);
+    if (s == STATUS_OK)
+        environments_of_cluster_changed(context_of(q), w.name);
     if (s == STATUS_OK)
         s = cluster_answer(q, r, r->status, w.rows);
     db_rows_free(w.rows);

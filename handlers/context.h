@@ -13,6 +13,7 @@ struct exposure;
 struct flag_loader;
 struct tickets;
 struct keyring;
+struct recent;
 struct vault;
 
 enum { SERVER_POOLS = 8 };
@@ -30,6 +31,7 @@ struct server_context {
     struct flag_loader *flags; /* what is evaluated, in memory */
     struct exposure *exposure; /* what flag clients report */
     struct tickets *tickets;
+    struct recent *recent; /* answers of a moment ago */
     struct kube_clusters *clusters;
     const struct config *_Atomic config; /* SIGHUP puts another in its place; both stay */
     struct http_server *http;

@@ -5,6 +5,7 @@
 #include "base/ids.h"
 #include "base/semver.h"
 #include "handlers/answer.h"
+#include "handlers/environment_recent.h"
 #include "handlers/handlers.h"
 #include "worker/gates.h"
 #include <string.h>
@@ -55,9 +56,10 @@ static json_t *links_json(const struct deployment_row *row) {
     return links;
 }
 
-json_t *deployment_json(const struct deployment_row *row) {
+json_t *deployment_json(const struct request *q, const struct deployment_row *row) {
     json_t *out = json_object(), *steps = json_parse(row->steps);
 
+    environment_forget(context_of(q), row->environment_id);
     json_set_str(out, "id", row->id);
     json_set_str(out, "app", row->app);
     json_set_str(out, "environment", row->environment);
@@ -146,7 +148,7 @@ Status deployment_get(struct request *q, const void *in, struct reply *r) {
     if (s != STATUS_OK)
         return s;
     row = deployment_row_whole(rows);
-    answer(r, 200, deployment_json(&row));
+    answer(r, 200, deployment_json(q, &row));
     return add_blockers(q, &row, r->json);
 }
 
@@ -194,7 +196,7 @@ Status deployment_list(struct request *q, const void *in, struct reply *r) {
     for (size_t i = 0; i < page_rows(&page, rows); i++) {
         struct deployment_row row = deployment_row(rows, i);
 
-        json_array_append_new(items, deployment_json(&row));
+        json_array_append_new(items, deployment_json(q, &row));
     }
     reply_list(r, items, page_next(&page, rows, "id"));
     return STATUS_OK;

@@ -5,7 +5,8 @@
 #include "domain/gate.h"
 #include "handlers/context.h"
 
-json_t *deployment_json(const struct deployment_row *row);    /* yours */
+/* Yours.  Who was told of it is not given an environment from before. */
+json_t *deployment_json(const struct request *q, const struct deployment_row *row);
 const char *deployment_link(struct arena *a, const char *id); /* "/api/v1/deployments/ID" */
 /* {id} of the path: a deployment that the principal may see; *ret is yours.  Refuses
  * E_INVALID_PATH, E_NOT_FOUND, E_FORBIDDEN. */

@@ -208,7 +208,7 @@ static Status create_tx(struct db_tx *tx, void *ctx) {
         return s;
     row = deployment_row_whole(rows);
     c->r->location = deployment_link(c->q->arena, c->id);
-    answer(c->r, 202, deployment_json(&row));
+    answer(c->r, 202, deployment_json(c->q, &row));
     if (!c->gate.open)
         gate_verdict_add(&c->gate, c->r->json);
     return create_records(tx, c, c->gate.open);

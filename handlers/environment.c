@@ -1,12 +1,14 @@
 /* handlers/environment.c: environments: where an app lives, and how it is deployed there. */
 #include "db/environment.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/ids.h"
 #include "db/app.h"
 #include "db/cluster.h"
 #include "domain/environment.h"
 #include "handlers/answer.h"
 #include "handlers/cluster_status.h"
+#include "handlers/environment_recent.h"
 #include "handlers/environment_status.h"
 #include "handlers/flag.h"
 #include "handlers/handlers.h"
@@ -226,6 +228,7 @@ Status environment_put(struct request *q, const void *in, struct reply *r) {
 Status environment_get(struct request *q, const void *in, struct reply *r) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     struct environment_row row;
+    int64_t began_us = clock_monotonic_us();
     Status s = path_environment(q, &rows, r);
 
     (void)in;
@@ -234,7 +237,9 @@ Status environment_get(struct request *q, const void *in, struct reply *r) {
     row = environment_row(rows, 0);
     r->etag = environment_etag(q, rows);
     r->live = true;
-    return answer(r, 200, environment_json(&row, environment_status(q, &row, true)));
+    answer(r, 200, environment_json(&row, environment_status(q, &row, true)));
+    environment_remember(q, &row, began_us, r);
+    return STATUS_OK;
 }
 
 static Status environment_delete_tx(struct db_tx *tx, void *ctx) {

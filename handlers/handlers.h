@@ -12,6 +12,7 @@ handler_fn cluster_put, cluster_get, cluster_delete, cluster_list;
 /* environment.c, manifests.c */
 extern const struct body_schema environment_schema;
 handler_fn environment_put, environment_get, environment_delete, environment_list;
+recall_fn environment_recall;
 handler_fn manifests_put, manifests_get;
 /* release.c */
 extern const struct body_schema release_schema, yank_schema;

@@ -21,6 +21,11 @@
     {.operation = op, .method = HTTP_##verb, .path = template, .scope = scope_, body_,             \
      .query = query_, .handler = handler_, .urgent = true}
 
+/* QUICK where the answer is in memory */
+#define RECALLED(op, verb, template, scope_, body_, query_, handler_, recall_)                     \
+    {.operation = op, .method = HTTP_##verb, .path = template, .scope = scope_, body_,             \
+     .query = query_, .handler = handler_, .recall = recall_}
+
 #define HEALTH(op, verb, template, scope_, body_, query_, handler_, io_thread_)                    \
     {.operation = op, .method = HTTP_##verb, .path = template, .scope = scope_, body_,             \
      .query = query_, .handler = handler_, .unmetered = true, .io_thread = io_thread_}
@@ -61,7 +66,7 @@ const struct route routes[] = {
 
     ROUTE("listEnvironments",          GET,    APP "/environments",                 "environment:read",    NO_BODY,                  PAGE,                                      environment_list),
     ROUTE("putEnvironment",            PUT,    ENV,                                 "app:write",           JSON(environment_schema), NULL,                                      environment_put),
-    ROUTE("getEnvironment",            GET,    ENV,                                 "environment:read",    NO_BODY,                  NULL,                                      environment_get),
+    RECALLED("getEnvironment",         GET,    ENV,                                 "environment:read",    NO_BODY,                  NULL,                                      environment_get, environment_recall),
     ROUTE("deleteEnvironment",         DELETE, ENV,                                 "app:write",           NO_BODY,                  NULL,                                      environment_delete),
     ROUTE("putManifests",              PUT,    ENV "/manifests",                    "app:write",           YAML_1MIB,                NULL,                                      manifests_put),
     ROUTE("getManifests",              GET,    ENV "/manifests",                    "environment:read",    NO_BODY,                  NULL,                                      manifests_get),

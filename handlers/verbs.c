@@ -180,7 +180,7 @@ static Status simple_verb(struct request *q, const struct verb *verb, const void
         return s;
     row = deployment_row_whole(now);
     r->location = deployment_link(q->arena, row.id);
-    return answer(r, verb->status, deployment_json(&row));
+    return answer(r, verb->status, deployment_json(q, &row));
 }
 
 Status deployment_promote_verb(struct request *q, const void *in, struct reply *r) {
@@ -236,7 +236,7 @@ static Status refuse_unconfirmed(struct request *q, const struct deployment_row 
 
     r->location = deployment_link(q->arena, row->id);
     reply_extra(r, "state", json_string(row->state));
-    reply_extra(r, "deployment", deployment_json(row));
+    reply_extra(r, "deployment", deployment_json(q, row));
     if (db_environment_get(request_pool(q), row->app, row->environment, &rows) == STATUS_OK &&
         db_rows_count(rows)) {
         environment = environment_row(rows, 0);
@@ -265,7 +265,7 @@ static Status confirmed(struct request *q, struct reply *r) {
                        clock_monotonic_us() - q->began_us);
     if (row.confirmed_us || deployment_final(row.state)) {
         r->location = deployment_link(q->arena, row.id);
-        return answer(r, 200, deployment_json(&row));
+        return answer(r, 200, deployment_json(q, &row));
     }
     if (!strcmp(row.state, "stuck") || clock_monotonic_us() >= w->until_us) {
         metric_add(METRIC_UNCONFIRMED, metric_place(LABEL_ASKED, q->route->operation), 0, 1);

@@ -114,6 +114,15 @@ char *json_text(const json_t *v) {
     return text;
 }
 
+char *json_line(const json_t *v) {
+    char *text = json_text(v);
+    size_t n = strlen(text);
+
+    text = xrealloc(text, n + 2);
+    memcpy(text + n, "\n", 2);
+    return text;
+}
+
 json_t *json_parse(const char *text) {
     return text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
 }

@@ -17,6 +17,7 @@ json_t *json_pointer(const json_t *v, const char *pointer);
 json_t *json_by(const json_t *list, const char *key);
 /* Compact text, keys in the order they were set; yours. */
 char *json_text(const json_t *v);
+char *json_line(const json_t *v); /* the same and a newline */
 /* Parses text of which one already knows that it is JSON (a database column, our own output); NULL
  * otherwise. */
 json_t *json_parse(const char *text);

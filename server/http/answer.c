@@ -39,12 +39,9 @@ static void respond_bytes(struct exchange *x, char *bytes, size_t n) {
 }
 
 static void respond_json(struct exchange *x, const json_t *v) {
-    char *text = json_text(v);
-    size_t n = strlen(text);
+    char *text = json_line(v);
 
-    text = xrealloc(text, n + 2);
-    memcpy(text + n, "\n", 2);
-    respond_bytes(x, text, n + 1);
+    respond_bytes(x, text, strlen(text));
 }
 
 /* An answer is no page that loads anything or may be framed, unless it says otherwise. */

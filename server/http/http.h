@@ -1,9 +1,9 @@
 /* http/http.h: the edge.  What handlers see of a request, and what they answer; never
  * libmicrohttpd, never a socket.
  *
- * Phases: begin → route → limits → authenticate → authorise → read_body → verify_body → dispatch →
- * take_nonce → decode → handle → render → end.  Up to `dispatch` they run on I/O threads, from
- * there on a handler thread, or on the I/O thread where route.io_thread says so. */
+ * Phases: begin → route → limits → authenticate → authorise → read_body → verify_body → recall →
+ * dispatch → take_nonce → decode → handle → render → end.  Up to `dispatch` they run on I/O
+ * threads, from there on a handler thread, or on the I/O thread where route.io_thread says so. */
 #pragma once
 #include "auth/principal.h"
 #include "base/arena.h"
@@ -65,6 +65,10 @@ struct body_schema {
  * counts). */
 typedef Status handler_fn(struct request *q, const void *in, struct reply *r);
 
+/* What the handler would answer, if it is in memory: on the I/O thread, so that it must not block.
+ * false: r is as it was, ask the handler. */
+typedef bool recall_fn(const struct request *q, struct reply *r);
+
 /* What another protocol than ours asks of its routes.  Pages of SLUICE_CORS_ORIGINS may read their
  * answers, and names in their queries that we do not know, or that come again, are left alone. */
 struct protocol {
@@ -91,6 +95,7 @@ struct route {
     const char *query; /* names that the query may have, "limit|cursor|app"; NULL: none */
     bool io_thread;    /* answers without blocking, on the I/O thread */
     handler_fn *handler;
+    recall_fn *recall; /* tried before it where there is no query; NULL: never */
     bool urgent;    /* abort, rollback: served before others, on a thread kept for them, and never
                        refused as overload or for their number */
     bool unmetered; /* health, metrics, flags: not counted against any rate */

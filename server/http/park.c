@@ -8,17 +8,6 @@
 
 enum { POLL_MS = 500 };
 
-uint64_t topic_hash(const char *topic) {
-    uint64_t h =
-        UINT64_C(14695981039346656037); /* FNV-1a: a collision costs one needless wake-up */
-
-    if (!topic)
-        return 0;
-    for (; *topic; topic++)
-        h = (h ^ (unsigned char)*topic) * UINT64_C(1099511628211);
-    return h ? h : 1;
-}
-
 void parking_init(struct parking *p, struct queue *queue) {
     pthread_mutex_init(&p->lock, NULL);
     p->queue = queue;

@@ -2,6 +2,7 @@
  * attention (internal to http/). */
 #pragma once
 #include "base/status.h"
+#include "db/bus.h"
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,5 +35,3 @@ void parking_tick(struct parking *p, int64_t now_us);       /* poll floor and de
 void parking_close(struct parking *p); /* sends everybody back as abandoned; refuses new ones */
 size_t parking_count(struct parking *p);
 bool parking_closed(struct parking *p);
-/* The hash of a topic, never 0; 0 for NULL. */
-uint64_t topic_hash(const char *topic);

@@ -204,7 +204,7 @@ static Turn phase_authorise(struct exchange *x) {
     return TURN_NEXT;
 }
 
-/* ---- admit_body, read_body, verify_body, dispatch, take_nonce ---- */
+/* ---- admit_body, read_body, verify_body, recall, dispatch, take_nonce ---- */
 
 static Turn overloaded(struct exchange *x, const char *why) {
     atomic_fetch_add(&x->server->overloaded, 1);
@@ -244,6 +244,14 @@ static Turn phase_verify_body(struct exchange *x) {
     Status s = signed_check_body(x);
 
     return s == STATUS_OK ? TURN_NEXT : answer(x, s);
+}
+
+static Turn phase_recall(struct exchange *x) {
+    const struct route *route = x->q.route;
+
+    if (!route->recall || x->uri.query || !route->recall(&x->q, &x->r))
+        return TURN_NEXT;
+    return answer(x, STATUS_OK);
 }
 
 static Turn phase_dispatch(struct exchange *x) {
@@ -370,12 +378,13 @@ static Turn phase_handle(struct exchange *x) {
 /* ---- the loop ---- */
 
 static const struct phase phases[] = {
-    {"begin", phase_begin},         {"route", phase_route},
-    {"limits", phase_limits},       {"authenticate", phase_authenticate},
-    {"authorise", phase_authorise}, {"admit_body", phase_admit_body},
-    {"read_body", phase_read_body}, {"verify_body", phase_verify_body},
-    {"dispatch", phase_dispatch},   {"take_nonce", phase_take_nonce},
-    {"decode", phase_decode},       {"handle", phase_handle},
+    {"begin", phase_begin},           {"route", phase_route},
+    {"limits", phase_limits},         {"authenticate", phase_authenticate},
+    {"authorise", phase_authorise},   {"admit_body", phase_admit_body},
+    {"read_body", phase_read_body},   {"verify_body", phase_verify_body},
+    {"recall", phase_recall},         {"dispatch", phase_dispatch},
+    {"take_nonce", phase_take_nonce}, {"decode", phase_decode},
+    {"handle", phase_handle},
 };
 enum { PHASES = sizeof phases / sizeof *phases };
 

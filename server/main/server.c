@@ -4,11 +4,13 @@
 #include "auth/ticket.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "handlers/environment_recent.h"
 #include "handlers/routes.h"
 #include "live/census.h"
 #include "live/exposure.h"
 #include "live/flag_files.h"
 #include "live/flag_loader.h"
+#include "live/recent.h"
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +47,7 @@ static void object_changed(void *ctx, const char *cluster, KubeKind kind, const 
                            const char *name) {
     struct server *s = ctx;
 
+    environments_saw_change(&s->context, cluster, namespace_);
     pthread_mutex_lock(&s->lock); /* the worker stays while it is told */
     if (s->watched_by)
         worker_object_changed(s->watched_by, cluster, kind, namespace_, name);
@@ -137,6 +140,7 @@ static void make_parts(struct server *s, const struct config *c) {
     s->context.reserved_pool = pool_of(c, "sluiced-reserved", RESERVED_CONNECTIONS);
     s->worker_pool = pool_of(c, "sluiced-worker", c->worker_threads + WORKER_EXTRA_CONNECTIONS);
     s->context.bus = bus_new(c->database_url);
+    s->context.recent = recent_new(s->context.bus);
     make_keys(s, c);
     s->context.clusters = kube_clusters_new(kubeconfig_dir, object_changed, s);
     if (!strcmp(c->kubeconfig_exec, "allow"))
@@ -240,6 +244,7 @@ static void end_parts(struct server *s, int worker_ms) {
     kube_clusters_free(s->context.clusters);
     flag_loader_stop(s->context.flags); /* it publishes, and is told until the bus has ended */
     bus_free(s->context.bus);
+    recent_free(s->context.recent);
     exposure_free(s->context.exposure);
     db_pool_free(s->exposure_pool);
     flag_loader_free(s->context.flags);

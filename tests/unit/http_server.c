@@ -30,6 +30,21 @@ static Status tagged(struct request *q, const void *in, struct reply *r) {
     return STATUS_OK;
 }
 
+static Status handled(struct request *q, const void *in, struct reply *r) {
+    (void)q, (void)in;
+    r->etag = "handled";
+    r->json = json_object();
+    return STATUS_OK;
+}
+
+static bool recalled(const struct request *q, struct reply *r) {
+    if (request_header(q, "X-Forgotten"))
+        return false;
+    r->etag = "recalled";
+    r->json = json_object();
+    return true;
+}
+
 static Status paged(struct request *q, const void *in, struct reply *r) {
     struct page page;
     Status s = request_page(q, &page, r);
@@ -71,6 +86,8 @@ static const struct route routes[] = {
      .schema = &named_schema, .handler = tagged},
     {.operation = "paged", .path = "/paged", .scope = SCOPE_PUBLIC, .query = "limit|cursor", .handler = paged},
     {.operation = "faulty", .path = "/faulty", .scope = SCOPE_PUBLIC, .query = "db", .handler = faulty},
+    {.operation = "recalled", .path = "/recalled", .scope = SCOPE_PUBLIC, .query = "a", .handler = handled, .recall = recalled},
+    {.operation = "mine", .path = "/mine", .scope = SCOPE_ANY, .handler = handled, .recall = recalled},
     {.operation = "me", .path = "/me", .scope = SCOPE_ANY, .handler = echo},
     {.operation = "app", .method = HTTP_PUT, .path = "/apps/{app}", .scope = "app:write", .body = BODY_JSON,
      .schema = &named_schema, .handler = echo},
@@ -142,6 +159,14 @@ START_TEST(server__answers_each_request_rightly) {
         {"GET /now HTTP/1.0\r\n\r\n", 200, NULL, "X-Content-Type-Options: nosniff"},
         {"GET /now HTTP/1.1\r\nHost: h\r\nX-Request-Id: my-id.1_2\r\n\r\n", 200, NULL,
          "X-Request-Id: my-id.1_2\r\n"},
+        {"GET /recalled HTTP/1.1\r\nHost: h\r\n\r\n", 200, NULL, "ETag: \"recalled\"\r\n"},
+        {"GET /recalled HTTP/1.1\r\nHost: h\r\nX-Forgotten: 1\r\n\r\n", 200, NULL,
+         "ETag: \"handled\"\r\n"},
+        {"GET /recalled?a=1 HTTP/1.1\r\nHost: h\r\n\r\n", 200, NULL, "ETag: \"handled\"\r\n"},
+        {"GET /recalled?b=1 HTTP/1.1\r\nHost: h\r\n\r\n", 400, "invalid-query", NULL},
+        {"GET /recalled HTTP/1.1\r\nHost: h\r\nAccept: text/html\r\n\r\n", 406, "not-acceptable",
+         NULL},
+        {"GET /mine HTTP/1.1\r\nHost: h\r\n\r\n", 401, "unauthenticated", NULL},
         {"GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n", 404, "not-found", NULL},
         {"DELETE /things HTTP/1.1\r\nHost: h\r\n\r\n", 405, "method-not-allowed",
          "Allow: GET, HEAD, POST\r\n"},
