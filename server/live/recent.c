@@ -11,10 +11,15 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { PLACES = 256, TOPICS = 1024 };
+enum {
+    PLACES = 256,
+    TOPICS = 1024,
+    RENEW_MS = RECENT_MS / 2, /* then one asks anew, so that not all do when its time is over */
+};
 
 struct kept {
     int64_t began_us;
+    bool asked;                   /* it was old enough, and somebody asks anew */
     size_t topics[RECENT_TOPICS]; /* indices of `told` */
     char *key, *etag, *body;      /* owned */
 };
@@ -120,12 +125,16 @@ void recent_keep(struct recent *r, const struct recent_answer *answer) {
 bool recent_find(struct recent *r, const char *key, struct arena *arena, const char **ret_etag,
                  char **ret_body) {
     struct place *p = place_of(r, key);
-    const struct kept *k;
+    struct kept *k;
     bool found;
 
     pthread_mutex_lock(&p->lock);
     k = p->kept;
     found = k && !strcmp(k->key, key) && holds(r, k);
+    if (found && !k->asked && clock_monotonic_us() - k->began_us >= RENEW_MS * US_PER_MS) {
+        k->asked = true;
+        found = false;
+    }
     if (found) {
         *ret_etag = arena_strdup(arena, k->etag);
         *ret_body = xstrdup(k->body);

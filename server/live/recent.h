@@ -33,6 +33,7 @@ void recent_free(struct recent *r);         /* after the bus; NULL-safe */
  * themselves. */
 void recent_tell(struct recent *r, const char *topic);
 void recent_keep(struct recent *r, const struct recent_answer *answer);
-/* false: there is none that may be given.  The etag is in the arena, the body the caller's. */
+/* false: there is none that may be given, or it is yours to ask for a new one before its time is
+ * over.  The etag is in the arena, the body the caller's. */
 bool recent_find(struct recent *r, const char *key, struct arena *arena, const char **ret_etag,
                  char **ret_body);

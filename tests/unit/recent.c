@@ -118,6 +118,18 @@ START_TEST(recent__age_ends_it) {
 }
 END_TEST
 
+START_TEST(recent__one_asks_anew_before_its_time_is_over) {
+    const char *text;
+
+    do {
+        keep(begin() - RECENT_MS * US_PER_MS * 2 / 3, "as it was");
+        ck_assert_str_eq(given("shop/production"), "");
+        text = given("shop/production");
+    } while (!*text); /* held up for the rest of its time */
+    ck_assert_str_eq(text, "as it was");
+}
+END_TEST
+
 START_TEST(recent__nothing_is_given_while_others_are_not_heard) {
     struct bus *deaf = bus_new("postgresql://127.0.0.1:1/nowhere");
 
@@ -143,5 +155,6 @@ int main(void) {
         "recent", 20, setup, teardown, recent__is_given_to_whoever_asks_the_same,
         recent__each_of_its_topics_ends_it, recent__told_while_it_was_read_it_is_never_given,
         recent__a_slow_reading_does_not_replace_a_later_one, recent__age_ends_it,
+        recent__one_asks_anew_before_its_time_is_over,
         recent__nothing_is_given_while_others_are_not_heard, recent__what_is_large_is_not_kept);
 }
