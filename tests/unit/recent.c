@@ -4,7 +4,10 @@
 #include "base/clock.h"
 #include "db/bus.h"
 #include "tests/support/suite.h"
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct bus *bus;
@@ -150,11 +153,51 @@ START_TEST(recent__what_is_large_is_not_kept) {
 }
 END_TEST
 
+static atomic_int written;
+static atomic_bool over;
+
+static void *read_and_keep(void *arg) {
+    char text[16];
+
+    (void)arg;
+    while (!atomic_load(&over)) {
+        int64_t began_us = clock_monotonic_us();
+
+        snprintf(text, sizeof text, "%d", atomic_load(&written));
+        keep(began_us, text);
+    }
+    return NULL;
+}
+
+START_TEST(recent__nobody_gets_what_was_before_a_write_that_was_told) {
+    enum { READERS = 3, WRITES = 5000 };
+    pthread_t readers[READERS];
+
+    for (int i = 0; i < READERS; i++)
+        ck_assert_int_eq(pthread_create(&readers[i], NULL, read_and_keep, NULL), 0);
+    for (int i = 1; i <= WRITES; i++) {
+        const char *text;
+
+        atomic_store(&written, i);
+        bus_publish(bus, "id");
+        do
+            text = given("shop/production");
+        while (i % 64 == 0 && !*text); /* now and then until there is one */
+        if (*text)
+            ck_assert_int_eq(strtol(text, NULL, 10), i);
+    }
+    atomic_store(&over, true);
+    for (int i = 0; i < READERS; i++)
+        pthread_join(readers[i], NULL);
+}
+END_TEST
+
 int main(void) {
     return RUN_SUITE_WITH(
         "recent", 20, setup, teardown, recent__is_given_to_whoever_asks_the_same,
         recent__each_of_its_topics_ends_it, recent__told_while_it_was_read_it_is_never_given,
         recent__a_slow_reading_does_not_replace_a_later_one, recent__age_ends_it,
         recent__one_asks_anew_before_its_time_is_over,
-        recent__nothing_is_given_while_others_are_not_heard, recent__what_is_large_is_not_kept);
+        recent__nothing_is_given_while_others_are_not_heard, recent__what_is_large_is_not_kept,
+        recent__nobody_gets_what_was_before_a_write_that_was_told);
 }
