@@ -38,6 +38,7 @@ struct bus {
     bool threads;
     struct subscriber subscribers[SUBSCRIBERS];
     atomic_uint subscribers_n;
+    _Atomic uint64_t published;
     char mark[UUID_TEXT];
     pthread_t listener, notifier;
     int wake; /* eventfd: tells the listener to end */
@@ -53,6 +54,7 @@ struct bus {
 static void deliver(struct bus *b, const char *topic) {
     unsigned n = atomic_load(&b->subscribers_n);
 
+    atomic_fetch_add(&b->published, 1);
     for (unsigned i = 0; i < n; i++)
         b->subscribers[i].fn(b->subscribers[i].ctx, topic);
 }
@@ -64,6 +66,10 @@ void bus_subscribe(struct bus *b, bus_fn *fn, void *ctx) {
         die("bus: more than %d subscribers", SUBSCRIBERS);
     b->subscribers[n] = (struct subscriber){.fn = fn, .ctx = ctx};
     atomic_store(&b->subscribers_n, n + 1);
+}
+
+uint64_t bus_published(struct bus *b) {
+    return b ? atomic_load(&b->published) : 0;
 }
 
 static void forget_pending(struct bus *b) {

@@ -27,4 +27,8 @@ void bus_publish_here(struct bus *b, const char *topic);
 bool bus_hears(const struct bus *b);
 /* The hash of a topic, never 0; 0 for NULL. */
 uint64_t topic_hash(const char *topic);
+/* How many publications there were, of others too.  It grows after the commit that is told, and
+ * before a subscriber is told: who looks at the database after he read it sees what was published
+ * until then.  NULL: 0. */
+uint64_t bus_published(struct bus *b);
 void bus_free(struct bus *b); /* sends what is pending (at most 1 s), ends the threads */

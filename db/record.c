@@ -117,6 +117,13 @@ static void before_all_of(const char *xid, char text[RECORD_POSITION]) {
     snprintf(text, RECORD_POSITION, "%s/0/", xid);
 }
 
+bool record_before(const char *position, uint64_t *ret_xid) {
+    size_t n = strlen(position);
+
+    *ret_xid = strtoull(position, NULL, 10);
+    return n > 0 && position[n - 1] == '/';
+}
+
 Status record_page(struct db_pool *p, const struct record_query *q, const char *after,
                    int64_t limit, struct record_page *ret) {
     struct position position;

@@ -10,6 +10,7 @@
 
 struct census;
 struct exposure;
+struct feeds;
 struct flag_loader;
 struct tickets;
 struct keyring;
@@ -17,6 +18,8 @@ struct recent;
 struct vault;
 
 enum { SERVER_POOLS = 8 };
+/* How long streams may be told from what was read for others: see handlers/feed.h. */
+enum { FEED_KEEP_MS = 100 };
 
 struct server_context {
     struct db_pool *pool;
@@ -32,6 +35,7 @@ struct server_context {
     struct exposure *exposure; /* what flag clients report */
     struct tickets *tickets;
     struct recent *recent; /* answers of a moment ago */
+    struct feeds *feeds; /* event streams of the record */
     struct kube_clusters *clusters;
     const struct config *_Atomic config; /* SIGHUP puts another in its place; both stay */
     struct http_server *http;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/metric.h"
 #include "handlers/context.h"
+#include "handlers/feed.h"
 #include "handlers/handlers.h"
 #include "handlers/process.h"
 #include "live/census.h"
@@ -170,6 +171,7 @@ Status metrics_get_apart(struct request *q, const void *in, struct reply *r) {
     (void)in;
     metric_put_kept(&t);
     put_part(&t, http_numbers, http_stats(context->http));
+    put(&t, METRIC_HTTP_STREAM_READS, (double)feeds_reads(context->feeds));
     put(&t, METRIC_HTTP_CONNECTIONS_MAX, (double)context->config->max_connections);
     put(&t, METRIC_HTTP_QUEUE_MAX, (double)context->config->queue_max);
     if (http_tls_until_us(context->http))

@@ -2,70 +2,15 @@
  * event stream, which begins where a page would and then goes on with what happens. */
 #include "base/cleanup.h"
 #include "base/ids.h"
-#include "base/strbuf.h"
 #include "db/environment.h"
 #include "handlers/answer.h"
 #include "handlers/deployment.h"
+#include "handlers/feed.h"
 #include "handlers/handlers.h"
 #include "http/page.h"
 #include <string.h>
 
-enum { FILL_RECORDS = 100, FILL_BYTES = 60 * 1024, LAST_RECORDS = 200 };
-
-/* Everything in the request's arena, which lives as long as the stream. */
-struct feed {
-    struct db_pool *pool;
-    struct record_query query;
-    const char *topic; /* NULL: any */
-    char after[RECORD_POSITION];
-    bool ends; /* with the final record of a deployment */
-    struct arena *arena;
-};
-
-static bool final_action(const char *action) {
-    static const char prefix[] = "deployment.";
-
-    return !strncmp(action, prefix, sizeof prefix - 1) &&
-           deployment_final(action + sizeof prefix - 1);
-}
-
-static void put_event(struct strbuf *out, const struct feed *feed, const struct record_page *page,
-                      size_t i) {
-    _cleanup_(arena_done) struct arena arena = {0};
-    char position[RECORD_POSITION];
-
-    strbuf_addf(out, "id: %s\nevent: %s\ndata: ",
-                cursor_encode(&arena, record_position(&feed->query, page, i, position)),
-                db_text(page->rows, i, "action"));
-    strbuf_adds(out, db_text(page->rows, i, "line")); /* one line: JSON has no bare newline */
-    strbuf_adds(out, "\n\n");
-}
-
-static Status feed_fill(void *ctx, struct strbuf *out, StreamState *ret) {
-    struct feed *feed = ctx;
-    _cleanup_(record_page_done) struct record_page page = {0};
-    Status s = record_page(feed->pool, &feed->query, feed->after[0] ? feed->after : NULL,
-                           FILL_RECORDS, &page);
-
-    if (s != STATUS_OK)
-        return s;
-    *ret = page.more ? STREAM_MORE : STREAM_OPEN;
-    for (size_t i = 0; i < page.count; i++) {
-        if (out->len && out->len + strlen(db_text(page.rows, i, "line")) > FILL_BYTES) {
-            *ret = STREAM_MORE;
-            break;
-        }
-        put_event(out, feed, &page, i);
-        record_position(&feed->query, &page, i, feed->after);
-        if (feed->ends && final_action(db_text(page.rows, i, "action"))) {
-            *ret = STREAM_END;
-            break;
-        }
-    }
-    if (*ret == STREAM_OPEN && page.looked[0]) /* what the query leaves out is not read again */
-        memcpy(feed->after, page.looked, sizeof feed->after);
-    return STATUS_OK;
-}
+enum { LAST_RECORDS = 200 };
 
 static const char *feed_topic(void *ctx) {
     const struct feed *feed = ctx;
@@ -75,8 +20,8 @@ static const char *feed_topic(void *ctx) {
 
 static const struct stream_source feed_source = {.fill = feed_fill, .topic = feed_topic};
 /* Over several chains a record is delivered when no older transaction is open, which nobody
- * announces. */
-static const struct stream_source feed_of_all_source = {.fill = feed_fill, .poll_ms = 1000};
+ * announces.  With FEED_KEEP_MS a second at most. */
+static const struct stream_source feed_of_all_source = {.fill = feed_fill, .poll_ms = 900};
 
 /* Last-Event-ID, which is a cursor, else ?cursor=. */
 static Status position_of(struct request *q, struct feed *feed, int64_t *ret_limit,
@@ -114,41 +59,40 @@ static Status page_answer(const struct feed *feed, const struct record_page *pag
 }
 
 /* Whether a deployment that is final has nothing left to tell after the feed's position. */
-static Status feed_over(const struct feed *feed, bool *ret) {
+static Status feed_over(struct db_pool *pool, const struct feed *feed, bool *ret) {
     _cleanup_(record_page_done) struct record_page page = {0};
-    Status s = record_page(feed->pool, &feed->query, feed->after, LAST_RECORDS, &page);
+    Status s = record_page(pool, &feed->query, feed->after, LAST_RECORDS, &page);
 
     *ret = s == STATUS_OK && !page.more;
     for (size_t i = 0; s == STATUS_OK && i < page.count; i++)
-        if (final_action(db_text(page.rows, i, "action")))
+        if (feed_final(db_text(page.rows, i, "action")))
             *ret = false;
     return s;
 }
 
 static Status feed_answer(struct request *q, struct feed *feed, bool final, struct reply *r) {
     _cleanup_(record_page_done) struct record_page page = {0};
+    struct db_pool *pool = context_of(q)->pool;
     int64_t limit = 0;
     bool over = false;
     Status s;
 
-    feed->pool = context_of(q)->pool;
     s = position_of(q, feed, &limit, r);
     if (s != STATUS_OK)
         return s;
     if (!request_accepts(q, "text/event-stream")) {
-        s = record_page(feed->pool, &feed->query, feed->after[0] ? feed->after : NULL, limit,
-                        &page);
+        s = record_page(pool, &feed->query, feed->after[0] ? feed->after : NULL, limit, &page);
         return s == STATUS_OK ? page_answer(feed, &page, r)
                : s == E_INVALID_QUERY
                    ? reply_query_error(r, "cursor", "format", "Not a next_cursor of this list.")
                    : s;
     }
     if (feed->after[0]) { /* a bad position shows before the stream is open */
-        s = record_page(feed->pool, &feed->query, feed->after, 1, &page);
+        s = record_page(pool, &feed->query, feed->after, 1, &page);
         if (s == E_INVALID_QUERY)
             return reply_query_error(r, "Last-Event-ID", "format", "Not an event of this stream.");
         if (s == STATUS_OK && final)
-            s = feed_over(feed, &over);
+            s = feed_over(pool, feed, &over);
     }
     if (s != STATUS_OK)
         return s;
@@ -156,21 +100,16 @@ static Status feed_answer(struct request *q, struct feed *feed, bool final, stru
         r->status = 204;
         return STATUS_OK;
     }
+    feed->all = context_of(q)->feeds;
+    feed->question = feed_question(q->arena, &feed->query);
     return reply_stream(
         r, feed->query.chain || feed->query.deployment_id ? &feed_source : &feed_of_all_source,
         feed);
 }
 
-static struct feed *feed_new(struct request *q) {
-    struct feed *feed = arena_alloc(q->arena, sizeof *feed);
-
-    feed->arena = q->arena;
-    return feed;
-}
-
 Status records_of_deployment(struct request *q, const void *in, struct reply *r) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    struct feed *feed = feed_new(q);
+    struct feed *feed = arena_alloc(q->arena, sizeof *feed);
     struct deployment_row row;
     Status s = path_deployment(q, &rows, r);
 
@@ -188,7 +127,7 @@ Status records_of_deployment(struct request *q, const void *in, struct reply *r)
  * was one. */
 Status records_of_environment(struct request *q, const void *in, struct reply *r) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    struct feed *feed = feed_new(q);
+    struct feed *feed = arena_alloc(q->arena, sizeof *feed);
     const char *app = NULL, *name = NULL;
     char latest[RECORD_POSITION];
     Status s = path_place(q, &app, &name, r);
@@ -210,7 +149,7 @@ Status records_of_environment(struct request *q, const void *in, struct reply *r
 }
 
 Status records_of_all(struct request *q, const void *in, struct reply *r) {
-    struct feed *feed = feed_new(q);
+    struct feed *feed = arena_alloc(q->arena, sizeof *feed);
     const char *app = request_query(q, "app"), *environment = request_query(q, "environment"),
                *action = request_query(q, "action");
     Status s = STATUS_OK;

@@ -53,6 +53,7 @@ const struct metric_row metric_rows[METRICS] = {
     [METRIC_HTTP_QUEUE_MAX]      = GAUGE("sluice_http_queue_max", "Requests that may wait for one: SLUICE_QUEUE_MAX.", LABEL_NONE),
     [METRIC_HTTP_PARKED]         = GAUGE("sluice_http_parked", "Requests that wait for an event, without a thread.", LABEL_NONE),
     [METRIC_HTTP_STREAMS]        = GAUGE("sluice_http_streams", "Open event streams.", LABEL_NONE),
+    [METRIC_HTTP_STREAM_READS]   = COUNTED_ELSEWHERE("sluice_http_stream_reads_total", "Times that PostgreSQL was asked what event streams of the record have to tell. Streams that ask the same share them."),
     [METRIC_HTTP_LARGE_BODIES]   = GAUGE("sluice_http_large_bodies", "Large bodies that are held: SLUICE_LARGE_BODIES_MAX.", LABEL_NONE),
     [METRIC_TLS_EXPIRY]          = GAUGE("sluice_tls_expiry_timestamp_seconds", "When the listener's certificate ends, since 1970. Absent without SLUICE_TLS_CERT.", LABEL_NONE),
     [METRIC_DB_READY]            = GAUGE("sluice_database_ready", "Whether the database answered with our schema, last time it was asked.", LABEL_NONE),

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "handlers/environment_recent.h"
+#include "handlers/feed.h"
 #include "handlers/routes.h"
 #include "live/census.h"
 #include "live/exposure.h"
@@ -163,6 +164,7 @@ static void make_parts(struct server *s, const struct config *c) {
     s->context.notify = notify_of(c, s->notify_pool);
     list_pools(s);
     s->context.census = census_new(s->context.pool);
+    s->context.feeds = feeds_new(s->context.pool, s->context.bus, FEED_KEEP_MS);
     free(kubeconfig_dir);
 }
 
@@ -238,6 +240,7 @@ static bool listen_for_metrics(struct server *s, const struct config *c, char *r
 static void end_parts(struct server *s, int worker_ms) {
     watch_for(s, NULL);
     census_free(s->context.census);
+    feeds_free(s->context.feeds);
     notify_free(s->context.notify);
     worker_free(s->context.worker, worker_ms);
     db_replica_close(s->replica);
