@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The first block is small, because ten thousand open event streams each keep one; later ones
+/* The first blocks are small, because ten thousand open event streams each keep two; later ones
  * double. */
-enum { BLOCK_MIN = 1000, BLOCK_MAX = 16000 };
+enum { BLOCK_FIRST = 1000, BLOCK_SECOND = 500, BLOCK_MAX = 16000 };
 
 struct arena_block {
     struct arena_block *next;
@@ -21,7 +21,10 @@ void *arena_alloc(struct arena *a, size_t n) {
 
     n = (n + sizeof(max_align_t) - 1) & ~(sizeof(max_align_t) - 1);
     if (!b || b->size - b->used < n) {
-        size_t size = !b ? BLOCK_MIN : b->size < BLOCK_MAX / 2 ? b->size * 2 : BLOCK_MAX;
+        size_t size = !b                        ? BLOCK_FIRST
+                      : !b->next                ? BLOCK_SECOND
+                      : b->size < BLOCK_MAX / 2 ? b->size * 2
+                                                : BLOCK_MAX;
 
         if (size < n)
             size = n;

@@ -25,14 +25,20 @@ typedef enum Turn {
 
 struct exchange {
     struct request q; /* first: request_exchange() relies on it */
-    struct reply r;
     struct arena arena;
+    struct conn *conn; /* borrowed: lives as long as the connection */
+    const char *raw_uri, *method_name;
+    struct stream *stream; /* a reference */
+    struct MHD_Response *response;
+    unsigned http_status;
+    bool shrunk; /* what follows is not there any more (calls.c) */
+    /* until an event stream is answered */
+    struct reply r;
     struct job job;
     struct http_server *server; /* borrowed */
     struct MHD_Connection *connection;
-    struct conn *conn; /* borrowed: lives as long as the connection */
     /* the request, as read */
-    const char *raw_uri, *method_name, *version;
+    const char *version;
     const char *host; /* that a trusted proxy says it was reached under; NULL: the Host header */
     bool traced;      /* it brought a traceparent that holds */
     bool secure;      /* the caller spoke TLS, with a trusted proxy or with us */
@@ -61,10 +67,6 @@ struct exchange {
     struct exchange *park_prev, *park_next;
     uint64_t park_topic, bus_seen;
     int64_t park_poll_us;
-    /* the answer */
-    struct stream *stream; /* a reference */
-    struct MHD_Response *response;
-    unsigned http_status;
     uint64_t answer_size;
 };
 

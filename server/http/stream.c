@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/park.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ enum {
     POLL_MS = 5000,
     WAKE_GAP_MS = 50,
     HEARTBEAT_MS = 15000,
+    HEADER_NAME = 64,
     BLOCK =
         256, /* read at a time for HTTP/1.0; chunks are as large as the connection's pool allows */
 };
@@ -39,7 +41,9 @@ struct stream {
     struct arena arena; /* of the request, once that has ended */
     uint64_t topic;
     struct MHD_Connection *connection;
+    struct MHD_Response *response; /* once it is there; stays as long as its reader is called */
     struct job job;
+    bool begun;            /* its headers are written; of the I/O thread */
     _Atomic unsigned refs; /* exchange, response, queued job */
     pthread_mutex_t lock;  /* all below */
     struct strbuf out;
@@ -187,12 +191,32 @@ static void stream_run(struct job *j) {
 
 /* ---- the reader's side, on I/O threads ---- */
 
+static enum MHD_Result header_name(void *cls, enum MHD_ValueKind kind, const char *name,
+                                   const char *value) {
+    (void)kind, (void)value;
+    snprintf(cls, HEADER_NAME, "%s", name);
+    return MHD_NO; /* the first is enough */
+}
+
+/* They are written when the body is asked for; libmicrohttpd would keep 1.5 kB of copies as long as
+ * the stream.  Connection is of use to it until the end. */
+static void forget_headers(struct MHD_Response *r) {
+    char name[HEADER_NAME] = "";
+
+    while (MHD_get_response_headers(r, header_name, name) > 0 && strcmp(name, "Connection") != 0)
+        if (!MHD_del_response_header(r, name, MHD_get_response_header(r, name)))
+            return;
+}
+
 static ssize_t stream_read(void *cls, uint64_t pos, char *buf, size_t max) {
     struct stream *s = cls;
     bool ended, cut;
     size_t n;
 
     (void)pos;
+    if (!s->begun)
+        forget_headers(s->response);
+    s->begun = true;
     pthread_mutex_lock(&s->lock);
     ended = s->ended;
     cut = s->cut;
@@ -250,6 +274,7 @@ void stream_respond(struct exchange *x) {
                                                     stream_response_free);
     if (!x->response)
         die("out of memory for a stream");
+    x->stream->response = x->response;
 }
 
 void stream_release(struct exchange *x) {

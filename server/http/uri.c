@@ -127,10 +127,19 @@ Status uri_split(struct arena *a, const char *raw, struct uri *ret, const char *
     return STATUS_OK;
 }
 
+/* As many as it may have: most queries are short, and an event stream keeps its own. */
+static struct uri_pair *pairs_for(struct arena *a, const char *raw) {
+    size_t n = 1;
+
+    for (; *raw && n < URI_QUERY_MAX; raw++)
+        n += *raw == '&';
+    return arena_alloc(a, n * sizeof(struct uri_pair));
+}
+
 Status uri_query(struct arena *a, const char *raw, struct uri_query *ret, const char **retname,
                  const char **reterr) {
     *retname = "";
-    ret->n = 0;
+    *ret = (struct uri_query){.pair = raw ? pairs_for(a, raw) : NULL};
     while (raw && *raw) {
         size_t n = strcspn(raw, "&"), name = strcspn(raw, "=&");
         struct uri_pair *p = &ret->pair[ret->n];

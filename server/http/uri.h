@@ -19,7 +19,7 @@ struct uri_pair {
     const char *name, *value; /* decoded */
 };
 struct uri_query {
-    struct uri_pair pair[URI_QUERY_MAX];
+    struct uri_pair *pair; /* at most URI_QUERY_MAX */
     size_t n;
 };
 /* A query that cannot be decoded, or has too many pairs, is E_INVALID_QUERY; *retname is the raw
