@@ -142,8 +142,10 @@ Status record_page(struct db_pool *p, const struct record_query *q, const char *
     ret->more = ret->count > (size_t)limit;
     if (ret->more)
         ret->count = (size_t)limit;
-    else if (!one_chain(q))
-        before_all_of(db_text(ret->rows, ret->count, "xid"), ret->looked);
+    if (one_chain(q) || ret->more)
+        return STATUS_OK;
+    before_all_of(db_text(ret->rows, ret->count, "xid"), ret->looked);
+    ret->held = !db_null(ret->rows, ret->count, "seq");
     return STATUS_OK;
 }
 

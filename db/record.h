@@ -46,6 +46,7 @@ struct record_page {
     /* Over several chains, unless more: the position up to which everything was looked at, also
      * what the query leaves out.  "" otherwise. */
     char looked[RECORD_POSITION];
+    bool held; /* likewise: there are records that an older transaction, still open, may precede */
 };
 /* One page after position `after` (NULL: from the beginning).  Refuses E_INVALID_QUERY when `after`
  * is no position. Over several chains only what no open transaction can still precede: a page may

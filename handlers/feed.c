@@ -24,7 +24,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILL_RECORDS = 100, FILL_BYTES = 60 * 1024, TEXT_MAX = 256 * 1024, LOOKS_MAX = 64 };
+enum {
+    FILL_RECORDS = 100,
+    FILL_BYTES = 60 * 1024,
+    TEXT_MAX = 256 * 1024,
+    LOOKS_MAX = 64,
+    SOON_MOST = 8
+};
 
 struct told {
     const char *position; /* in the look's arena */
@@ -42,7 +48,7 @@ struct look {
     char from[RECORD_POSITION];
     /* what it found: written while it is under way, then only read */
     char upto[RECORD_POSITION]; /* everything before it was looked at; "": the last record */
-    bool more;
+    bool more, held;
     struct arena arena;
     struct strbuf text;
     struct told told[FILL_RECORDS];
@@ -205,6 +211,7 @@ static Status look_read(struct look *l, const struct feed *feed) {
 
     atomic_fetch_add(&feed->all->reads, 1);
     l->more = page.more;
+    l->held = page.held;
     for (size_t i = 0; s == STATUS_OK && i < page.count; i++) {
         if (l->text.len && l->text.len + strlen(db_text(page.rows, i, "line")) > FILL_BYTES) {
             l->more = true;
@@ -284,6 +291,17 @@ static Status look_for(const struct feed *feed, struct look **ret) {
 
 /* ---- telling ---- */
 
+/* What the query leaves out is not read again.  Short transactions are waited for in short steps;
+ * one that stays open is left to the polls. */
+static StreamState looked_up_to(struct feed *feed, const struct look *l) {
+    if (!*l->upto)
+        return STREAM_OPEN;
+    if (strcmp(feed->after, l->upto) != 0)
+        feed->held = 0;
+    memcpy(feed->after, l->upto, sizeof feed->after);
+    return l->held && feed->held++ < SOON_MOST ? STREAM_SOON : STREAM_OPEN;
+}
+
 static StreamState tell(struct feed *feed, const struct look *l, struct strbuf *out) {
     size_t first = 0, last;
     bool ended = false;
@@ -300,9 +318,7 @@ static StreamState tell(struct feed *feed, const struct look *l, struct strbuf *
     }
     if (ended)
         return STREAM_END;
-    if (!l->more && *l->upto) /* what the query leaves out is not read again */
-        memcpy(feed->after, l->upto, sizeof feed->after);
-    return l->more ? STREAM_MORE : STREAM_OPEN;
+    return l->more ? STREAM_MORE : looked_up_to(feed, l);
 }
 
 Status feed_fill(void *ctx, struct strbuf *out, StreamState *ret) {

@@ -20,8 +20,9 @@ struct feed {
     const char *question; /* feed_question() */
     const char *topic;    /* NULL: any */
     char after[RECORD_POSITION];
-    bool begun; /* what it begins with it reads itself: its caller may know more than the bus */
-    bool ends;  /* with the final record of a deployment */
+    bool begun;    /* what it begins with it reads itself: its caller may know more than the bus */
+    unsigned held; /* how often in a row nothing but an open transaction was in its way */
+    bool ends;     /* with the final record of a deployment */
 };
 /* Which records, as a text: equal for streams that ask the same.  In the arena. */
 const char *feed_question(struct arena *a, const struct record_query *q);

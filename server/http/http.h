@@ -209,6 +209,7 @@ struct strbuf;
 typedef enum StreamState {
     STREAM_OPEN,
     STREAM_MORE /* call again at once */,
+    STREAM_SOON /* call again in 50 to 150 ms: what it waits for ends unannounced */,
     STREAM_END
 } StreamState;
 struct stream_source {

@@ -22,6 +22,7 @@ enum {
     PIECE_MAX = 256 * 1024, /* a fill says at most 64 KiB by contract */
     HIGH = 128 * 1024,      /* unread bytes above which the source is not asked */
     POLL_MS = 5000,
+    SOON_MS = 40, /* less than what a nudged tick takes to come */
     WAKE_GAP_MS = 50,
     HEARTBEAT_MS = 15000,
     HEADER_NAME = 64,
@@ -140,7 +141,9 @@ static void say(struct stream *s, const char *bytes, size_t n, int64_t now_us) {
 /* Takes up what a fill said.  Under s->lock. */
 static void take_piece(struct stream *s, struct strbuf *piece, Status status, StreamState state) {
     int64_t now_us = clock_monotonic_us();
-    int poll_ms = s->source->poll_ms ? s->source->poll_ms : POLL_MS;
+    int poll_ms = state == STREAM_SOON ? SOON_MS
+                  : s->source->poll_ms ? s->source->poll_ms
+                                       : POLL_MS;
     bool more = state == STREAM_MORE || s->again;
 
     if (piece->len)
@@ -170,6 +173,8 @@ static Status stream_fill(struct stream *s) {
     pthread_mutex_unlock(&s->lock);
     if (wake)
         stream_wake(s);
+    if (state == STREAM_SOON)
+        s->set->nudge(s->set->nudge_ctx);
     return status;
 }
 

@@ -239,6 +239,10 @@ START_TEST(feed__what_an_older_transaction_held_back_comes_once) {
     fill(&b);
     ck_assert_int_eq(events(&a), 1);
     ck_assert_int_eq(events(&b), 1);
+    ck_assert_int_eq(a.state, STREAM_SOON); /* most are short */
+    for (int i = 0; i < 20; i++)
+        fill(&a);
+    ck_assert_int_eq(a.state, STREAM_OPEN); /* this one is not: polls are enough */
     pg_let_go(older, "SELECT record_append('other', '{\"kind\": \"service\"}', 'test', "
                      "'test.written', 'x', 'Test.', '{}', NULL)");
     written++;
@@ -247,6 +251,7 @@ START_TEST(feed__what_an_older_transaction_held_back_comes_once) {
     fill(&a);
     has_all(&a);
     ck_assert_str_eq(a.seen.data, b.seen.data);
+    ck_assert_int_eq(a.state, STREAM_OPEN);
     reader_done(&a);
     reader_done(&b);
 }

@@ -81,6 +81,15 @@ static Status flood_fill(void *ctx, struct strbuf *out, StreamState *ret) {
     return STATUS_OK;
 }
 
+/* Waits for its first event without being told. */
+static Status soon_fill(void *ctx, struct strbuf *out, StreamState *ret) {
+    Status s = feed_fill(ctx, out, ret);
+
+    if (*ret == STREAM_OPEN && ((struct feed *)ctx)->told == 0)
+        *ret = STREAM_SOON;
+    return s;
+}
+
 static Status refusing_fill(void *ctx, struct strbuf *out, StreamState *ret) {
     (void)ctx, (void)out, (void)ret;
     return E_NOT_FOUND;
@@ -100,6 +109,7 @@ static const struct stream_source feed = {
     .fill = feed_fill, .free = feed_free, .topic = feed_topic, .poll_ms = 600000};
 static const struct stream_source flood = {
     .fill = flood_fill, .free = feed_free, .poll_ms = 600000};
+static const struct stream_source soon = {.fill = soon_fill, .free = feed_free, .poll_ms = 600000};
 static const struct stream_source refusing = {.fill = refusing_fill, .free = feed_free};
 
 /* A body in a hundred pieces that takes half a second. */
@@ -123,6 +133,8 @@ static Status open_feed(struct request *q, const void *in, struct reply *r) {
     f->told = last ? (unsigned)strtoul(last, NULL, 10) : 0;
     if (request_query(q, "body"))
         return reply_stream(r, &body, f);
+    if (request_query(q, "soon"))
+        return reply_stream(r, &soon, f);
     if (request_query(q, "flood"))
         return reply_stream(r, &flood, f);
     return reply_stream(r, request_query(q, "refuse") ? &refusing : &feed, f);
@@ -132,7 +144,7 @@ static Status open_feed(struct request *q, const void *in, struct reply *r) {
 static const struct route routes[] = {
     {.operation = "wait", .path = "/wait", .scope = SCOPE_PUBLIC, .query = "ms|race", .handler = wait_for_fact},
     {.operation = "quick", .path = "/quick", .scope = SCOPE_PUBLIC, .handler = quick},
-    {.operation = "feed", .path = "/feed", .scope = SCOPE_PUBLIC, .query = "flood|refuse|body", .handler = open_feed},
+    {.operation = "feed", .path = "/feed", .scope = SCOPE_PUBLIC, .query = "flood|refuse|body|soon", .handler = open_feed},
     {0},
 };
 // clang-format on
@@ -373,6 +385,18 @@ START_TEST(stream__a_caller_who_went_away_is_noticed) {
 }
 END_TEST
 
+START_TEST(stream__what_ends_unannounced_is_looked_for_soon) {
+    struct http_server *s = start(10);
+    struct raw_input in = ask(s, "/feed?soon=1");
+
+    ck_assert(raw_await(&in, "\r\n\r\n", 1000));
+    atomic_store(&last_event, 1);
+    ck_assert(raw_await(&in, "data: event-1\n\n", 10000)); /* not by the poll of ten minutes */
+    close(in.fd);
+    stop(s, 2000);
+}
+END_TEST
+
 START_TEST(stream__a_slow_reader_stops_its_source_and_misses_nothing) {
     struct http_server *s = start(30);
     struct raw_input in = {.fd = raw_connect(http_port(s))};
@@ -470,14 +494,14 @@ START_TEST(stream__a_drain_lets_a_body_come_to_its_end) {
 END_TEST
 
 int main(void) {
-    return RUN_SUITE("http-stream", 60, park__ends_when_the_bus_names_its_topic,
-                     park__a_lost_message_costs_half_a_second,
-                     park__a_publication_between_look_and_park_is_not_lost,
-                     park__ends_at_its_deadline, park__survives_a_caller_who_went_away,
-                     park__at_the_end_of_a_drain_is_answered, stream__tells_events_beats_and_ends,
-                     stream__a_publication_reaches_everybody_once,
-                     stream__a_caller_who_went_away_is_noticed,
-                     stream__a_slow_reader_stops_its_source_and_misses_nothing,
-                     stream__who_does_not_read_is_cut, stream__a_refusal_at_its_start_is_a_problem,
-                     stream__a_drain_ends_it, stream__a_drain_lets_a_body_come_to_its_end);
+    return RUN_SUITE(
+        "http-stream", 60, park__ends_when_the_bus_names_its_topic,
+        park__a_lost_message_costs_half_a_second,
+        park__a_publication_between_look_and_park_is_not_lost, park__ends_at_its_deadline,
+        park__survives_a_caller_who_went_away, park__at_the_end_of_a_drain_is_answered,
+        stream__tells_events_beats_and_ends, stream__a_publication_reaches_everybody_once,
+        stream__a_caller_who_went_away_is_noticed, stream__what_ends_unannounced_is_looked_for_soon,
+        stream__a_slow_reader_stops_its_source_and_misses_nothing, stream__who_does_not_read_is_cut,
+        stream__a_refusal_at_its_start_is_a_problem, stream__a_drain_ends_it,
+        stream__a_drain_lets_a_body_come_to_its_end);
 }

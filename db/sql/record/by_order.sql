@@ -1,5 +1,6 @@
 -- Several chains, in the order of their transactions, and only what no open transaction can still precede.  The last
--- row, without a chain, is up to where that is: whatever is found later comes after it.
+-- row, without a chain, is up to where that is: whatever is found later comes after it.  It has a seq when there are
+-- records that wait for an older transaction to end.
 -- param:  after_xid xid8
 -- param:  after_chain text
 -- param:  after_seq bigint
@@ -25,8 +26,9 @@ WITH found AS (
     ORDER BY xid, chain, seq
     LIMIT $8
 ), horizon AS (
-    SELECT NULL::text AS chain, NULL::bigint AS seq, pg_snapshot_xmin(pg_current_snapshot()) AS xid,
-           NULL::text AS action, NULL::text AS line
+    SELECT NULL::text AS chain,
+           (SELECT seq FROM record WHERE xid >= pg_snapshot_xmin(pg_current_snapshot()) LIMIT 1) AS seq,
+           pg_snapshot_xmin(pg_current_snapshot()) AS xid, NULL::text AS action, NULL::text AS line
 )
 SELECT chain, seq, xid, action, line
 FROM (SELECT * FROM found UNION ALL SELECT * FROM horizon) r
