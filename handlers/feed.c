@@ -144,19 +144,18 @@ static bool began_before(const struct look *l, const char *after) {
 
 /* Which record comes next after that position; false: this look does not say. */
 static bool next_in(const struct look *l, const char *after, size_t *ret) {
-    bool before;
     uint64_t xid;
     size_t i = 0;
 
-    if (strcmp(l->from, after) != 0) {
-        before = record_before(after, &xid);
-        if (before && xid_of(l->from) >= xid)
-            return false;
-        while (i < l->n && (before ? l->told[i].xid < xid : strcmp(l->told[i].position, after)))
+    if (record_before(after, &xid) && strcmp(l->from, after) != 0) {
+        while (i < l->n && l->told[i].xid < xid)
             i++;
-        if (!before && i++ == l->n)
+        if (xid <= xid_of(l->from) || (i == l->n && xid > xid_of(l->upto)))
             return false;
-        if (before && i == l->n && !l->more && xid > xid_of(l->upto))
+    } else if (strcmp(l->from, after) != 0) {
+        while (i < l->n && strcmp(l->told[i].position, after) != 0)
+            i++;
+        if (i++ == l->n)
             return false;
     }
     *ret = i;
