@@ -35,7 +35,7 @@ struct server_context {
     struct exposure *exposure; /* what flag clients report */
     struct tickets *tickets;
     struct recent *recent; /* answers of a moment ago */
-    struct feeds *feeds; /* event streams of the record */
+    struct feeds *feeds;   /* event streams of the record */
     struct kube_clusters *clusters;
     const struct config *_Atomic config; /* SIGHUP puts another in its place; both stay */
     struct http_server *http;
