@@ -232,33 +232,54 @@ static bool settled(struct job *j, const struct intent *intent, const json_t *ob
     return !object && !absent(j, intent, ret);
 }
 
+/* Reads the object.  false: that did not go through, and ret says how. */
+static bool object_read(struct job *j, const struct intent *intent, struct kube_result *got,
+                        struct write_outcome *ret) {
+    for (int i = 0; i < AT_ONCE && (i == 0 || (got->outcome == KUBE_UNKNOWN && got->code >= 500));
+         i++) {
+        kube_result_done(got);
+        crash_place(intent->step, intent->purpose);
+        crash_point(CRASH_BEFORE_READ);
+        kube_get(j->cluster, write_kind(intent), j->plan.namespace_, intent->name, got);
+        crash_point(CRASH_AFTER_READ);
+        crash_place(NULL, NULL);
+    }
+    if (got->outcome == KUBE_DONE || got->outcome == KUBE_NOT_FOUND)
+        return true;
+    if (got->outcome == KUBE_REFUSED && !job_backward(j))
+        no(ret, "cluster-unavailable", "Check the permissions of Sluice's account.", intent,
+           "may not be read: ", got->message);
+    else
+        later(j, got, ret);
+    return false;
+}
+
+/* Takes up what the API server said to a write.  true: look again. */
+static bool answered(struct job *j, const struct intent *intent, json_t *before,
+                     const struct kube_result *put, struct write_outcome *ret) {
+    if (put->outcome == KUBE_DONE)
+        written(j, intent, before ? before : put->object, put->object, ret);
+    else if (put->outcome == KUBE_CONFLICT || put->outcome == KUBE_NOT_FOUND ||
+             (put->outcome == KUBE_UNKNOWN && put->retry_after_s < 0 && j->failures++ < AT_ONCE))
+        return true; /* was it ours? */
+    else if (put->outcome == KUBE_REFUSED)
+        no(ret, strstr(put->message, "quota") ? "quota" : "invalid-target",
+           "Correct what the API server names, then deploy again.", intent,
+           "was refused: ", put->message);
+    else
+        later(j, put, ret);
+    return false;
+}
+
 /* One round.  true: the object changed under us, look again. */
 static bool attempt(struct db_pool *pool, struct job *j, const struct intent *intent,
                     struct write_outcome *ret) {
     _cleanup_(kube_result_done) struct kube_result got = {0}, put = {0};
-    KubeKind kind = write_kind(intent);
     const char *op;
     bool held, known;
     Status s = STATUS_OK;
 
-    for (int i = 0; i < AT_ONCE && (i == 0 || (got.outcome == KUBE_UNKNOWN && got.code >= 500));
-         i++) {
-        kube_result_done(&got);
-        crash_place(intent->step, intent->purpose);
-        crash_point(CRASH_BEFORE_READ);
-        kube_get(j->cluster, kind, j->plan.namespace_, intent->name, &got);
-        crash_point(CRASH_AFTER_READ);
-        crash_place(NULL, NULL);
-    }
-    if (got.outcome != KUBE_DONE && got.outcome != KUBE_NOT_FOUND) {
-        if (got.outcome == KUBE_REFUSED && !job_backward(j))
-            no(ret, "cluster-unavailable", "Check the permissions of Sluice's account.", intent,
-               "may not be read: ", got.message);
-        else
-            later(j, &got, ret);
-        return false;
-    }
-    if (settled(j, intent, got.object, ret))
+    if (!object_read(j, intent, &got, ret) || settled(j, intent, got.object, ret))
         return false;
     op = got.object ? kube_annotation(got.object, "sluice.dev/op") : NULL;
     known = !got.object || job_backward(j) ||
@@ -282,20 +303,7 @@ static bool attempt(struct db_pool *pool, struct job *j, const struct intent *in
     json_decref(ret->before);
     ret->before = json_incref(got.object);
     write_send(j, intent, got.object, false, &put);
-    if (put.outcome == KUBE_DONE)
-        written(j, intent, got.object ? got.object : put.object, put.object, ret);
-    else if (put.outcome == KUBE_CONFLICT ||
-             (put.outcome == KUBE_UNKNOWN && put.retry_after_s < 0 && j->failures++ < AT_ONCE))
-        return true; /* look: was it ours? */
-    else if (put.outcome == KUBE_REFUSED)
-        no(ret, strstr(put.message, "quota") ? "quota" : "invalid-target",
-           "Correct what the API server names, then deploy again.", intent,
-           "was refused: ", put.message);
-    else if (put.outcome == KUBE_NOT_FOUND)
-        return true;
-    else
-        later(j, &put, ret);
-    return false;
+    return answered(j, intent, got.object, &put, ret);
 }
 
 void write_outcome_done(struct write_outcome *w) {
