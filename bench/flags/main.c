@@ -2,20 +2,15 @@
  * (flags/model.h) ready to be asked, and to ask them.  Prints one line of JSON. */
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "bench/times.h"
 #include "flags/evaluate.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { COMPILES = 200, ROUNDS = 200 };
 
-static int by_time(const void *a, const void *b) {
-    const int64_t *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
-}
-
 static void put_times(const char *name, int64_t *times, size_t n) {
-    qsort(times, n, sizeof *times, by_time);
+    times_sort(times, n);
     printf("\"%s\": {\"p50_us\": %lld, \"p99_us\": %lld}, ", name, (long long)times[n / 2],
            (long long)times[n * 99 / 100]);
 }

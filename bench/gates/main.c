@@ -4,17 +4,12 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "bench/times.h"
 #include "worker/gates.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { CALLS = 2000, WARM = 20 };
-
-static int by_time(const void *a, const void *b) {
-    const int64_t *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
-}
 
 static int64_t look_us(struct db_pool *pool, const char *environment, long number) {
     _cleanup_(gate_verdict_done) struct gate_verdict v = {0};
@@ -43,7 +38,7 @@ int main(int argc, char **argv) {
         if (i >= 0)
             times[i] = t;
     }
-    qsort(times, CALLS, sizeof *times, by_time);
+    times_sort(times, CALLS);
     printf("{\"n\": %d, \"p50_us\": %lld, \"p99_us\": %lld}\n", CALLS, (long long)times[CALLS / 2],
            (long long)times[CALLS * 99 / 100]);
     db_pool_free(pool);
