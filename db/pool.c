@@ -80,10 +80,13 @@ static void mark_up(struct db_pool *p) {
     p->pause_us = 0;
 }
 
-static void mark_down(struct db_pool *p, int64_t now) {
+/* hurried: its caller had little time left, so that being late says less than what was said before.
+ */
+static void mark_down(struct db_pool *p, int64_t now, bool hurried) {
     double widest;
 
-    snprintf(p->why, sizeof p->why, "%s", db_fault_text());
+    if (!p->down || !hurried)
+        snprintf(p->why, sizeof p->why, "%s", db_fault_text());
     if (!p->down) {
         log_event(LOG_WARNING, "database-down", "detail", p->why, NULL);
         p->down = true;
@@ -100,7 +103,7 @@ static void mark_down(struct db_pool *p, int64_t now) {
 /* Called and returns with the lock held; connects without it. */
 static struct db_conn *connect_unlocked(struct db_pool *p, int64_t deadline) {
     struct db_conn *c = NULL;
-    bool probe = p->down;
+    bool probe = p->down, hurried = deadline - clock_monotonic_us() < p->wait_us / 2;
     Status s;
 
     p->open++;
@@ -116,7 +119,7 @@ static struct db_conn *connect_unlocked(struct db_pool *p, int64_t deadline) {
     } else {
         p->open--;
         p->lent--;
-        mark_down(p, clock_monotonic_us());
+        mark_down(p, clock_monotonic_us(), hurried);
     }
     pthread_cond_broadcast(&p->changed);
     return c;
