@@ -16,6 +16,7 @@ static struct db_pool *pool;
 static struct bus *bus;
 static struct feeds *feeds;
 static int64_t written;
+static uint64_t reads_before;
 
 static void setup(void) {
     url = pg_database();
@@ -23,6 +24,8 @@ static void setup(void) {
         &(struct db_settings){.url = url, .size = 16, .wait_ms = LONG_MS, .statement_ms = LONG_MS});
     bus = bus_new(NULL);
     feeds = feeds_new(pool, bus, KEEP_MS);
+    written = 0;
+    reads_before = 0;
 }
 
 static void teardown(void) {
@@ -95,10 +98,9 @@ static void has_all(const struct reader *r) {
 }
 
 static uint64_t reads(void) {
-    static uint64_t before;
-    uint64_t now = feeds_reads(feeds), n = now - before;
+    uint64_t now = feeds_reads(feeds), n = now - reads_before;
 
-    before = now;
+    reads_before = now;
     return n;
 }
 
