@@ -114,11 +114,11 @@ static Status read_place(struct flag_loader *l, const char *app, const char *env
 
     if (s != STATUS_OK)
         return s;
+    atomic_fetch_add(&l->reads, 1); /* before it shows */
     if (db_rows_count(rows))
         swap(l, app, environment, rows);
     else
         drop(l, app, environment);
-    atomic_fetch_add(&l->reads, 1);
     return STATUS_OK;
 }
 
