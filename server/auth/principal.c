@@ -183,15 +183,10 @@ const char *role_text(const char *role) {
     return r ? r->name : NULL;
 }
 
-/* SCOPES when there is none.  A principal's are mostly the table's own texts. */
+/* SCOPES when there is none. */
 static size_t scope_find(const char *scope) {
     size_t s = 0;
 
-    while (s < SCOPES && scope_texts[s] != scope)
-        s++;
-    if (s < SCOPES)
-        return s;
-    s = 0;
     while (s < SCOPES && strcmp(scope_texts[s], scope) != 0)
         s++;
     return s;
