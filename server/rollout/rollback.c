@@ -68,10 +68,11 @@ json_t *rollback_plan(const struct rollback_request *in, struct arena *arena, co
                        same_color ? json_str(place, "template_hash", "") : "");
     if (json_is_object(json_object_get(place, "template")))
         json_object_set_new(target, "template", template_for(place, spec, returns));
-    return json_pack("{s:O, s:o, s:o, s:n, s:o, s:O?, s:b, s:O?}", "spec", spec, "target", target,
+    return json_pack("{s:O, s:o, s:o, s:n, s:o, s:O?, s:o*, s:O?}", "spec", spec, "target", target,
                      "from", left_place(in), "documents", "took_over", taken_over(in), "selector",
                      json_at(in->basis, "resolved", "service", "selector", NULL), "history_lost",
-                     in->history_lost, "objects", json_object_get(in->last, "objects"));
+                     in->history_lost ? json_true() : NULL, "objects",
+                     json_object_get(in->last, "objects"));
 }
 
 static json_t *seen_place(const struct seen *seen, Color c) {

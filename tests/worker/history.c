@@ -302,6 +302,9 @@ START_TEST(law2__a_rollback_of_a_lost_past_takes_the_marks_over_too) {
     ck_assert_int_eq(world_rollback(w, APP, NULL, NULL), STATUS_OK);
     world_end_job(w, world_load(w, environment, 0)); /* nothing was lost: no such step */
     ck_assert_int_eq(pg_number(w->url, "SELECT count(*) FROM step WHERE name = 'adopt'"), 1);
+    /* nor would what takes the second one over have it */
+    ck_assert_int_eq(
+        pg_number(w->url, "SELECT count(*) FROM deployment WHERE plan ? 'history_lost'"), 1);
 }
 END_TEST
 
