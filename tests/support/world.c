@@ -562,13 +562,19 @@ void world_end_job(struct world *w, struct job *j) {
     job_free(j);
 }
 
+/* Its pods are there, and nothing is left to be written before they are ready. */
+static bool holds_pods(struct job *j, const char *step) {
+    return at_step(j, step) &&
+           (!j->plan.idle_at_once || journal_done(&j->journal, "deploy", "restore-strategy"));
+}
+
 void world_run_to_pods(struct world *w, struct job *j) {
     const char *image = j->plan.image;
     _cleanup_free_ char *held = xasprintf("{\"image\": \"%s\", \"never_ready\": true}", image),
                         *ready = xasprintf("{\"image\": \"%s\"}", image);
 
     world_image(w, held);
-    ck_assert_int_eq(world_run_to_step(w, j, "await-available"), RUN_WAIT);
+    ck_assert_int_eq(run_until(w, j, holds_pods, "await-available"), RUN_WAIT);
     world_image(w, ready);
 }
 
