@@ -29,6 +29,6 @@ bool bus_hears(const struct bus *b);
 uint64_t topic_hash(const char *topic);
 /* How many publications there were, of others too.  It grows after the commit that is told, and
  * before a subscriber is told: who looks at the database after he read it sees what was published
- * until then.  NULL: 0. */
-uint64_t bus_published(struct bus *b);
+ * until then. */
+uint64_t bus_published(const struct bus *b);
 void bus_free(struct bus *b); /* sends what is pending (at most 1 s), ends the threads */

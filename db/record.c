@@ -117,10 +117,13 @@ static void before_all_of(const char *xid, char text[RECORD_POSITION]) {
     snprintf(text, RECORD_POSITION, "%s/0/", xid);
 }
 
-bool record_before(const char *position, uint64_t *ret_xid) {
+uint64_t record_xid(const char *position) {
+    return strtoull(position, NULL, 10);
+}
+
+bool record_before(const char *position) {
     size_t n = strlen(position);
 
-    *ret_xid = strtoull(position, NULL, 10);
     return n > 0 && position[n - 1] == '/';
 }
 

@@ -56,8 +56,10 @@ MUSTCHECK Status record_page(struct db_pool *p, const struct record_query *q, co
 /* The position of row i.  Returns `text`. */
 char *record_position(const struct record_query *q, const struct record_page *page, size_t i,
                       char text[RECORD_POSITION]);
-/* Whether a position is before all records of a transaction, as page.looked is, and of which. */
-bool record_before(const char *position, uint64_t *ret_xid);
+/* Over several chains: the transaction of a position, and whether that is before all its records,
+ * as page.looked is. */
+uint64_t record_xid(const char *position);
+bool record_before(const char *position);
 /* The position after everything that there is now: where a stream that wants only news begins. */
 MUSTCHECK Status record_latest(struct db_pool *p, const struct record_query *q,
                                char ret[RECORD_POSITION]);

@@ -18,8 +18,6 @@ struct recent;
 struct vault;
 
 enum { SERVER_POOLS = 8 };
-/* How long streams may be told from what was read for others: see handlers/feed.h. */
-enum { FEED_KEEP_MS = 40 };
 
 struct server_context {
     struct db_pool *pool;

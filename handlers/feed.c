@@ -131,26 +131,21 @@ const char *feed_question(struct arena *a, const struct record_query *q) {
 
 /* ---- where a stream stands in a look ---- */
 
-static uint64_t xid_of(const char *position) {
-    return strtoull(position, NULL, 10);
-}
-
 /* Whether it began before, so that what it finds may be an answer. */
 static bool began_before(const struct look *l, const char *after) {
-    uint64_t xid;
-
-    return !strcmp(l->from, after) || (record_before(after, &xid) && xid_of(l->from) < xid);
+    return !strcmp(l->from, after) ||
+           (record_before(after) && record_xid(l->from) < record_xid(after));
 }
 
 /* Which record comes next after that position; false: this look does not say. */
 static bool next_in(const struct look *l, const char *after, size_t *ret) {
-    uint64_t xid;
+    uint64_t xid = record_xid(after);
     size_t i = 0;
 
-    if (record_before(after, &xid) && strcmp(l->from, after) != 0) {
+    if (record_before(after) && strcmp(l->from, after) != 0) {
         while (i < l->n && l->told[i].xid < xid)
             i++;
-        if (xid <= xid_of(l->from) || (i == l->n && xid > xid_of(l->upto)))
+        if (xid <= record_xid(l->from) || (i == l->n && xid > record_xid(l->upto)))
             return false;
     } else if (strcmp(l->from, after) != 0) {
         while (i < l->n && strcmp(l->told[i].position, after) != 0)
@@ -195,7 +190,7 @@ static void add_event(struct look *l, const struct record_query *q, const struct
     char position[RECORD_POSITION];
 
     told->position = arena_strdup(&l->arena, record_position(q, page, i, position));
-    told->xid = xid_of(db_text(page->rows, i, "xid"));
+    told->xid = record_xid(db_text(page->rows, i, "xid"));
     told->final = feed_final(action);
     strbuf_addf(&l->text, "id: %s\nevent: %s\ndata: ", cursor_encode(&l->arena, position), action);
     strbuf_adds(&l->text, db_text(page->rows, i, "line")); /* JSON has no bare newline */

@@ -7,8 +7,9 @@
 struct bus;
 struct feeds;
 
-/* A look is used for at most keep_ms, and never for a stream that was told to look after it began.
- */
+/* A look is used for at most keep_ms (a server's: FEED_KEEP_MS), and never for a stream that was
+ * told to look after it began. */
+enum { FEED_KEEP_MS = 40 };
 struct feeds *feeds_new(struct db_pool *pool, struct bus *bus, int keep_ms);
 void feeds_free(struct feeds *f);            /* NULL-safe; after the streams */
 uint64_t feeds_reads(const struct feeds *f); /* how often PostgreSQL was asked */
