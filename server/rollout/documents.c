@@ -89,6 +89,11 @@ static const char *color_object(const json_t *spec, Color c, const char *key) {
     return json_str(json_at(spec, "blue_green", "colors", color_names[c], NULL), key, "");
 }
 
+static bool is_workload(const json_t *spec, Color c, const char *kind, const char *name) {
+    return strcmp(kind, "Deployment") == 0 &&
+           strcmp(name, color_object(spec, c, "deployment")) == 0;
+}
+
 static bool kind_allowed(const json_t *d) {
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
         if (strcmp(json_str(d, "apiVersion", ""), allowed[i].api_version) == 0 &&
@@ -124,8 +129,7 @@ static const char *refuse_document(json_t *d, const struct document_limits *l,
         strcmp(name, json_str(json_at(l->spec, "blue_green", NULL), "service", "")) == 0)
         return "metadata.name: this is the production Service, which only Sluice's switch may "
                "change";
-    if ((strcmp(kind, "Deployment") == 0 &&
-         strcmp(name, color_object(l->spec, color_other(l->color), "deployment")) == 0) ||
+    if (is_workload(l->spec, color_other(l->color), kind, name) ||
         (strcmp(kind, "Service") == 0 &&
          strcmp(name, color_object(l->spec, color_other(l->color), "service")) == 0))
         return arena_printf(arena, "metadata.name: %s belongs to the other color; use ${COLOR}",
@@ -196,14 +200,6 @@ json_t *documents_render(const json_t *documents, const struct document_limits *
     return TAKE_PTR(rendered);
 }
 
-/* Whether it is the workload of a color. */
-static bool is_workload(const json_t *spec, const char *kind, const char *name) {
-    for (Color c = COLOR_BLUE; strcmp(kind, "Deployment") == 0 && c < COLORS; c++)
-        if (strcmp(name, color_object(spec, c, "deployment")) == 0)
-            return true;
-    return false;
-}
-
 json_t *documents_objects(const json_t *documents, const struct document_limits *limits) {
     struct document_limits of = *limits;
     json_t *all = json_array(), *d;
@@ -219,7 +215,9 @@ json_t *documents_objects(const json_t *documents, const struct document_limits 
             const char *kind = json_str(object, "kind", "");
             const char *name = json_str(json_object_get(object, "metadata"), "name", "");
 
-            if (!is_workload(limits->spec, kind, name) && !documents_find(all, kind, name))
+            if (!is_workload(limits->spec, COLOR_BLUE, kind, name) &&
+                !is_workload(limits->spec, COLOR_GREEN, kind, name) &&
+                !documents_find(all, kind, name))
                 json_array_append(all, object);
         }
     return all;
