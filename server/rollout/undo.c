@@ -179,6 +179,7 @@ static const struct step_row rows[] = {
     {.name = "undo-adopt",
      .title = ADOPT_TITLE,
      .blind = true,
+     .adopts = true,
      .patience_ms = ADOPT_PATIENCE_MS,
      .decide = marks_decide},
     {.name = "undo-apply",

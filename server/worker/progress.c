@@ -162,8 +162,6 @@ static void undo_step_done(struct job *j, bool skipped) {
                       json_pack("{s:s}", "workload", j->plan.colors[j->plan.target].workload), "%s",
                       job_progress(j)->detail);
         mark_undone(j, "apply");
-    } else if (strcmp(name, "undo-adopt") == 0) {
-        change_record(j, "history.adopted", NULL, "%s", job_progress(j)->detail);
     }
 }
 
@@ -184,8 +182,6 @@ static void own_step_done(struct job *j) {
                       color_names[j->plan.target]);
     if (strcmp(name, "undo-apply") == 0)
         change_record(j, "workload.scaled", NULL, "%s", p->detail);
-    if (strcmp(name, "adopt") == 0)
-        change_record(j, "history.adopted", NULL, "%s", p->detail);
 }
 
 void step_done(struct job *j, struct decision *d) {
@@ -201,6 +197,8 @@ void step_done(struct job *j, struct decision *d) {
         change_set(j, "confirmed", json_true());
     if (job_row(j)->flags)
         change_set(j, "flags", json_string(job_row(j)->flags));
+    if (job_row(j)->adopts && !skipped)
+        change_record(j, "history.adopted", NULL, "%s", d->detail);
     if (j->undoing)
         undo_step_done(j, skipped);
     else if (!skipped && shown(j))
