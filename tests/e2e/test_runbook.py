@@ -89,7 +89,8 @@ def test_a_release_goes_the_whole_way(stack):
         assert said.status == 201, said
     assert said["acceptance"] == "accepted" and stack.deployment(id)["acceptance"] == "accepted"
     old = done["from"]["color"]
-    until(lambda: stack.workload(old)["spec"]["replicas"] == 0, what="the previous version is scaled down")
+    until(lambda: "workload.scaled" in [record["action"] for record in stack.chain()], what="the previous version is scaled down")
+    assert stack.workload(old)["spec"]["replicas"] == 0
     assert [b["gate"] for b in stack.create("v1.2.0")["blockers"] if b["gate"] == "acceptance"] == []
     actions = [record["action"] for record in stack.chain()]
     chain = ["gates.put", "gate.opened", "deployment.created", "traffic.switched", "deployment.succeeded", "deployment.accepted",

@@ -502,7 +502,8 @@ char *world_writes(struct world *w, long since) {
         const char *path = json_str(r, "path", ""), *name = strrchr(path, '/');
         char *longer;
 
-        if (strcmp(json_str(r, "verb", ""), "GET") == 0 || strstr(path, "accessreviews"))
+        if (strcmp(json_str(r, "verb", ""), "GET") == 0 || strstr(path, "accessreviews") ||
+            json_int(r, "code", 0) == 409)
             continue;
         longer = xasprintf("%s%s%s %s", list, *list ? ", " : "", json_str(r, "verb", ""),
                            name ? name + 1 : path);

@@ -103,7 +103,8 @@ void world_behavior(struct world *w, const char *body); /* PUT /behavior */
  */
 long world_mark(struct world *w);
 int world_count(struct world *w, long since, const char *method, const char *path_end);
-/* Every write since, in order: "PATCH inopnc-prod, POST deployments"; yours. */
+/* Every write since, in order: "PATCH inopnc-prod, POST deployments"; yours.  Not those that a
+ * conflict refused: when controllers write in between is theirs to choose. */
 char *world_writes(struct world *w, long since);
 void world_expect_writes(struct world *w, long since, const char *wanted);
 /* [{n, at, verb, path, query, code …}]; yours. */
