@@ -313,13 +313,13 @@ def statements():
     """What a create asks of PostgreSQL, as pgbench's script; what is in JSON is in a table, so that no colon is a variable."""
     def sql(name):
         text = (pathlib.Path(__file__).resolve().parents[1] / "db" / "sql" / f"{name}.sql").read_text()
-        return " ".join(line for line in text.splitlines() if not line.startswith("--")).rstrip("; ")
+        return " ".join(re.sub("--.*", "", line) for line in text.splitlines()).strip("; ")
 
     def with_values(text, *values):
         return re.sub(r"\$(\d+)", lambda m: values[int(m[1]) - 1], text)
     given = {c: f"(SELECT {c} FROM given)" for c in ("plan", "steps", "actor", "data")}
     append = with_values(sql("record/append"), "'inopnc/e' || :n::text", given["actor"], "'127.0.0.1'", "'deployment.created'",
-                         ":id::text", "'Deployment of inopnc v1.0.1 was requested.'", given["data"], ":id::uuid")
+                         ":id::text", "'Deployment of inopnc v1.0.1 was requested.'", given["data"], ":id::uuid", "NULL")
     return "\n".join((
         "\\set i :i + 1",
         f"\\set n :first + :client_id * {SHARE // 8} + :i",
@@ -327,8 +327,9 @@ def statements():
         + " \\gset",
         "BEGIN;",
         with_values(sql("environment/begin"), ":environment_id::uuid", ":revision::bigint", ":cutover::bigint") + ";",
+        with_values(sql("gate/facts"), ":environment_id::uuid", "'1.0.1'", "NULL::uuid", given["actor"]) + ";",
         with_values(sql("deployment/insert"), "gen_random_uuid()", ":environment_id::uuid", "'inopnc'", "'e' || :n::text",
-                    ":release_id::uuid", "'blue-green'", "NULL", given["actor"], given["plan"], given["steps"]) + " \\gset",
+                    ":release_id::uuid", "'blue-green'", "NULL", given["actor"], given["plan"], given["steps"], "NULL") + " \\gset",
         with_values(sql("deployment/get"), ":id::uuid").replace(ISO, "(SELECT iso FROM given)") + ";",
         append + ";", append + ";",
         "COMMIT;"))
