@@ -351,7 +351,7 @@ def rate(rounds=3, seconds_each=4):
         stack.sql(f"""CREATE TABLE given AS SELECT {ISO}::text AS iso, plan, requested_by AS actor, (SELECT line::jsonb->'data' FROM record
             WHERE deployment_id = d.id AND action = 'deployment.created') AS data, (SELECT jsonb_agg(jsonb_build_object(
             'name', name, 'title', title) ORDER BY ordinal) FROM step WHERE deployment_id = d.id) AS steps
-            FROM deployment d WHERE id = '{id}'; ANALYZE""")
+            FROM deployment d WHERE id = '{id}'; ANALYZE environment, given""")
         ratios, ours, theirs = [], [], []
         for i in range(rounds):
             theirs.append(pgbench(stack, 2 * i * SHARE, seconds_each))
