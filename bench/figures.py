@@ -22,7 +22,7 @@ import time
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from tests.support.stack import EXAMPLES, IMAGE, Stack, together, until  # noqa: E402
+from tests.support.stack import EXAMPLES, IMAGE, Stack, call, together, until  # noqa: E402
 
 FIGURES = []
 
@@ -335,23 +335,30 @@ def statements():
         "COMMIT;"))
 
 
+def many_environments(stack, count):
+    """Like the first one, where v1.0.0 serves, and a table with what statements() give to PostgreSQL."""
+    stack.inopnc(checks={"health": [], "smoke": [], "production": []})
+    stack.kube("POST", "/apis/apps/v1/namespaces/production/deployments", {
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "inopnc-blue"}, "spec": {
+            "replicas": 3, "selector": {"matchLabels": {"app": "inopnc", "environment": "blue"}}, "template": {
+                "metadata": {"labels": {"app": "inopnc", "environment": "blue"}},
+                "spec": {"containers": [{"name": "app", "image": f"{IMAGE}:v1.0.0", "ports": [{"containerPort": 3000}]}]}}}})
+    until(lambda: stack.status()["active"], what="v1.0.0 serves")
+    id = stack.deploy("v1.0.1")
+    stack.sql(f"""INSERT INTO environment (id, app, name, cluster, namespace, spec, manifests, manifests_revision)
+        SELECT gen_random_uuid(), app, 'e' || n, cluster, namespace, spec, manifests, manifests_revision
+        FROM environment, generate_series(0, {count - 1}) n WHERE name = 'production'""")
+    stack.sql(f"""CREATE TABLE given AS SELECT {ISO}::text AS iso, plan, requested_by AS actor, (SELECT line::jsonb->'data' FROM record
+        WHERE deployment_id = d.id AND action = 'deployment.created') AS data, (SELECT jsonb_agg(jsonb_build_object(
+        'name', name, 'title', title) ORDER BY ordinal) FROM step WHERE deployment_id = d.id) AS steps
+        FROM deployment d WHERE id = '{id}'; ANALYZE environment, given""")
+    until(lambda: call("GET", stack.urls[0] + "/api/health/detailed", token=stack.token)["flags"]["environments"]
+          > count, 120, 0.5, "the flags of all are loaded")
+
+
 def rate(rounds=3, seconds_each=4):
     with Stack(env={"SLUICE_WORKER_THREADS": "0", "SLUICE_RATE_PRINCIPAL": "off", "SLUICE_RATE_NETWORK": "off"}) as stack:
-        stack.inopnc(checks={"health": [], "smoke": [], "production": []})
-        stack.kube("POST", "/apis/apps/v1/namespaces/production/deployments", {
-            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "inopnc-blue"}, "spec": {
-                "replicas": 3, "selector": {"matchLabels": {"app": "inopnc", "environment": "blue"}}, "template": {
-                    "metadata": {"labels": {"app": "inopnc", "environment": "blue"}},
-                    "spec": {"containers": [{"name": "app", "image": f"{IMAGE}:v1.0.0", "ports": [{"containerPort": 3000}]}]}}}})
-        until(lambda: stack.status()["active"], what="v1.0.0 serves")
-        id = stack.deploy("v1.0.1")
-        stack.sql(f"""INSERT INTO environment (id, app, name, cluster, namespace, spec, manifests, manifests_revision)
-            SELECT gen_random_uuid(), app, 'e' || n, cluster, namespace, spec, manifests, manifests_revision
-            FROM environment, generate_series(0, {2 * rounds * SHARE - 1}) n WHERE name = 'production'""")
-        stack.sql(f"""CREATE TABLE given AS SELECT {ISO}::text AS iso, plan, requested_by AS actor, (SELECT line::jsonb->'data' FROM record
-            WHERE deployment_id = d.id AND action = 'deployment.created') AS data, (SELECT jsonb_agg(jsonb_build_object(
-            'name', name, 'title', title) ORDER BY ordinal) FROM step WHERE deployment_id = d.id) AS steps
-            FROM deployment d WHERE id = '{id}'; ANALYZE environment, given""")
+        many_environments(stack, 2 * rounds * SHARE)
         ratios, ours, theirs = [], [], []
         for i in range(rounds):
             theirs.append(pgbench(stack, 2 * i * SHARE, seconds_each))
