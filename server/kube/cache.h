@@ -1,18 +1,28 @@
-/* kube/cache.h: the objects of one kind in one namespace, by name and by owner.  Private to kube/
- * and its tests.  Not locked: its owner does that. */
+/* kube/cache.h: the objects of one kind in one namespace, by name and by what they belong to.
+ * Private to kube/ and its tests.  Not locked: its owner does that.
+ *
+ * They are kept as text: as jansson holds it an object takes eight times that, and of the thousands
+ * that may be watched those that a deployment asks for are parsed in microseconds. */
 #pragma once
 #include "base/json.h"
 
-/* Objects in it are never changed again: readers keep references to them without a lock. */
 struct kube_cache {
-    json_t *by_name;  /* name → object */
-    json_t *by_owner; /* uid of the controller → {name: object} */
+    json_t *by_name;  /* name → text */
+    json_t *group_of; /* name → group, of those that have one */
+    json_t *by_group; /* group → {name: text} */
 };
 
-/* Takes the reference to `object`, which must have a name. */
-void kube_cache_put(struct kube_cache *c, json_t *object);
+/* What an object belongs to, or NULL: an EndpointSlice to the Service of that name, an autoscaler
+ * to the workload of that name, everything else to its controller (the uid). */
+const char *kube_group(const json_t *object);
+
+void kube_cache_put(struct kube_cache *c, const json_t *object); /* which must have a name */
 void kube_cache_remove(struct kube_cache *c, const char *name);
-json_t *kube_cache_get(const struct kube_cache *c, const char *name); /* a new reference or NULL */
-/* A new array: all, or those that the object of that uid controls. */
-json_t *kube_cache_list(const struct kube_cache *c, const char *owner_uid);
-void kube_cache_done(struct kube_cache *c); /* idempotent */
+/* A new reference to a text that nobody changes: for kube_cache_parsed(), under no lock; or NULL.
+ */
+json_t *kube_cache_get(const struct kube_cache *c, const char *name);
+/* A new array of such texts: all, or those of a group. */
+json_t *kube_cache_list(const struct kube_cache *c, const char *group);
+json_t *kube_cache_parsed(json_t *text);       /* takes the text; the object; NULL for NULL */
+json_t *kube_cache_parsed_list(json_t *texts); /* takes the array; the array of the objects */
+void kube_cache_done(struct kube_cache *c);    /* idempotent */

@@ -41,7 +41,7 @@ static void apply(struct kube_watching *w, json_t *object, bool deleted) {
     if (deleted)
         kube_cache_remove(&w->cache, kube_name(object));
     else
-        kube_cache_put(&w->cache, json_incref(object));
+        kube_cache_put(&w->cache, object);
     w->live_us = w->heard_us;
     w->error[0] = '\0';
     pthread_mutex_unlock(&c->lock);

@@ -132,14 +132,14 @@ void kube_probe(struct kube_cluster *c, struct kube_result *ret);
  * under KUBE_FIELDS_KEPT. */
 #define KUBE_FIELDS_KEPT "managedFields"
 void kube_watch(struct kube_cluster *c, const char *namespace_);
-/* What the watch last saw; a new reference to an object that nobody changes; NULL when there is
- * none.  */
+/* What the watch last saw, yours; NULL when there is none. */
 json_t *kube_cached(struct kube_cluster *c, KubeKind kind, const char *namespace_,
                     const char *name);
-/* All of a kind in a namespace as a new array, or those with an owner of that uid (controller
- * reference). */
+/* Those of a kind in a namespace that belong to one thing, yours: with a controller of that uid; of
+ * EndpointSlices those of the Service of that name; of autoscalers those of the workload of that
+ * name.  NULL: all, which takes its time where there are thousands. */
 json_t *kube_cached_list(struct kube_cluster *c, KubeKind kind, const char *namespace_,
-                         const char *owner_uid);
+                         const char *group);
 /* When the watch of that kind was last known to be live (an event, bookmark or list): monotonic µs;
  * 0: not listed yet. */
 int64_t kube_cached_at(struct kube_cluster *c, KubeKind kind, const char *namespace_);
@@ -164,8 +164,10 @@ uint64_t kube_service_call(struct kube_cluster *c, const char *namespace_, const
 struct net_loop *kube_clusters_loop(struct kube_clusters *s);
 
 /* ---- small readers of Kubernetes objects ---- */
-const char *kube_name(const json_t *object);                        /* metadata.name or "" */
-const char *kube_uid(const json_t *object);                         /* metadata.uid or "" */
+const char *kube_name(const json_t *object); /* metadata.name or "" */
+const char *kube_uid(const json_t *object);  /* metadata.uid or "" */
+const char *
+kube_controller(const json_t *object); /* the uid of the object that controls it or "" */
 const char *kube_resource_version(const json_t *object);            /* or "" */
 const char *kube_annotation(const json_t *object, const char *key); /* or NULL */
 const char *kube_label(const json_t *object, const char *key);      /* or NULL */

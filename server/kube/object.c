@@ -13,6 +13,17 @@ const char *kube_uid(const json_t *object) {
     return metadata(object, "uid");
 }
 
+const char *kube_controller(const json_t *object) {
+    const json_t *owners = json_at(object, "metadata", "ownerReferences", NULL), *owner;
+    size_t i;
+
+    json_array_foreach(owners, i, owner) {
+        if (json_bool(owner, "controller", false))
+            return json_str(owner, "uid", "");
+    }
+    return "";
+}
+
 const char *kube_resource_version(const json_t *object) {
     return metadata(object, "resourceVersion");
 }

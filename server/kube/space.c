@@ -85,25 +85,25 @@ void kube_watch_move(struct kube_cluster *from, struct kube_cluster *to) {
 json_t *kube_cached(struct kube_cluster *c, KubeKind kind, const char *namespace_,
                     const char *name) {
     struct kube_watching *w;
-    json_t *object;
+    json_t *text;
 
     pthread_mutex_lock(&c->lock);
     w = find_kind(c, kind, namespace_);
-    object = w ? kube_cache_get(&w->cache, name) : NULL;
+    text = w ? kube_cache_get(&w->cache, name) : NULL;
     pthread_mutex_unlock(&c->lock);
-    return object;
+    return kube_cache_parsed(text);
 }
 
 json_t *kube_cached_list(struct kube_cluster *c, KubeKind kind, const char *namespace_,
-                         const char *owner_uid) {
+                         const char *group) {
     struct kube_watching *w;
-    json_t *list;
+    json_t *texts;
 
     pthread_mutex_lock(&c->lock);
     w = find_kind(c, kind, namespace_);
-    list = w ? kube_cache_list(&w->cache, owner_uid) : json_array();
+    texts = w ? kube_cache_list(&w->cache, group) : json_array();
     pthread_mutex_unlock(&c->lock);
-    return list;
+    return kube_cache_parsed_list(texts);
 }
 
 int64_t kube_cached_at(struct kube_cluster *c, KubeKind kind, const char *namespace_) {

@@ -179,7 +179,7 @@ static bool page_read(struct kube_watching *w, const json_t *page) {
         if (!*kube_name(object))
             return false;
         kube_object_trim(object, w->kind);
-        kube_cache_put(&w->listing, json_incref(object));
+        kube_cache_put(&w->listing, object);
     }
     free(w->version);
     w->version = xstrdup(kube_resource_version(page));

@@ -39,16 +39,6 @@ static bool condition_is(const json_t *object, const char *type, const char *sta
     return strcmp(json_str(condition(object, type), "status", ""), status) == 0;
 }
 
-static bool owned_by(const json_t *object, const char *uid) {
-    json_t *owner;
-    size_t i;
-
-    json_array_foreach(json_at(object, "metadata", "ownerReferences", NULL), i,
-                       owner) if (json_bool(owner, "controller", false) &&
-                                  strcmp(json_str(owner, "uid", ""), uid) == 0) return true;
-    return false;
-}
-
 static void read_ours(const json_t *object, char *op, size_t n, int64_t *epoch) {
     const char *o = kube_annotation(object, "sluice.dev/op");
 
@@ -152,7 +142,8 @@ static const json_t *current_replica_set(const json_t *workload, const json_t *r
     json_array_foreach(replica_sets, i, rs) {
         const char *its = kube_annotation(rs, "deployment.kubernetes.io/revision");
 
-        if (its && strcmp(its, revision) == 0 && owned_by(rs, kube_uid(workload)))
+        if (its && strcmp(its, revision) == 0 &&
+            strcmp(kube_controller(rs), kube_uid(workload)) == 0)
             return rs;
     }
     return NULL;
@@ -236,7 +227,8 @@ static void read_pods(const struct objects *o, const json_t *spec, Color color, 
     size_t i;
 
     json_array_foreach(o->pods, i, pod) {
-        if (!owned_by(pod, kube_uid(rs)) || json_at(pod, "metadata", "deletionTimestamp", NULL))
+        if (strcmp(kube_controller(pod), kube_uid(rs)) != 0 ||
+            json_at(pod, "metadata", "deletionTimestamp", NULL))
             continue;
         ret->pods++;
         if (!ret->trouble.code)

@@ -39,13 +39,13 @@ static bool read_one(struct kube_cluster *c, KubeKind kind, const char *namespac
     return r.outcome == KUBE_DONE || r.outcome == KUBE_NOT_FOUND;
 }
 
-static bool read_list(struct kube_cluster *c, KubeKind kind, const char *namespace_, json_t **ret,
-                      struct seen *seen) {
+static bool read_list(struct kube_cluster *c, KubeKind kind, const char *namespace_,
+                      const char *selector, json_t **ret, struct seen *seen) {
     _cleanup_(kube_result_done) struct kube_result r = {0};
 
     for (int i = 0; read_again(&r, i); i++) {
         kube_result_done(&r);
-        kube_list(c, kind, namespace_, NULL, &r);
+        kube_list(c, kind, namespace_, selector, &r);
     }
     if (r.outcome == KUBE_DONE)
         *ret = json_incref(json_object_get(r.object, "items"));
@@ -76,28 +76,96 @@ static bool read_autoscalers(struct kube_cluster *c, const char *namespace_, jso
     return *ret != NULL;
 }
 
-/* The Service, unless it is there, and both workloads. */
-static bool read_named(struct kube_cluster *c, const json_t *spec, struct objects *o,
-                       struct seen *ret) {
-    const char *ns = json_str(spec, "namespace", "");
-    const char *service = json_str(json_object_get(spec, "blue_green"), "service", "");
+/* The objects that are known by name, as a set. */
+enum { NAMED_SERVICE = 1, NAMED_ALL = 1 | 2 | 4 };
 
-    if (!o->service && !read_one(c, KUBE_SERVICE, ns, service, &o->service, ret))
-        return false;
-    for (Color color = COLOR_BLUE; color < COLORS; color++)
+static unsigned named_workload(Color c) {
+    return 2U << c;
+}
+
+/* Those of the set; service: as it was read a moment ago, borrowed; NULL: reads it. */
+static bool read_named(struct kube_cluster *c, const json_t *spec, unsigned set, json_t *service,
+                       struct objects *o, struct seen *ret) {
+    const char *ns = json_str(spec, "namespace", "");
+    const char *name = json_str(json_object_get(spec, "blue_green"), "service", "");
+
+    if (set & NAMED_SERVICE) {
+        json_decref(o->service);
+        o->service = json_incref(service);
+        if (!service && !read_one(c, KUBE_SERVICE, ns, name, &o->service, ret))
+            return false;
+    }
+    for (Color color = COLOR_BLUE; color < COLORS; color++) {
+        if (!(set & named_workload(color)))
+            continue;
+        json_decref(o->workload[color]);
+        o->workload[color] = NULL;
         if (!read_one(c, KUBE_DEPLOYMENT, ns, workload_name(spec, color), &o->workload[color], ret))
             return false;
+    }
     return true;
 }
 
-static bool fetch(struct kube_cluster *c, const json_t *spec, struct objects *o, struct seen *ret) {
+static char *equalities(const json_t *labels) {
+    char *text = NULL;
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)labels, key, value) {
+        char *longer = xasprintf("%s%s%s=%s", text ? text : "", text ? "," : "", key,
+                                 json_string_value(value) ? json_string_value(value) : "");
+
+        free(text);
+        text = longer;
+    }
+    return text;
+}
+
+static bool controls(const json_t *owner, const json_t *object) {
+    return strcmp(kube_controller(object), kube_uid(owner)) == 0;
+}
+
+/* The ReplicaSets and pods of one workload.  It only controls what has the labels of its selector;
+ * an expression, if it has any, would ask for fewer. */
+static bool read_controlled(struct kube_cluster *c, const char *namespace_, const json_t *workload,
+                            struct objects *o, struct seen *ret) {
+    _cleanup_free_ char *selector =
+        equalities(json_at(workload, "spec", "selector", "matchLabels", NULL));
+    json_auto_t *sets = NULL, *pods = NULL;
+    json_t *set, *pod;
+    size_t i, k;
+
+    if (!read_list(c, KUBE_REPLICA_SET, namespace_, selector, &sets, ret) ||
+        !read_list(c, KUBE_POD, namespace_, selector, &pods, ret))
+        return false;
+    json_array_foreach(sets, i, set) {
+        if (!controls(workload, set))
+            continue;
+        json_array_append(o->replica_sets, set);
+        json_array_foreach(pods, k, pod) {
+            if (controls(set, pod))
+                json_array_append(o->pods, pod);
+        }
+    }
+    return true;
+}
+
+/* service: as in read_named. */
+static bool fetch(struct kube_cluster *c, const json_t *spec, json_t *service_now,
+                  struct objects *o, struct seen *ret) {
     const char *ns = json_str(spec, "namespace", "");
+    const char *service = json_str(json_object_get(spec, "blue_green"), "service", "");
+    _cleanup_free_ char *of_service = xasprintf("kubernetes.io/service-name=%s", service);
 
     *ret = (struct seen){.now_us = clock_monotonic_us(), .fresh = true};
-    if (!read_named(c, spec, o, ret) ||
-        !read_list(c, KUBE_REPLICA_SET, ns, &o->replica_sets, ret) ||
-        !read_list(c, KUBE_POD, ns, &o->pods, ret) ||
-        !read_list(c, KUBE_ENDPOINT_SLICE, ns, &o->slices, ret) ||
+    if (!read_named(c, spec, NAMED_ALL, service_now, o, ret))
+        return false;
+    o->replica_sets = json_array();
+    o->pods = json_array();
+    for (Color color = COLOR_BLUE; color < COLORS; color++)
+        if (o->workload[color] && !read_controlled(c, ns, o->workload[color], o, ret))
+            return false;
+    if (!read_list(c, KUBE_ENDPOINT_SLICE, ns, of_service, &o->slices, ret) ||
         !read_autoscalers(c, ns, &o->autoscalers, ret))
         return false;
     objects_read(o, spec, ret);
@@ -108,7 +176,7 @@ static bool fetch(struct kube_cluster *c, const json_t *spec, struct objects *o,
 void observe_now(struct kube_cluster *c, const json_t *spec, struct seen *ret) {
     _cleanup_(objects_done) struct objects o = {0};
 
-    fetch(c, spec, &o, ret);
+    fetch(c, spec, NULL, &o, ret);
 }
 
 /* false, with why, while a watch is not live. */
@@ -130,13 +198,25 @@ static bool cache_is_live(struct kube_cluster *c, const char *namespace_, struct
     return true;
 }
 
-static json_t *cached_autoscalers(struct kube_cluster *c, const char *namespace_) {
+/* Of one workload; NULL: not known. */
+static json_t *cached_autoscalers(struct kube_cluster *c, const char *namespace_,
+                                  const char *workload) {
     char why[SEEN_TEXT];
 
     if (kube_cached_at(c, KUBE_HORIZONTAL_POD_AUTOSCALER, namespace_))
-        return kube_cached_list(c, KUBE_HORIZONTAL_POD_AUTOSCALER, namespace_, NULL);
+        return kube_cached_list(c, KUBE_HORIZONTAL_POD_AUTOSCALER, namespace_, workload);
     kube_cached_error(c, KUBE_HORIZONTAL_POD_AUTOSCALER, namespace_, why, sizeof why);
     return strncmp(why, "HTTP 40", 7) == 0 ? json_array() : NULL; /* we may not, or it cannot */
+}
+
+static json_t *both_autoscalers(struct kube_cluster *c, const json_t *spec) {
+    const char *ns = json_str(spec, "namespace", "");
+    json_t *found = cached_autoscalers(c, ns, workload_name(spec, COLOR_BLUE));
+    json_auto_t *green = cached_autoscalers(c, ns, workload_name(spec, COLOR_GREEN));
+
+    if (found && green)
+        json_array_extend(found, green);
+    return found;
 }
 
 /* What the workloads control: of a namespace with thousands of pods only their own are looked at.
@@ -173,8 +253,8 @@ static bool fetch_cached(struct kube_cluster *c, const json_t *spec, struct obje
     for (Color color = COLOR_BLUE; color < COLORS; color++)
         o->workload[color] = kube_cached(c, KUBE_DEPLOYMENT, ns, workload_name(spec, color));
     cached_pods(c, ns, o);
-    o->slices = kube_cached_list(c, KUBE_ENDPOINT_SLICE, ns, NULL);
-    o->autoscalers = cached_autoscalers(c, ns);
+    o->slices = kube_cached_list(c, KUBE_ENDPOINT_SLICE, ns, service);
+    o->autoscalers = both_autoscalers(c, spec);
     objects_read(o, spec, ret);
     ret->reachable = true;
     return true;
@@ -186,10 +266,10 @@ void observe_cached(struct kube_cluster *c, const json_t *spec, struct seen *ret
     fetch_cached(c, spec, &o, ret);
 }
 
-/* Whether what is in the cache was observed after every write of ours to this object, and to all of
- * them for its pods. */
-static bool cache_follows(const struct journal *j, const struct seen *s, const json_t *spec) {
+/* Those that the cache does not show as a write of ours left them. */
+static unsigned behind(const struct journal *j, const struct seen *s, const json_t *spec) {
     const char *service = json_str(json_object_get(spec, "blue_green"), "service", "");
+    unsigned set = 0;
 
     for (size_t i = 0; i < j->count; i++) {
         const struct intent *n = &j->intents[i];
@@ -199,15 +279,15 @@ static bool cache_follows(const struct journal *j, const struct seen *s, const j
         if (strcmp(n->kind, "Service") == 0 && strcmp(n->name, service) == 0 &&
             (!s->service.exists ||
              resource_version_newer(n->resource_version, s->service.resource_version)))
-            return false;
+            set |= NAMED_SERVICE;
         for (Color c = COLOR_BLUE; c < COLORS; c++)
             if (strcmp(n->kind, "Deployment") == 0 &&
                 strcmp(n->name, workload_name(spec, c)) == 0 &&
                 (!s->workload[c].exists ||
                  resource_version_newer(n->resource_version, s->workload[c].resource_version)))
-                return false;
+                set |= named_workload(c);
     }
-    return true;
+    return set;
 }
 
 /* Whether every ready pod of the target was seen after the target was seized. */
@@ -223,19 +303,15 @@ static bool pods_follow(const struct journal *j, const struct seen *s, const jso
     return true;
 }
 
-/* Puts Service and workloads as they are now in place of those of the cache: a watch may still be
- * about to tell what somebody did to them.  service: as it was read a moment ago; NULL: reads it.
- */
-static bool named_now(struct kube_cluster *c, const json_t *spec, json_t *service,
+/* Puts those of a set as they are now in place of those of the cache: a watch may still be about to
+ * tell what somebody did to them. */
+static bool named_now(struct kube_cluster *c, const json_t *spec, unsigned set, json_t *service,
                       struct objects *o, struct seen *ret) {
-    json_decref(o->service);
-    json_decref(o->workload[COLOR_BLUE]);
-    json_decref(o->workload[COLOR_GREEN]);
-    o->service = json_incref(service);
-    o->workload[COLOR_BLUE] = o->workload[COLOR_GREEN] = NULL;
+    if (!set)
+        return true;
     seen_done(ret);
     *ret = (struct seen){.now_us = clock_monotonic_us()};
-    if (!read_named(c, spec, o, ret))
+    if (!read_named(c, spec, set, service, o, ret))
         return false;
     objects_read(o, spec, ret);
     ret->reachable = true;
@@ -245,7 +321,7 @@ static bool named_now(struct kube_cluster *c, const json_t *spec, json_t *servic
 void observe_start(struct kube_cluster *c, const json_t *spec, struct seen *ret) {
     _cleanup_(objects_done) struct objects o = {0};
 
-    if (fetch_cached(c, spec, &o, ret) && named_now(c, spec, NULL, &o, ret) &&
+    if (fetch_cached(c, spec, &o, ret) && named_now(c, spec, NAMED_ALL, NULL, &o, ret) &&
         ret->service.color_known && ret->workload[ret->service.color].pods_ready > 0)
         return;
     seen_done(ret);
@@ -263,20 +339,19 @@ static bool hashes_known(const struct seen *s) {
 enum { PODS_FOLLOW = 1, NAMED_NOW = 2, HASHES_KNOWN = 4 };
 
 /* Reads from where the rule allows, and compares with what our writes left.  service: as in
- * named_now. */
+ * read_named. */
 static void observe_job(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                         unsigned must, json_t *service, struct seen *ret) {
     _cleanup_(objects_done) struct objects o = {0};
     bool known = fetch_cached(c, p->spec, &o, ret);
+    unsigned now = must & NAMED_NOW ? NAMED_ALL : known ? behind(j, ret, p->spec) : 0;
 
-    if (!known || !o.autoscalers || !cache_follows(j, ret, p->spec) ||
+    if (!known || !o.autoscalers || !named_now(c, p->spec, now, service, &o, ret) ||
         (must & PODS_FOLLOW && !pods_follow(j, ret, p->spec)) ||
-        (must & NAMED_NOW && !named_now(c, p->spec, service, &o, ret)) ||
         (must & HASHES_KNOWN && !hashes_known(ret))) {
         seen_done(ret);
         objects_done(&o);
-        o.service = json_incref(service);
-        known = fetch(c, p->spec, &o, ret);
+        known = fetch(c, p->spec, service, &o, ret);
     }
     if (!known)
         return;
@@ -303,7 +378,7 @@ void observe_cutover(struct kube_cluster *c, const struct plan *p, const struct 
 bool observe_autoscaler(struct kube_cluster *c, const char *namespace_, const char *workload) {
     struct seen_autoscaler found = {0};
     struct seen nobody;
-    json_auto_t *all = cached_autoscalers(c, namespace_);
+    json_auto_t *all = cached_autoscalers(c, namespace_, workload);
 
     if (!all && !read_autoscalers(c, namespace_, &all, &nobody))
         return true; /* not known: then its replicas are not ours to judge */

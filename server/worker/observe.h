@@ -14,14 +14,15 @@ void observe_now(struct kube_cluster *c, const json_t *spec, struct seen *ret);
 void observe_start(struct kube_cluster *c, const json_t *spec, struct seen *ret);
 /* From the watch cache; not reachable while a watch was not live for 30 s. */
 void observe_cached(struct kube_cluster *c, const json_t *spec, struct seen *ret);
-/* What every step sees: the watch cache where it shows every object at least as our own last write
- * left it, so that no write of ours is taken for somebody else's, else observe_now(). */
+/* What every step sees: the watch cache, with Service and workloads read now where it does not show
+ * them yet as our own last write left them, so that no write of ours is taken for somebody else's;
+ * without a live cache observe_now(). */
 void observe_after_writes(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                           struct seen *ret);
 /* What a step that must see fresh things sees: the watch cache where it provably is newer than
  * every write in the journal (objects' and counted pods' resourceVersions: design.md law 6, "a
- * watch event newer than the seizure counts"), before the first write with Service and workloads
- * read now; else observe_now(). */
+ * watch event newer than the seizure counts"), with Service and workloads read now before the first
+ * write; else observe_now(). */
 void observe_fresh(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                    struct seen *ret);
 /* The same, with Service and workloads read from the API server for this very decision: what the

@@ -492,7 +492,8 @@ json_t *world_requests(struct world *w, long since) {
     return json_incref(json_object_get(all, "items"));
 }
 
-char *world_writes(struct world *w, long since) {
+/* "VERB NAME, …" of those requests that are reads, or are not. */
+static char *told(struct world *w, long since, bool reads) {
     json_auto_t *all = requests_since(w, since);
     char *list = xstrdup("");
     const json_t *r;
@@ -502,7 +503,8 @@ char *world_writes(struct world *w, long since) {
         const char *path = json_str(r, "path", ""), *name = strrchr(path, '/');
         char *longer;
 
-        if (strcmp(json_str(r, "verb", ""), "GET") == 0 || strstr(path, "accessreviews") ||
+        if ((strcmp(json_str(r, "verb", ""), "GET") == 0) != reads ||
+            strstr(path, "accessreviews") || strstr(json_str(r, "query", ""), "watch=") ||
             json_int(r, "code", 0) == 409)
             continue;
         longer = xasprintf("%s%s%s %s", list, *list ? ", " : "", json_str(r, "verb", ""),
@@ -511,6 +513,14 @@ char *world_writes(struct world *w, long since) {
         list = longer;
     }
     return list;
+}
+
+char *world_writes(struct world *w, long since) {
+    return told(w, since, false);
+}
+
+char *world_reads(struct world *w, long since) {
+    return told(w, since, true);
 }
 
 void world_await_request(struct world *w, long since, const char *method, const char *path_end) {

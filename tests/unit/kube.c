@@ -255,9 +255,14 @@ static json_t *owned(const char *name, const char *owner, int version) {
 }
 
 static size_t owned_count(const struct kube_cache *c, const char *owner) {
-    json_auto_t *list = kube_cache_list(c, owner);
+    json_auto_t *list = kube_cache_parsed_list(kube_cache_list(c, owner));
 
     return json_array_size(list);
+}
+
+static void put(struct kube_cache *c, json_t *object) {
+    kube_cache_put(c, object);
+    json_decref(object);
 }
 
 START_TEST(kube_cache__finds_by_name_and_owner) {
@@ -267,29 +272,47 @@ START_TEST(kube_cache__finds_by_name_and_owner) {
     ck_assert_ptr_null(kube_cache_get(&c, "a"));
     ck_assert_uint_eq(owned_count(&c, NULL), 0);
     kube_cache_remove(&c, "a");
-    kube_cache_put(&c, owned("a", "x", 1));
-    kube_cache_put(&c, owned("b", "x", 1));
-    kube_cache_put(&c, owned("c", "y", 1));
-    kube_cache_put(&c, json_parse("{\"metadata\":{\"name\":\"free\"}}"));
+    put(&c, owned("a", "x", 1));
+    put(&c, owned("b", "x", 1));
+    put(&c, owned("c", "y", 1));
+    put(&c, json_parse("{\"metadata\":{\"name\":\"free\"}}"));
     ck_assert_uint_eq(owned_count(&c, NULL), 4);
     ck_assert_uint_eq(owned_count(&c, "x"), 2);
     ck_assert_uint_eq(owned_count(&c, "y"), 1);
     ck_assert_uint_eq(owned_count(&c, "other"), 0);
-    old = kube_cache_get(&c, "a");
-    kube_cache_put(&c, owned("a", "y", 2)); /* taken over by another controller */
-    now = kube_cache_get(&c, "a");
+    old = kube_cache_parsed(kube_cache_get(&c, "a"));
+    put(&c, owned("a", "y", 2)); /* taken over by another controller */
+    now = kube_cache_parsed(kube_cache_get(&c, "a"));
     ck_assert_str_eq(kube_resource_version(old), "1"); /* ours stays as it was */
     ck_assert_str_eq(kube_resource_version(now), "2");
     ck_assert_uint_eq(owned_count(&c, "x"), 1);
     ck_assert_uint_eq(owned_count(&c, "y"), 2);
     kube_cache_remove(&c, "b");
     ck_assert_uint_eq(owned_count(&c, "x"), 0);
-    ck_assert_uint_eq(json_object_size(c.by_owner), 1);
+    ck_assert_uint_eq(json_object_size(c.by_group), 1);
     kube_cache_done(&c);
     kube_cache_done(&c);
     ck_assert_str_eq(kube_name(now), "a");
     json_decref(old);
     json_decref(now);
+}
+END_TEST
+
+START_TEST(kube_cache__slices_belong_to_services_and_autoscalers_to_workloads) {
+    struct kube_cache c = {0};
+
+    put(&c, json_parse("{\"kind\":\"EndpointSlice\",\"metadata\":{\"name\":\"s-1\",\"labels\":{"
+                       "\"kubernetes.io/service-name\":\"s\"},\"ownerReferences\":[{\"uid\":\"u\","
+                       "\"controller\":true}]}}"));
+    put(&c, json_parse("{\"kind\":\"HorizontalPodAutoscaler\",\"metadata\":{\"name\":\"h\"},"
+                       "\"spec\":{\"scaleTargetRef\":{\"name\":\"w\"}}}"));
+    ck_assert_uint_eq(owned_count(&c, "s"), 1);
+    ck_assert_uint_eq(owned_count(&c, "u"), 0);
+    ck_assert_uint_eq(owned_count(&c, "w"), 1);
+    put(&c, json_parse("{\"kind\":\"EndpointSlice\",\"metadata\":{\"name\":\"s-1\"}}"));
+    ck_assert_uint_eq(owned_count(&c, "s"), 0);
+    ck_assert_uint_eq(owned_count(&c, NULL), 2);
+    kube_cache_done(&c);
 }
 END_TEST
 
@@ -344,5 +367,6 @@ int main(void) {
                      kube__kinds_have_their_paths, kube__selector_matches_by_equality,
                      kube__readers_take_anything, kube_lines__split_anywhere,
                      kube_lines__end_when_told_or_too_long, kube_cache__finds_by_name_and_owner,
+                     kube_cache__slices_belong_to_services_and_autoscalers_to_workloads,
                      kube_cache__objects_are_trimmed);
 }

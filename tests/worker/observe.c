@@ -79,17 +79,29 @@ static struct seen await_cache(void) {
     }
 }
 
-static bool fresh_after(const char *purpose, const char *kind, const char *name,
-                        const char *resource_version) {
+/* What was asked of the API server for a look after that write: "" when the cache was enough. */
+static char *asked_after(const char *purpose, const char *kind, const char *name,
+                         const char *resource_version) {
     struct journal j = wrote(purpose, kind, name, resource_version);
     struct plan plan = plan_of(spec);
     _cleanup_(seen_done) struct seen seen = {0};
+    long since = world_mark(w);
+    char *asked;
 
     observe_fresh(cluster, &plan, &j, &seen);
     ck_assert_msg(seen.reachable, "%s", seen.error);
     ck_assert_int_eq(seen.workload[COLOR_GREEN].pods_ready, 2);
+    asked = world_reads(w, since);
+    ck_assert_int_eq(seen.fresh, strstr(asked, "pods") != NULL);
     journal_clear(&j);
-    return seen.fresh;
+    return asked;
+}
+
+static void expect_asked(const char *purpose, const char *kind, const char *name,
+                         const char *resource_version, const char *wanted) {
+    _cleanup_free_ char *asked = asked_after(purpose, kind, name, resource_version);
+
+    ck_assert_str_eq(asked, wanted);
 }
 
 START_TEST(law6__the_cache_counts_only_when_it_follows_every_write) {
@@ -99,13 +111,14 @@ START_TEST(law6__the_cache_counts_only_when_it_follows_every_write) {
                *workload = seen.workload[COLOR_GREEN].resource_version;
 
     ck_assert(!seen.fresh);
-    ck_assert(!fresh_after("switch", "Service", "inopnc-prod", service));
-    ck_assert(fresh_after("switch", "Service", "inopnc-prod", future));
-    ck_assert(!fresh_after("apply-workload", "Deployment", "inopnc-green", workload));
-    ck_assert(fresh_after("apply-workload", "Deployment", "inopnc-green", future));
-    ck_assert(fresh_after("apply-workload", "Deployment", "inopnc-blue", "1")); /* is not there */
-    ck_assert(!fresh_after("apply-0", "ConfigMap", "inopnc-green-config", future));
-    ck_assert(!fresh_after("switch", "Service", "inopnc-prod", "")); /* no result yet */
+    expect_asked("switch", "Service", "inopnc-prod", service, "");
+    expect_asked("switch", "Service", "inopnc-prod", future, "GET inopnc-prod");
+    expect_asked("apply-workload", "Deployment", "inopnc-green", workload, "");
+    expect_asked("apply-workload", "Deployment", "inopnc-green", future, "GET inopnc-green");
+    expect_asked("apply-workload", "Deployment", "inopnc-blue", "1",
+                 "GET inopnc-blue"); /* is not there */
+    expect_asked("apply-0", "ConfigMap", "inopnc-green-config", future, "");
+    expect_asked("switch", "Service", "inopnc-prod", "", ""); /* no result yet */
 }
 END_TEST
 
@@ -115,10 +128,12 @@ START_TEST(law6__pods_seen_before_the_seizure_do_not_count) {
                *workload = seen.workload[COLOR_GREEN].resource_version;
 
     ck_assert(*oldest);
-    ck_assert(!fresh_after("seize-target", "Deployment", "inopnc-green", oldest));
+    expect_asked("seize-target", "Deployment", "inopnc-green", oldest, "");
     /* the workload is newer than its pods: seized now, nothing of them was seen since */
     ck_assert(resource_version_newer(workload, oldest));
-    ck_assert(fresh_after("seize-target", "Deployment", "inopnc-green", workload));
+    expect_asked("seize-target", "Deployment", "inopnc-green", workload,
+                 "GET inopnc-prod, GET inopnc-blue, GET inopnc-green, GET replicasets, GET pods, "
+                 "GET endpointslices, GET horizontalpodautoscalers");
 }
 END_TEST
 
@@ -137,10 +152,10 @@ START_TEST(observe__without_a_live_watch_reads_or_says_why_not) {
     observe_fresh(cluster, &plan, &none, &seen);
     ck_assert(seen.reachable && seen.fresh && !seen.service.exists);
     seen_done(&seen);
-    world_faults(w, "[{\"path\": \"/pods\", \"action\": {\"status\": 500}}]");
+    world_faults(w, "[{\"path\": \"/endpointslices\", \"action\": {\"status\": 500}}]");
     observe_fresh(cluster, &plan, &none, &seen);
     ck_assert(!seen.reachable);
-    ck_assert_ptr_nonnull(strstr(seen.error, "Pod"));
+    ck_assert_ptr_nonnull(strstr(seen.error, "EndpointSlice"));
 }
 END_TEST
 
