@@ -453,7 +453,6 @@ const struct step_row blue_green_steps[] = {
     FLAGS_STEP("before", "before anything else"),
     {.name = "apply",
      .title = "Take hold of the objects and apply the new version",
-     .fresh = true,
      .decide = apply_decide},
     {.name = "await-available",
      .title = "Wait until every new pod is available",
