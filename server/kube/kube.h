@@ -126,8 +126,8 @@ void kube_probe(struct kube_cluster *c, struct kube_result *ret);
 
 /* ---- the watch cache ---- */
 /* Keeps Services, Deployments, ReplicaSets, Pods, EndpointSlices and HorizontalPodAutoscalers of a
- * namespace in memory from now on: without metadata.managedFields, and of a Pod's and a
- * ReplicaSet's containers only name, image and ports (kube/trim.c); kube_get reads objects whole.
+ * namespace in memory from now on: without metadata.managedFields, of a Pod's containers only name,
+ * image and ports, of a ReplicaSet only its metadata (kube/trim.c); kube_get reads objects whole.
  * Of a Service and a Deployment it keeps who wrote which field of the spec: managedFields as text,
  * under KUBE_FIELDS_KEPT. */
 #define KUBE_FIELDS_KEPT "managedFields"

@@ -2,8 +2,10 @@
  *
  * A pod as jansson holds it takes eight times its text, and thousands of them may be watched.  Who
  * wrote which field (metadata.managedFields) is asked for only of what deployments write, and
- * seldom: it stays as text.  Of a pod's specification all but what names it is asked for by nobody;
- * environment variables may be secrets besides. */
+ * seldom: it stays as text.  Of a ReplicaSet nobody asks more than who owns it and which revision
+ * it is, of a pod's specification all but what names it; environment variables may be secrets
+ * besides.
+ */
 #include "base/cleanup.h"
 #include "kube/kind.h"
 #include "kube/watch.h"
@@ -11,6 +13,10 @@
 
 enum { FIELDS_MAX = 16384 }; /* bytes of text; an object that has more tells nobody */
 
+static const char *const replica_set_kept[] = {"apiVersion", "kind", "metadata", NULL};
+static const char *const pod_metadata_kept[] = {
+    "name", "namespace", "uid", "resourceVersion", "labels", "ownerReferences", "deletionTimestamp",
+    NULL};
 static const char *const pod_spec_kept[] = {"containers", "initContainers", "nodeName", NULL};
 static const char *const container_kept[] = {"name", "image", "ports", NULL};
 static const char *const pod_status_dropped[] = {"podIPs",   "hostIP",    "hostIPs",
@@ -100,9 +106,10 @@ void kube_object_trim(json_t *object, KubeKind kind) {
         fields_keep(object);
     json_object_del(json_object_get(object, "metadata"), "managedFields");
     if (kind == KUBE_POD) {
+        keep(json_object_get(object, "metadata"), pod_metadata_kept);
         pod_spec_trim(json_object_get(object, "spec"));
         pod_status_trim(json_object_get(object, "status"));
     } else if (kind == KUBE_REPLICA_SET) {
-        pod_spec_trim(json_at(object, "spec", "template", "spec", NULL));
+        keep(object, replica_set_kept);
     }
 }

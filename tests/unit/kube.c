@@ -344,7 +344,7 @@ START_TEST(kube_cache__objects_are_trimmed) {
          "{\"kind\":\"Deployment\",\"spec\":{\"template\":{\"spec\":{\"volumes\":[]}}}}"},
         {KUBE_REPLICA_SET,
          "{\"kind\":\"ReplicaSet\",\"spec\":{\"template\":{\"spec\":{\"volumes\":[]}}}}",
-         "{\"kind\":\"ReplicaSet\",\"spec\":{\"template\":{\"spec\":{}}}}"},
+         "{\"kind\":\"ReplicaSet\"}"},
         {KUBE_POD, "{\"kind\":\"Pod\",\"spec\":7,\"status\":[],\"metadata\":null}",
          "{\"kind\":\"Pod\",\"spec\":7,\"status\":[],\"metadata\":null}"},
     };
