@@ -225,6 +225,8 @@ static void cached_pods(struct kube_cluster *c, const char *namespace_, struct o
     json_t *rs;
     size_t i;
 
+    json_decref(o->replica_sets);
+    json_decref(o->pods);
     o->replica_sets = json_array();
     o->pods = json_array();
     for (Color color = COLOR_BLUE; color < COLORS; color++) {
@@ -313,6 +315,7 @@ static bool named_now(struct kube_cluster *c, const json_t *spec, unsigned set, 
     *ret = (struct seen){.now_us = clock_monotonic_us()};
     if (!read_named(c, spec, set, service, o, ret))
         return false;
+    cached_pods(c, json_str(spec, "namespace", ""), o); /* a workload may be new to the cache */
     objects_read(o, spec, ret);
     ret->reachable = true;
     return true;
