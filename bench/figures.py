@@ -256,9 +256,9 @@ class Fleet(Crowd):
         assert answer.status == 201, answer
 
 
-def fleet(count=1250):
+def fleet(count=1000):
     """Every environment deploys at once and waits for pods that are not ready yet; then they become ready."""
-    with Stack(env={"SLUICE_RATE_PRINCIPAL": "off", "SLUICE_RATE_NETWORK": "off"}) as stack:
+    with Stack(env={"SLUICE_WORKER_THREADS": "4", "SLUICE_RATE_PRINCIPAL": "off", "SLUICE_RATE_NETWORK": "off"}) as stack:
         crowd = Fleet(stack, count)
         until(lambda: stack.sql("SELECT 1") and len(ready(stack)) >= 2 * count, 120, 0.5, "every blue pod is ready")
         stack.image("v2.0.0", never_ready=True)
@@ -270,7 +270,7 @@ def fleet(count=1250):
         until(lambda: int(stack.sql(waiting)) == count, 600, 1, "every deployment waits for its pods")
         figure(f"memory of the server with {count} deployments in flight, 4 workers", [resident(stack.pids[0])], "MB", 100)
         figure(f"memory of kubesim with {2 * count} Deployments and {4 * count} pods",
-               [resident(int(stack.env["KUBESIM_PID"]))], "MB", 512)
+               [resident(int(stack.env["KUBESIM_PID"]))], "MB", 512 * count / 1250)
         began = time.time()
         stack.image("v2.0.0")
         until(lambda: stack.sql("SELECT count(*) FROM deployment WHERE state = 'succeeded'") == str(count), 900, 1, "all succeed")
