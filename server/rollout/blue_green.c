@@ -453,6 +453,7 @@ const struct step_row blue_green_steps[] = {
     FLAGS_STEP("before", "before anything else"),
     {.name = "apply",
      .title = "Take hold of the objects and apply the new version",
+     .named = true,
      .decide = apply_decide},
     {.name = "await-available",
      .title = "Wait until every new pod is available",

@@ -114,6 +114,7 @@ struct step_row {
     const char *title; /* for people: "Point the Service at the target color" */
     bool blind;        /* decides without looking at the cluster */
     bool glance;       /* decides on what the watch cache has, or without: waits for no answer */
+    bool named;        /* sees Service and workloads as they are now; it counts no pods */
     bool fresh;        /* counts only what was seen after the seizures; the others see at least what
                           our own writes left */
     bool gates;        /* sees what the gates say; only where the environment has gates */

@@ -76,28 +76,18 @@ static bool read_autoscalers(struct kube_cluster *c, const char *namespace_, jso
     return *ret != NULL;
 }
 
-/* The objects that are known by name, as a set. */
-enum { NAMED_SERVICE = 1, NAMED_ALL = 1 | 2 | 4 };
-
-static unsigned named_workload(Color c) {
-    return 2U << c;
-}
-
-/* Those of the set; service: as it was read a moment ago, borrowed; NULL: reads it. */
-static bool read_named(struct kube_cluster *c, const json_t *spec, unsigned set, json_t *service,
+/* Both workloads and the Service.  service: as it was read a moment ago, borrowed; NULL: reads it.
+ */
+static bool read_named(struct kube_cluster *c, const json_t *spec, json_t *service,
                        struct objects *o, struct seen *ret) {
     const char *ns = json_str(spec, "namespace", "");
     const char *name = json_str(json_object_get(spec, "blue_green"), "service", "");
 
-    if (set & NAMED_SERVICE) {
-        json_decref(o->service);
-        o->service = json_incref(service);
-        if (!service && !read_one(c, KUBE_SERVICE, ns, name, &o->service, ret))
-            return false;
-    }
+    json_decref(o->service);
+    o->service = json_incref(service);
+    if (!service && !read_one(c, KUBE_SERVICE, ns, name, &o->service, ret))
+        return false;
     for (Color color = COLOR_BLUE; color < COLORS; color++) {
-        if (!(set & named_workload(color)))
-            continue;
         json_decref(o->workload[color]);
         o->workload[color] = NULL;
         if (!read_one(c, KUBE_DEPLOYMENT, ns, workload_name(spec, color), &o->workload[color], ret))
@@ -158,7 +148,7 @@ static bool fetch(struct kube_cluster *c, const json_t *spec, json_t *service_no
     _cleanup_free_ char *of_service = xasprintf("kubernetes.io/service-name=%s", service);
 
     *ret = (struct seen){.now_us = clock_monotonic_us(), .fresh = true};
-    if (!read_named(c, spec, NAMED_ALL, service_now, o, ret))
+    if (!read_named(c, spec, service_now, o, ret))
         return false;
     o->replica_sets = json_array();
     o->pods = json_array();
@@ -268,10 +258,9 @@ void observe_cached(struct kube_cluster *c, const json_t *spec, struct seen *ret
     fetch_cached(c, spec, &o, ret);
 }
 
-/* Those that the cache does not show as a write of ours left them. */
-static unsigned behind(const struct journal *j, const struct seen *s, const json_t *spec) {
+/* Whether the cache shows Service and workloads at least as our last write left each. */
+static bool cache_follows(const struct journal *j, const struct seen *s, const json_t *spec) {
     const char *service = json_str(json_object_get(spec, "blue_green"), "service", "");
-    unsigned set = 0;
 
     for (size_t i = 0; i < j->count; i++) {
         const struct intent *n = &j->intents[i];
@@ -281,15 +270,15 @@ static unsigned behind(const struct journal *j, const struct seen *s, const json
         if (strcmp(n->kind, "Service") == 0 && strcmp(n->name, service) == 0 &&
             (!s->service.exists ||
              resource_version_newer(n->resource_version, s->service.resource_version)))
-            set |= NAMED_SERVICE;
+            return false;
         for (Color c = COLOR_BLUE; c < COLORS; c++)
             if (strcmp(n->kind, "Deployment") == 0 &&
                 strcmp(n->name, workload_name(spec, c)) == 0 &&
                 (!s->workload[c].exists ||
                  resource_version_newer(n->resource_version, s->workload[c].resource_version)))
-                set |= named_workload(c);
+                return false;
     }
-    return set;
+    return true;
 }
 
 /* Whether every ready pod of the target was seen after the target was seized. */
@@ -305,15 +294,13 @@ static bool pods_follow(const struct journal *j, const struct seen *s, const jso
     return true;
 }
 
-/* Puts those of a set as they are now in place of those of the cache: a watch may still be about to
- * tell what somebody did to them. */
-static bool named_now(struct kube_cluster *c, const json_t *spec, unsigned set, json_t *service,
+/* Puts Service and workloads as they are now in place of those of the cache: a watch may still be
+ * about to tell what somebody did to them.  service: as in read_named. */
+static bool named_now(struct kube_cluster *c, const json_t *spec, json_t *service,
                       struct objects *o, struct seen *ret) {
-    if (!set)
-        return true;
     seen_done(ret);
     *ret = (struct seen){.now_us = clock_monotonic_us()};
-    if (!read_named(c, spec, set, service, o, ret))
+    if (!read_named(c, spec, service, o, ret))
         return false;
     cached_pods(c, json_str(spec, "namespace", ""), o); /* a workload may be new to the cache */
     objects_read(o, spec, ret);
@@ -324,7 +311,7 @@ static bool named_now(struct kube_cluster *c, const json_t *spec, unsigned set, 
 void observe_start(struct kube_cluster *c, const json_t *spec, struct seen *ret) {
     _cleanup_(objects_done) struct objects o = {0};
 
-    if (fetch_cached(c, spec, &o, ret) && named_now(c, spec, NAMED_ALL, NULL, &o, ret) &&
+    if (fetch_cached(c, spec, &o, ret) && named_now(c, spec, NULL, &o, ret) &&
         ret->service.color_known && ret->workload[ret->service.color].pods_ready > 0)
         return;
     seen_done(ret);
@@ -347,9 +334,12 @@ static void observe_job(struct kube_cluster *c, const struct plan *p, const stru
                         unsigned must, json_t *service, struct seen *ret) {
     _cleanup_(objects_done) struct objects o = {0};
     bool known = fetch_cached(c, p->spec, &o, ret);
-    unsigned now = must & NAMED_NOW ? NAMED_ALL : known ? behind(j, ret, p->spec) : 0;
+    bool behind = known && !cache_follows(j, ret, p->spec);
 
-    if (!known || !o.autoscalers || !named_now(c, p->spec, now, service, &o, ret) ||
+    if (behind) /* the watch is about to tell of a write of ours */
+        must |= NAMED_NOW;
+    if (!known || !o.autoscalers || (behind && must & PODS_FOLLOW) ||
+        (must & NAMED_NOW && !named_now(c, p->spec, service, &o, ret)) ||
         (must & PODS_FOLLOW && !pods_follow(j, ret, p->spec)) ||
         (must & HASHES_KNOWN && !hashes_known(ret))) {
         seen_done(ret);
@@ -365,6 +355,11 @@ static void observe_job(struct kube_cluster *c, const struct plan *p, const stru
 void observe_after_writes(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                           struct seen *ret) {
     observe_job(c, p, j, 0, NULL, ret);
+}
+
+void observe_named(struct kube_cluster *c, const struct plan *p, const struct journal *j,
+                   struct seen *ret) {
+    observe_job(c, p, j, NAMED_NOW, NULL, ret);
 }
 
 void observe_fresh(struct kube_cluster *c, const struct plan *p, const struct journal *j,

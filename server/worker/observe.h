@@ -19,6 +19,9 @@ void observe_cached(struct kube_cluster *c, const json_t *spec, struct seen *ret
  * without a live cache observe_now(). */
 void observe_after_writes(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                           struct seen *ret);
+/* The same, with Service and workloads read from the API server for this very decision. */
+void observe_named(struct kube_cluster *c, const struct plan *p, const struct journal *j,
+                   struct seen *ret);
 /* What a step that must see fresh things sees: the watch cache where it provably is newer than
  * every write in the journal (objects' and counted pods' resourceVersions: design.md law 6, "a
  * watch event newer than the seizure counts"), with Service and workloads read now before the first

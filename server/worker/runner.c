@@ -134,6 +134,8 @@ static void look(const struct run_settings *in, struct job *j, struct seen *seen
         *seen = (struct seen){.now_us = clock_monotonic_us(), .reachable = true};
     else if (row->glance)
         observe_cached(j->cluster, j->plan.spec, seen);
+    else if (row->named)
+        observe_named(j->cluster, &j->plan, &j->journal, seen);
     else if (row->fresh)
         observe_fresh(j->cluster, &j->plan, &j->journal, seen);
     else

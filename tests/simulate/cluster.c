@@ -163,7 +163,14 @@ static bool cache_follows(const struct journal *j) {
     return true;
 }
 
-static void see(const struct journal *j, bool may_be_old, struct seen *ret) {
+/* What may be older than the objects that are read by name. */
+static void pods_of_cache(struct sight *look) {
+    look->at = world.cache.at;
+    for (Color color = COLOR_BLUE; color < COLORS; color++)
+        look->object[WORKLOAD + color].ready = world.cache.object[WORKLOAD + color].ready;
+}
+
+static void see(bool objects_old, bool pods_old, struct seen *ret) {
     struct sight now;
 
     if (!elsewhere() || (!world.calm && chance((unsigned)world.faults / 4))) {
@@ -171,21 +178,29 @@ static void see(const struct journal *j, bool may_be_old, struct seen *ret) {
         return;
     }
     now = cluster_now();
-    if (may_be_old && cache_follows(j) && roll(2))
+    if (objects_old && roll(2))
         now = world.cache;
+    else if (pods_old && roll(2))
+        pods_of_cache(&now);
     cluster_see(&now, ret);
 }
 
 void observe_after_writes(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                           struct seen *ret) {
     (void)c, (void)p;
-    see(j, true, ret);
+    see(cache_follows(j), true, ret);
+}
+
+void observe_named(struct kube_cluster *c, const struct plan *p, const struct journal *j,
+                   struct seen *ret) {
+    (void)c, (void)p, (void)j;
+    see(false, true, ret);
 }
 
 void observe_fresh(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                    struct seen *ret) {
     (void)c, (void)p;
-    see(j, j->count > 0, ret);
+    see(j->count > 0 && cache_follows(j), false, ret);
     ret->fresh = true;
 }
 
@@ -201,11 +216,8 @@ void observe_cutover(struct kube_cluster *c, const struct plan *p, const struct 
     *look = cluster_now();
     look->object[SERVICE] = world.running->service;
     if (world.wrong == WRONG_OLD_LOOK ||
-        (cache_follows(j) && roll(2))) { /* pods may come from there, objects not */
-        look->at = world.cache.at;
-        for (Color color = COLOR_BLUE; color < COLORS; color++)
-            look->object[WORKLOAD + color].ready = world.cache.object[WORKLOAD + color].ready;
-    }
+        (cache_follows(j) && roll(2))) /* pods may come from there, objects not */
+        pods_of_cache(look);
     cluster_see(look, ret);
 }
 

@@ -64,10 +64,11 @@ class Proxy:
         return [w for w in self.log.get(namespace, ()) if w["n"] > since]
 
     def cut_watch(self, namespace, plural):
-        """Whoever watches has to watch again."""
-        for writer in list(self.watches.get((namespace, plural), ())):
+        """Whoever watches has to watch again; how many that were."""
+        writers = list(self.watches.get((namespace, plural), ()))
+        for writer in writers:
             writer.transport.abort()
-        return None
+        return len(writers)
 
     async def control(self, reader, writer):
         while line := await reader.readline():
@@ -296,7 +297,7 @@ class FaultProxy:
         return self.tell("writes", namespace, since)
 
     def cut_watch(self, namespace, plural):
-        self.tell("cut_watch", namespace, plural)
+        return self.tell("cut_watch", namespace, plural)
 
     def close(self):
         self.connection.close()

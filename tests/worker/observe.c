@@ -79,6 +79,9 @@ static struct seen await_cache(void) {
     }
 }
 
+#define NAMED "GET inopnc-prod, GET inopnc-blue, GET inopnc-green"
+#define ALL   NAMED ", GET replicasets, GET pods, GET endpointslices, GET horizontalpodautoscalers"
+
 /* What was asked of the API server for a look after that write: "" when the cache was enough. */
 static char *asked_after(const char *purpose, const char *kind, const char *name,
                          const char *resource_version) {
@@ -112,13 +115,38 @@ START_TEST(law6__the_cache_counts_only_when_it_follows_every_write) {
 
     ck_assert(!seen.fresh);
     expect_asked("switch", "Service", "inopnc-prod", service, "");
-    expect_asked("switch", "Service", "inopnc-prod", future, "GET inopnc-prod");
+    expect_asked("switch", "Service", "inopnc-prod", future, ALL);
     expect_asked("apply-workload", "Deployment", "inopnc-green", workload, "");
-    expect_asked("apply-workload", "Deployment", "inopnc-green", future, "GET inopnc-green");
-    expect_asked("apply-workload", "Deployment", "inopnc-blue", "1",
-                 "GET inopnc-blue"); /* is not there */
+    expect_asked("apply-workload", "Deployment", "inopnc-green", future, ALL);
+    expect_asked("apply-workload", "Deployment", "inopnc-blue", "1", ALL); /* is not there */
     expect_asked("apply-0", "ConfigMap", "inopnc-green-config", future, "");
     expect_asked("switch", "Service", "inopnc-prod", "", ""); /* no result yet */
+}
+END_TEST
+
+/* What counts no pods takes Service and workloads as they are, and the cache's pods. */
+START_TEST(observe__what_is_behind_our_own_write_is_read_by_name) {
+    _cleanup_(seen_done) struct seen seen = await_cache();
+    struct journal j = wrote("switch", "Service", "inopnc-prod", "9999999999999999999"), none = {0};
+    struct plan plan = plan_of(spec);
+
+    for (int i = 0; i < 3; i++) {
+        long since = world_mark(w);
+        _cleanup_free_ char *asked = NULL;
+
+        seen_done(&seen);
+        if (i == 0)
+            observe_after_writes(cluster, &plan, &none, &seen);
+        else if (i == 1)
+            observe_after_writes(cluster, &plan, &j, &seen);
+        else
+            observe_named(cluster, &plan, &none, &seen);
+        asked = world_reads(w, since);
+        ck_assert_str_eq(asked, i == 0 ? "" : NAMED);
+        ck_assert(seen.reachable && !seen.fresh);
+        ck_assert_int_eq(seen.workload[COLOR_GREEN].pods_ready, 2);
+    }
+    journal_clear(&j);
 }
 END_TEST
 
@@ -131,9 +159,7 @@ START_TEST(law6__pods_seen_before_the_seizure_do_not_count) {
     expect_asked("seize-target", "Deployment", "inopnc-green", oldest, "");
     /* the workload is newer than its pods: seized now, nothing of them was seen since */
     ck_assert(resource_version_newer(workload, oldest));
-    expect_asked("seize-target", "Deployment", "inopnc-green", workload,
-                 "GET inopnc-prod, GET inopnc-blue, GET inopnc-green, GET replicasets, GET pods, "
-                 "GET endpointslices, GET horizontalpodautoscalers");
+    expect_asked("seize-target", "Deployment", "inopnc-green", workload, ALL);
 }
 END_TEST
 
@@ -187,6 +213,7 @@ int main(void) {
     return RUN_SUITE_WITH("observe", 60, setup, teardown,
                           law6__the_cache_counts_only_when_it_follows_every_write,
                           law6__pods_seen_before_the_seizure_do_not_count,
+                          observe__what_is_behind_our_own_write_is_read_by_name,
                           observe__without_a_live_watch_reads_or_says_why_not,
                           observe__status_is_what_serves_and_what_did);
 }
