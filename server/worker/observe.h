@@ -33,7 +33,7 @@ void observe_fresh(struct kube_cluster *c, const struct plan *p, const struct jo
  * it, which it is conditional on; borrowed. */
 void observe_cutover(struct kube_cluster *c, const struct plan *p, const struct journal *j,
                      json_t *service, struct seen *ret);
-/* All three say what somebody else changed since (rollout/left.h). */
+/* All of them say what somebody else changed since (rollout/left.h). */
 /* Whether an autoscaler scales that Deployment. */
 bool observe_autoscaler(struct kube_cluster *c, const char *namespace_, const char *workload);
 /* The `status` of an environment but `deployment`: {active, previous, drift, observed_at, error?}
