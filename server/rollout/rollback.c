@@ -38,7 +38,12 @@ static json_t *left_place(const struct rollback_request *in) {
 static json_t *taken_over(const struct rollback_request *in) {
     const json_t *before = json_at(in->last, "resolved", "target", NULL);
     const char *wrote = json_str(json_object_get(in->last, "target"), "color", "");
+    const json_t *inherited = json_object_get(in->last, "took_over");
+    const char *left = json_str(json_object_get(in->last, "from"), "color", "");
 
+    /* a rollback that had not come to that yet leaves it to its successor */
+    if (in->pre_empts && json_is_object(inherited) && strcmp(left, color_names[in->leaves]) == 0)
+        return json_incref((json_t *)(uintptr_t)inherited);
     if (!in->took_over || !json_is_object(before) || strcmp(wrote, color_names[in->leaves]) != 0)
         return json_null();
     return json_incref((json_t *)(uintptr_t)before);

@@ -10,7 +10,8 @@ struct rollback_request {
     const json_t *basis; /* plan of the deployment whose `from` is returned to */
     const json_t *last;  /* plan of the deployment that was active last */
     Color leaves;        /* the color that traffic leaves */
-    bool took_over;      /* `last` is being pre-empted and has written to the cluster */
+    bool pre_empts;      /* `last` is being pre-empted */
+    bool took_over;      /* and has written to the cluster */
     bool history_lost;   /* `last` is being pre-empted, and is where that was found */
 };
 /* The plan: the color to return to as `target`, with what `resolved.from` of the basis recorded

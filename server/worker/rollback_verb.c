@@ -234,8 +234,10 @@ static Status environment_of(struct db_tx *tx, const struct rollback_ask *in, co
 /* Begins the rollback of what is known of the environment. */
 static Status roll_back(struct db_tx *tx, const struct rollback_ask *in, const char *environment_id,
                         const struct last *l, struct verb_result *ret) {
-    struct rollback_request request = {
-        .last = l->plan, .took_over = l->active && l->wrote, .history_lost = l->history_lost};
+    struct rollback_request request = {.last = l->plan,
+                                       .pre_empts = l->active,
+                                       .took_over = l->active && l->wrote,
+                                       .history_lost = l->history_lost};
     struct basis basis = {0};
     json_auto_t *plan = NULL, *basis_plan = NULL;
     const char *why = NULL;
