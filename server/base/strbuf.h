@@ -1,7 +1,7 @@
 /* base/strbuf.h: a growing byte string with a maximum.
  *
  * Appending past the maximum stores nothing more and marks the buffer overflowed: check
- * strbuf_overflowed() once, at the end.  Not shared between threads. */
+ * `overflowed` once, at the end.  Not shared between threads. */
 #pragma once
 #include "base/status.h"
 #include <stdbool.h>

@@ -3,7 +3,7 @@
 #include "kube/kube.h"
 #include <string.h>
 
-const char *kube_group(const json_t *object) {
+static const char *group_in(const json_t *object) {
     const char *kind = json_str(object, "kind", "");
 
     if (strcmp(kind, "EndpointSlice") == 0)
@@ -35,7 +35,7 @@ static void group_leave(struct kube_cache *c, const char *name) {
 }
 
 void kube_cache_put(struct kube_cache *c, const json_t *object) {
-    const char *name = kube_name(object), *group = kube_group(object);
+    const char *name = kube_name(object), *group = group_in(object);
     _cleanup_free_ char *text = json_text(object);
     json_t *kept = json_string(text);
 

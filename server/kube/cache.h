@@ -6,15 +6,13 @@
 #pragma once
 #include "base/json.h"
 
+/* Group: what an object belongs to, if anything: an EndpointSlice to the Service of that name, an
+ * autoscaler to the workload of that name, everything else to its controller (the uid). */
 struct kube_cache {
     json_t *by_name;  /* name → text */
     json_t *group_of; /* name → group, of those that have one */
     json_t *by_group; /* group → {name: text} */
 };
-
-/* What an object belongs to, or NULL: an EndpointSlice to the Service of that name, an autoscaler
- * to the workload of that name, everything else to its controller (the uid). */
-const char *kube_group(const json_t *object);
 
 void kube_cache_put(struct kube_cache *c, const json_t *object); /* which must have a name */
 void kube_cache_remove(struct kube_cache *c, const char *name);

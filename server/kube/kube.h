@@ -164,10 +164,11 @@ uint64_t kube_service_call(struct kube_cluster *c, const char *namespace_, const
 struct net_loop *kube_clusters_loop(struct kube_clusters *s);
 
 /* ---- small readers of Kubernetes objects ---- */
-const char *kube_name(const json_t *object);                        /* metadata.name or "" */
-const char *kube_uid(const json_t *object);                         /* metadata.uid or "" */
-const char *kube_controller(const json_t *object);                  /* its controller's uid or "" */
-const char *kube_resource_version(const json_t *object);            /* or "" */
+const char *kube_name(const json_t *object);                   /* metadata.name or "" */
+const char *kube_uid(const json_t *object);                    /* metadata.uid or "" */
+const char *kube_controller(const json_t *object);             /* its controller's uid or "" */
+bool kube_controls(const json_t *owner, const json_t *object); /* whether it is its controller */
+const char *kube_resource_version(const json_t *object);       /* or "" */
 const char *kube_annotation(const json_t *object, const char *key); /* or NULL */
 const char *kube_label(const json_t *object, const char *key);      /* or NULL */
 bool kube_labels_match(

@@ -24,6 +24,10 @@ const char *kube_controller(const json_t *object) {
     return "";
 }
 
+bool kube_controls(const json_t *owner, const json_t *object) {
+    return strcmp(kube_controller(object), kube_uid(owner)) == 0;
+}
+
 const char *kube_resource_version(const json_t *object) {
     return metadata(object, "resourceVersion");
 }

@@ -142,8 +142,7 @@ static const json_t *current_replica_set(const json_t *workload, const json_t *r
     json_array_foreach(replica_sets, i, rs) {
         const char *its = kube_annotation(rs, "deployment.kubernetes.io/revision");
 
-        if (its && strcmp(its, revision) == 0 &&
-            strcmp(kube_controller(rs), kube_uid(workload)) == 0)
+        if (its && strcmp(its, revision) == 0 && kube_controls(workload, rs))
             return rs;
     }
     return NULL;
@@ -227,8 +226,7 @@ static void read_pods(const struct objects *o, const json_t *spec, Color color, 
     size_t i;
 
     json_array_foreach(o->pods, i, pod) {
-        if (strcmp(kube_controller(pod), kube_uid(rs)) != 0 ||
-            json_at(pod, "metadata", "deletionTimestamp", NULL))
+        if (!kube_controls(rs, pod) || json_at(pod, "metadata", "deletionTimestamp", NULL))
             continue;
         ret->pods++;
         if (!ret->trouble.code)

@@ -2,6 +2,7 @@
 #include "worker/observe.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/strbuf.h"
 #include "rollout/left.h"
 #include "worker/objects.h"
 #include <stdio.h>
@@ -96,23 +97,20 @@ static bool read_named(struct kube_cluster *c, const json_t *spec, json_t *servi
     return true;
 }
 
+enum { SELECTOR_MAX = 4096 };
+
+/* "a=b,c=d"; yours; "", which selects everything, for more than is worth asking for. */
 static char *equalities(const json_t *labels) {
-    char *text = NULL;
+    struct strbuf text = STRBUF(SELECTOR_MAX);
     const char *key;
     json_t *value;
 
-    json_object_foreach((json_t *)(uintptr_t)labels, key, value) {
-        char *longer = xasprintf("%s%s%s=%s", text ? text : "", text ? "," : "", key,
-                                 json_string_value(value) ? json_string_value(value) : "");
-
-        free(text);
-        text = longer;
-    }
-    return text;
-}
-
-static bool controls(const json_t *owner, const json_t *object) {
-    return strcmp(kube_controller(object), kube_uid(owner)) == 0;
+    json_object_foreach((json_t *)(uintptr_t)labels, key, value)
+        strbuf_addf(&text, "%s%s=%s", text.len ? "," : "", key,
+                    json_string_value(value) ? json_string_value(value) : "");
+    if (text.overflowed)
+        strbuf_clear(&text);
+    return strbuf_take(&text);
 }
 
 /* The ReplicaSets and pods of one workload.  It only controls what has the labels of its selector;
@@ -129,11 +127,11 @@ static bool read_controlled(struct kube_cluster *c, const char *namespace_, cons
         !read_list(c, KUBE_POD, namespace_, selector, &pods, ret))
         return false;
     json_array_foreach(sets, i, set) {
-        if (!controls(workload, set))
+        if (!kube_controls(workload, set))
             continue;
         json_array_append(o->replica_sets, set);
         json_array_foreach(pods, k, pod) {
-            if (controls(set, pod))
+            if (kube_controls(set, pod))
                 json_array_append(o->pods, pod);
         }
     }
