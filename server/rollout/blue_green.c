@@ -437,23 +437,23 @@ static void flags_decide(const struct step_ask *a, struct decision *d) {
 #define FLAGS_STEP(at, when)                                                                       \
     {                                                                                              \
         .name = "set-flags-" at, .title = "Change the flags that the release changes " when,       \
-        .blind = true, .flags = at, .decide = flags_decide                                         \
+        .look = LOOK_BLIND, .flags = at, .decide = flags_decide                                    \
     }
 
 const struct step_row blue_green_steps[] = {
     {.name = "check-gates",
      .title = "See that every gate is open",
-     .blind = true,
+     .look = LOOK_BLIND,
      .gates = true,
      .decide = gates_decide},
     {.name = "resolve",
      .title = "Find out what serves and what is prepared",
-     .fresh = true,
+     .look = LOOK_FRESH,
      .decide = resolve_decide},
     FLAGS_STEP("before", "before anything else"),
     {.name = "apply",
      .title = "Take hold of the objects and apply the new version",
-     .named = true,
+     .look = LOOK_NAMED,
      .decide = apply_decide},
     {.name = "await-available",
      .title = "Wait until every new pod is available",
@@ -464,15 +464,18 @@ const struct step_row blue_green_steps[] = {
     {.name = "smoke-checks",
      .title = "Run the smoke checks against the new version",
      .decide = smoke_decide},
-    {.name = "promote", .blind = true, .title = "Decide to let it serve", .decide = promote_decide},
+    {.name = "promote",
+     .look = LOOK_BLIND,
+     .title = "Decide to let it serve",
+     .decide = promote_decide},
     {.name = "recheck-gates",
      .title = "See that every gate is still open",
-     .blind = true,
+     .look = LOOK_BLIND,
      .gates = true,
      .decide = gates_decide},
     {.name = "switch-traffic",
      .title = "Point the Service at the new version",
-     .fresh = true,
+     .look = LOOK_FRESH,
      .cutover = "switch",
      .may_send = switch_may_send,
      .decide = switch_decide},
@@ -483,7 +486,7 @@ const struct step_row blue_green_steps[] = {
     {.name = "validate-production", .title = "Check production", .decide = production_decide},
     FLAGS_STEP("after-validate", "once production was checked"),
     {.name = "keep-previous",
-     .blind = true,
+     .look = LOOK_BLIND,
      .title = "Keep the previous version ready",
      .decide = keep_decide},
 };

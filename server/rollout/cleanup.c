@@ -59,7 +59,7 @@ static void cleanup_decide(const struct step_ask *a, struct decision *d) {
 static const struct step_row rows[] = {
     {.name = "clean-up",
      .title = "Scale the previous version down",
-     .fresh = true,
+     .look = LOOK_FRESH,
      .decide = cleanup_decide},
 };
 

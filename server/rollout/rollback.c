@@ -41,10 +41,12 @@ static json_t *taken_over(const struct rollback_request *in) {
     const json_t *inherited = json_object_get(in->last, "took_over");
     const char *left = json_str(json_object_get(in->last, "from"), "color", "");
 
+    if (!in->pre_empts)
+        return json_null();
     /* a rollback that had not come to that yet leaves it to its successor */
-    if (in->pre_empts && json_is_object(inherited) && strcmp(left, color_names[in->leaves]) == 0)
+    if (json_is_object(inherited) && strcmp(left, color_names[in->leaves]) == 0)
         return json_incref((json_t *)(uintptr_t)inherited);
-    if (!in->took_over || !json_is_object(before) || strcmp(wrote, color_names[in->leaves]) != 0)
+    if (!in->wrote || !json_is_object(before) || strcmp(wrote, color_names[in->leaves]) != 0)
         return json_null();
     return json_incref((json_t *)(uintptr_t)before);
 }
@@ -389,25 +391,25 @@ static void undo_decide(const struct step_ask *a, struct decision *d) {
 static const struct step_row rollback_rows[] = {
     {.name = "seize",
      .title = "Take hold of the version to return to",
-     .blind = true,
+     .look = LOOK_BLIND,
      .patience_ms = 300,
      .decide = seize_decide},
     {.name = "prepare",
      .title = "Bring it back as far as traffic has to wait for that",
-     .fresh = true,
+     .look = LOOK_FRESH,
      .decide = prepare_decide},
     {.name = "switch-traffic",
      .title = "Point the Service back",
-     .blind = true,
+     .look = LOOK_BLIND,
      .confirms = true,
      .decide = switch_decide},
     {.name = "await-endpoints",
      .title = "Wait until all traffic reaches it",
-     .fresh = true,
+     .look = LOOK_FRESH,
      .decide = complete_decide},
     {.name = "adopt",
      .title = ADOPT_TITLE,
-     .blind = true,
+     .look = LOOK_BLIND,
      .adopts = true,
      .patience_ms = ADOPT_PATIENCE_MS,
      .decide = marks_decide},
@@ -482,11 +484,11 @@ static void traffic_complete_decide(const struct step_ask *a, struct decision *d
 static const struct step_row traffic_rows[] = {
     {.name = "prepare",
      .title = "Take hold of the Service and the target",
-     .fresh = true,
+     .look = LOOK_FRESH,
      .decide = traffic_seize_decide},
     {.name = "switch-traffic",
      .title = "Point the Service at it",
-     .fresh = true,
+     .look = LOOK_FRESH,
      .cutover = "switch",
      .confirms = true,
      .decide = traffic_switch_decide,

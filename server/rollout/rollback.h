@@ -11,7 +11,7 @@ struct rollback_request {
     const json_t *last;  /* plan of the deployment that was active last */
     Color leaves;        /* the color that traffic leaves */
     bool pre_empts;      /* `last` is being pre-empted */
-    bool took_over;      /* and has written to the cluster */
+    bool wrote;          /* and has written to the cluster */
     bool history_lost;   /* `last` is being pre-empted, and is where that was found */
 };
 /* The plan: the color to return to as `target`, with what `resolved.from` of the basis recorded

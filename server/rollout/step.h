@@ -108,15 +108,20 @@ struct step_ask {
     int64_t started_us; /* when the step began (monotonic) */
 };
 
+/* What a step sees of the cluster. */
+typedef enum Look {
+    LOOK_FOLLOWS, /* Service and workloads at least as our own writes left them */
+    LOOK_BLIND,   /* nothing */
+    LOOK_GLANCE,  /* what the watch cache has, or nothing: waits for no answer */
+    LOOK_NAMED,   /* Service and workloads as they are now; it counts no pods */
+    LOOK_FRESH,   /* counts only what was seen after the seizures */
+} Look;
+
 /* A row of a strategy. */
 struct step_row {
     const char *name;  /* "switch-traffic" */
     const char *title; /* for people: "Point the Service at the target color" */
-    bool blind;        /* decides without looking at the cluster */
-    bool glance;       /* decides on what the watch cache has, or without: waits for no answer */
-    bool named;        /* sees Service and workloads as they are now; it counts no pods */
-    bool fresh;        /* counts only what was seen after the seizures; the others see at least what
-                          our own writes left */
+    Look look;
     bool gates;        /* sees what the gates say; only where the environment has gates */
     const char *flags; /* makes the release's flag changes of that `at`; only where it has such */
     bool adopts; /* takes over a lost past; only in what takes over a deployment that met one */

@@ -236,7 +236,7 @@ static Status roll_back(struct db_tx *tx, const struct rollback_ask *in, const c
                         const struct last *l, struct verb_result *ret) {
     struct rollback_request request = {.last = l->plan,
                                        .pre_empts = l->active,
-                                       .took_over = l->active && l->wrote,
+                                       .wrote = l->wrote,
                                        .history_lost = l->history_lost};
     struct basis basis = {0};
     json_auto_t *plan = NULL, *basis_plan = NULL;

@@ -130,18 +130,25 @@ static RunEnd commit(const struct run_settings *in, struct job *j) {
 static void look(const struct run_settings *in, struct job *j, struct seen *seen) {
     const struct step_row *row = job_row(j);
 
-    if (row->blind)
+    switch (row->look) {
+    case LOOK_BLIND:
         *seen = (struct seen){.now_us = clock_monotonic_us(), .reachable = true};
-    else if (row->glance)
+        break;
+    case LOOK_GLANCE:
         observe_cached(j->cluster, j->plan.spec, seen);
-    else if (row->named)
+        break;
+    case LOOK_NAMED:
         observe_named(j->cluster, &j->plan, &j->journal, seen);
-    else if (row->fresh)
+        break;
+    case LOOK_FRESH:
         observe_fresh(j->cluster, &j->plan, &j->journal, seen);
-    else
+        if (!seen->reachable && job_backward(j)) /* law 2 decides on what is known */
+            observe_cached(j->cluster, j->plan.spec, seen);
+        break;
+    case LOOK_FOLLOWS:
         observe_after_writes(j->cluster, &j->plan, &j->journal, seen);
-    if (row->fresh && !seen->reachable && job_backward(j)) /* law 2 decides on what is known */
-        observe_cached(j->cluster, j->plan.spec, seen);
+        break;
+    }
     if (row->gates)
         cutover_gates(in->pool, j, &seen->gate);
     if (row->flags)

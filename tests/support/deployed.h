@@ -1,6 +1,9 @@
-/* tests/support/deployed.h: the plan of a deployment that suites roll back from. */
+/* tests/support/deployed.h: the plan of a deployment that suites roll back from, and of a rollback.
+ */
 #pragma once
 #include "base/json.h"
+#include "rollout/rollback.h"
+#include "tests/support/suite.h"
 
 #define IMAGE "ghcr.io/your-org/inopnc-wm:"
 
@@ -29,5 +32,18 @@ static json_t *deployed(void) {
                    "\"from\":{\"exists\":true,\"uid\":\"u-blue\",\"replicas\":3,\"template_hash\":"
                    "\"h122\",\"template\":{\"metadata\":{\"labels\":{\"app\":\"inopnc\","
                    "\"environment\":\"blue\"}},\"spec\":{\"n\":122}}}}"));
+    return plan;
+}
+
+/* took_over: `last` is pre-empted and had written. */
+static inline json_t *plan_of(json_t *basis, json_t *last, Color leaves, bool took_over) {
+    const struct rollback_request in = {
+        .basis = basis, .last = last, .leaves = leaves, .pre_empts = took_over, .wrote = took_over};
+    struct arena arena = {0};
+    const char *why = NULL;
+    json_t *plan = rollback_plan(&in, &arena, &why);
+
+    ck_assert_msg(plan != NULL, "%s", why);
+    arena_done(&arena);
     return plan;
 }

@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/ids.h"
+#include "base/strbuf.h"
 #include "db/deployment.h"
 #include "rollout/plan.h"
 #include "tests/support/pg.h"
@@ -454,15 +455,15 @@ void world_behavior(struct world *w, const char *body) {
     json_decref(sim_control(&w->sim, "PUT", "/behavior", body));
 }
 
-static json_t *requests_since(struct world *w, long since) {
+json_t *world_requests(struct world *w, long since) {
     _cleanup_free_ char *path = xasprintf("/requests?since=%ld", since);
+    json_auto_t *all = sim_control(&w->sim, "GET", path, NULL);
 
-    return sim_control(&w->sim, "GET", path, NULL);
+    return json_incref(json_object_get(all, "items"));
 }
 
 long world_mark(struct world *w) {
-    json_auto_t *all = requests_since(w, 0);
-    const json_t *items = json_object_get(all, "items");
+    json_auto_t *items = world_requests(w, 0);
     size_t n = json_array_size(items);
 
     return n ? (long)json_int(json_array_get(items, n - 1), "n", 0) : 0;
@@ -475,44 +476,31 @@ static bool ends_with(const char *text, const char *end) {
 }
 
 int world_count(struct world *w, long since, const char *method, const char *path_end) {
-    json_auto_t *all = requests_since(w, since);
+    json_auto_t *items = world_requests(w, since);
     const json_t *r;
     size_t i;
     int n = 0;
 
-    json_array_foreach(json_object_get(all, "items"), i, r) n +=
-        strcmp(json_str(r, "verb", ""), method) == 0 &&
-        ends_with(json_str(r, "path", ""), path_end);
+    json_array_foreach(items, i, r) n += strcmp(json_str(r, "verb", ""), method) == 0 &&
+                                         ends_with(json_str(r, "path", ""), path_end);
     return n;
-}
-
-json_t *world_requests(struct world *w, long since) {
-    json_auto_t *all = requests_since(w, since);
-
-    return json_incref(json_object_get(all, "items"));
 }
 
 /* "VERB NAME, …" of those requests that are reads, or are not. */
 static char *told(struct world *w, long since, bool reads) {
-    json_auto_t *all = requests_since(w, since);
-    char *list = xstrdup("");
+    json_auto_t *items = world_requests(w, since);
+    struct strbuf list = STRBUF(1 << 16);
     const json_t *r;
     size_t i;
 
-    json_array_foreach(json_object_get(all, "items"), i, r) {
-        const char *path = json_str(r, "path", ""), *name = strrchr(path, '/');
-        char *longer;
+    json_array_foreach(items, i, r) {
+        const char *verb = json_str(r, "verb", ""), *path = json_str(r, "path", "");
 
-        if ((strcmp(json_str(r, "verb", ""), "GET") == 0) != reads ||
-            strstr(path, "accessreviews") || strstr(json_str(r, "query", ""), "watch=") ||
-            json_int(r, "code", 0) == 409)
-            continue;
-        longer = xasprintf("%s%s%s %s", list, *list ? ", " : "", json_str(r, "verb", ""),
-                           name ? name + 1 : path);
-        free(list);
-        list = longer;
+        if ((strcmp(verb, "GET") == 0) == reads && !strstr(path, "accessreviews") &&
+            !strstr(json_str(r, "query", ""), "watch=") && json_int(r, "code", 0) != 409)
+            strbuf_addf(&list, "%s%s %s", list.len ? ", " : "", verb, strrchr(path, '/') + 1);
     }
-    return list;
+    return strbuf_take(&list);
 }
 
 char *world_writes(struct world *w, long since) {

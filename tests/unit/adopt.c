@@ -56,7 +56,7 @@ static const struct step_row *row_after_traffic(const struct step_row *rows, siz
     for (size_t i = 0; i < n; i++) {
         if (strcmp(rows[i].name, name) == 0) {
             ck_assert(confirmed);
-            ck_assert(rows[i].blind);
+            ck_assert(rows[i].look == LOOK_BLIND);
             ck_assert_int_gt(rows[i].patience_ms, 0);
             return &rows[i];
         }

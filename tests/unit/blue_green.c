@@ -441,7 +441,7 @@ START_TEST(undo__traffic_goes_back_without_looking_at_the_cluster) {
         size_t n;
         const struct step_row *rows = undo_steps(&n);
 
-        ck_assert(rows[0].glance && rows[1].blind);
+        ck_assert(rows[0].look == LOOK_GLANCE && rows[1].look == LOOK_BLIND);
         seized(&w);
         w.seen.reachable = false;
         ck_assert_int_eq(undo(&w, "undo-prepare")->kind, DECIDE_SKIP);

@@ -10,20 +10,6 @@
 
 #define NOW (INT64_C(1800000000) * US_PER_S)
 
-/* ---- the plan ---- */
-
-static json_t *plan_of(json_t *basis, json_t *last, Color leaves, bool took_over) {
-    const struct rollback_request in = {
-        .basis = basis, .last = last, .leaves = leaves, .took_over = took_over};
-    struct arena arena = {0};
-    const char *why = NULL;
-    json_t *plan = rollback_plan(&in, &arena, &why);
-
-    ck_assert_msg(plan != NULL, "%s", why);
-    arena_done(&arena);
-    return plan;
-}
-
 /* ---- steps ---- */
 
 /* The rollback from green (v1.2.3, serves) to blue (v1.2.2): both with three ready pods. */
@@ -154,7 +140,7 @@ START_TEST(law2__traffic_goes_first_when_seizing_fails_and_the_rest_comes_later)
 
     start_rollback(&p, false);
     ck_assert_int_eq(row_of(&p, "seize")->patience_ms, 300);
-    ck_assert(row_of(&p, "seize")->blind); /* nothing to wait for */
+    ck_assert(row_of(&p, "seize")->look == LOOK_BLIND); /* nothing to wait for */
     wrote(&p, "seize-target", INTENT_REFUSED);
     expect_kind(&p, "seize", DECIDE_DONE);
     expect_kind(&p, "prepare", DECIDE_DONE);

@@ -7,18 +7,6 @@
 
 /* ---- the plan ---- */
 
-static json_t *plan_of(json_t *basis, json_t *last, Color leaves, bool took_over) {
-    const struct rollback_request in = {
-        .basis = basis, .last = last, .leaves = leaves, .took_over = took_over};
-    struct arena arena = {0};
-    const char *why = NULL;
-    json_t *plan = rollback_plan(&in, &arena, &why);
-
-    ck_assert_msg(plan != NULL, "%s", why);
-    arena_done(&arena);
-    return plan;
-}
-
 static void expect(const json_t *plan, const char *pointer, const char *text) {
     ck_assert_msg(strcmp(json_str(json_pointer(plan, pointer), "version", ""), text) == 0,
                   "%s is not %s", pointer, text);
@@ -51,6 +39,20 @@ START_TEST(rollback_plan__takes_back_what_a_preempted_deployment_wrote) {
     json_decref(plan);
     plan = plan_of(last, last, COLOR_GREEN, true);
     ck_assert(json_is_null(json_object_get(plan, "took_over")));
+}
+END_TEST
+
+START_TEST(rollback_plan__of_a_rollback_takes_back_what_that_one_had_taken_over) {
+    json_auto_t *first = deployed(), *second = plan_of(first, first, COLOR_GREEN, true),
+                *third = plan_of(first, second, COLOR_GREEN, true),
+                *later = plan_of(first, second, COLOR_GREEN, false),
+                *elsewhere = plan_of(first, second, COLOR_BLUE, true);
+
+    ck_assert(json_is_object(json_object_get(second, "took_over")));
+    ck_assert(
+        json_equal(json_object_get(third, "took_over"), json_object_get(second, "took_over")));
+    ck_assert(json_is_null(json_object_get(later, "took_over"))); /* the second did it itself */
+    ck_assert(json_is_null(json_object_get(elsewhere, "took_over")));
 }
 END_TEST
 
@@ -125,6 +127,7 @@ END_TEST
 int main(void) {
     return RUN_SUITE("rollback_plan", 10, rollback_plan__returns_to_what_served_before,
                      rollback_plan__takes_back_what_a_preempted_deployment_wrote,
+                     rollback_plan__of_a_rollback_takes_back_what_that_one_had_taken_over,
                      rollback_plan__relabels_a_template_for_the_other_color,
                      rollback_plan__names_what_is_left_also_of_an_earlier_basis,
                      rollback_plan__says_when_there_is_nothing_to_return_to,
