@@ -238,6 +238,17 @@ def abort(count=20, crashing=5, healthy=2, cluster="kubesim", where=""):
     figure(f"abort → answer, healthy cluster{where}", [row[1] for row in good], "ms")
 
 
+def by_kubectl(stack, name, app, replicas, version):
+    """A blue workload that Sluice did not make."""
+    labels = {"app": app, "environment": "blue"}
+    answer = stack.kube("POST", "/apis/apps/v1/namespaces/production/deployments", {
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
+        "spec": {"replicas": replicas, "selector": {"matchLabels": labels}, "template": {
+            "metadata": {"labels": labels},
+            "spec": {"containers": [{"name": "app", "image": f"{IMAGE}:{version}", "ports": [{"containerPort": 3000}]}]}}}})
+    assert answer.status == 201, answer
+
+
 # ---- fleet: a thousand deployments in flight ----
 
 class Fleet(Crowd):
@@ -247,13 +258,7 @@ class Fleet(Crowd):
 
     def register(self, name):
         super().register(name)
-        labels = {"app": name, "environment": "blue"}
-        answer = self.stack.kube("POST", "/apis/apps/v1/namespaces/production/deployments", {
-            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": f"{name}-blue"},
-            "spec": {"replicas": 2, "selector": {"matchLabels": labels}, "template": {
-                "metadata": {"labels": labels}, "spec": {"containers": [
-                    {"name": "app", "image": f"{IMAGE}:v0.9.0", "ports": [{"containerPort": 3000}]}]}}}})
-        assert answer.status == 201, answer
+        by_kubectl(self.stack, f"{name}-blue", name, 2, "v0.9.0")
 
 
 def fleet(count=1000):
@@ -338,11 +343,7 @@ def statements():
 def many_environments(stack, count):
     """Like the first one, where v1.0.0 serves, and a table with what statements() give to PostgreSQL."""
     stack.inopnc(checks={"health": [], "smoke": [], "production": []})
-    stack.kube("POST", "/apis/apps/v1/namespaces/production/deployments", {
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "inopnc-blue"}, "spec": {
-            "replicas": 3, "selector": {"matchLabels": {"app": "inopnc", "environment": "blue"}}, "template": {
-                "metadata": {"labels": {"app": "inopnc", "environment": "blue"}},
-                "spec": {"containers": [{"name": "app", "image": f"{IMAGE}:v1.0.0", "ports": [{"containerPort": 3000}]}]}}}})
+    by_kubectl(stack, "inopnc-blue", "inopnc", 3, "v1.0.0")
     until(lambda: stack.status()["active"], what="v1.0.0 serves")
     id = stack.deploy("v1.0.1")
     stack.sql(f"""INSERT INTO environment (id, app, name, cluster, namespace, spec, manifests, manifests_revision)
