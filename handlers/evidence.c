@@ -90,9 +90,9 @@ static Status check_digest(const struct evidence_write *w) {
 
 /* ---- what the checklists ask for ---- */
 
-/* The item as the i-th environment's checklist has it, appended to `items`. */
+/* The item as the i-th environment's checklist has it, if it asks for one, appended to `items`. */
 static Status ask_environment(struct db_tx *tx, const struct evidence_write *w, size_t i,
-                              json_t *items) {
+                              json_t *items, size_t *checklists) {
     const struct checklist_of of = {.kind = "before",
                                     .environment_id = gate_fact_environment(w->f, i),
                                     .release_id = w->f->release.id};
@@ -102,6 +102,7 @@ static Status ask_environment(struct db_tx *tx, const struct evidence_write *w, 
 
     if (s != STATUS_OK || db_rows_count(used) == 0)
         return s;
+    ++*checklists;
     s = db_evidence_item(tx, db_text(used, 0, "template"), db_int(used, 0, "version"), w->in.item,
                          &rows);
     if (s != STATUS_OK)
@@ -121,10 +122,15 @@ static Status ask_environment(struct db_tx *tx, const struct evidence_write *w, 
 }
 
 static Status ask_checklists(struct db_tx *tx, const struct evidence_write *w, json_t *items) {
+    size_t checklists = 0;
     Status s = STATUS_OK;
 
     for (size_t i = 0; s == STATUS_OK && gate_fact_environment(w->f, i); i++)
-        s = ask_environment(tx, w, i, items);
+        s = ask_environment(tx, w, i, items, &checklists);
+    if (s == STATUS_OK && checklists && json_array_size(items) == 0)
+        return wrong(w, "item", "unknown",
+                     "No checklist that an environment of %s asks for has an item %s.", w->f->app,
+                     w->in.item);
     return s;
 }
 

@@ -61,6 +61,13 @@ def ago(**span):
 
 # ---- said in JSON ----
 
+def test_an_item_that_no_checklist_has_is_refused(stack, ci, release):
+    answer = refused(post(stack, release, ci, evidence("test")), 400, "invalid-body")
+    assert answer["errors"][0]["field"] == "/item" and "has an item test" in answer["errors"][0]["detail"]
+    asks_for(stack, release, None)
+    assert post(stack, release, ci, evidence("test")).status == 201  # nobody asks for a checklist yet
+
+
 def test_evidence_passes_an_item(stack, ci, release):
     assert blocking(stack, release)["tests"] == "item-open"
     answer = post(stack, release, ci, evidence(environment="production", expires_s=3600))
