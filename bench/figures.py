@@ -332,7 +332,7 @@ def statements():
         + " \\gset",
         "BEGIN;",
         with_values(sql("environment/begin"), ":environment_id::uuid", ":revision::bigint", ":cutover::bigint") + ";",
-        with_values(sql("gate/facts"), ":environment_id::uuid", "'1.0.1'", "NULL::uuid", given["actor"]) + ";",
+        with_values(sql("gate/facts"), ":environment_id::uuid", "'1.0.1'", "NULL::uuid", given["actor"], "NULL::jsonb") + ";",
         with_values(sql("deployment/insert"), "gen_random_uuid()", ":environment_id::uuid", "'inopnc'", "'e' || :n::text",
                     ":release_id::uuid", "'blue-green'", "NULL", given["actor"], given["plan"], given["steps"], "NULL") + " \\gset",
         with_values(sql("deployment/get"), ":id::uuid").replace(ISO, "(SELECT iso FROM given)") + ";",

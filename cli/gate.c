@@ -63,7 +63,8 @@ void draw_blockers(struct strbuf *b, const json_t *blockers, const struct look *
     }
 }
 
-/* By the code of a blocker, or how it begins: what clears it.  $a $e $v: the place; $w: what. */
+/* By the code of a blocker, or how it begins: what clears it.  $a $e $v: the place; $w: what; $r:
+ * the role of the approver that it names first, without whom there is no such way. */
 static const struct way {
     const char *code, *command, *what;
     bool once; /* it serves for all blockers of the code */
@@ -73,16 +74,30 @@ static const struct way {
     {"environment-busy", "watch $w", "what is active", false},
     {"frozen", "freeze end $w", "or break-glass request", false},
     {"not-deployed-there", "deploy $a $w $v --wait", "there first", false},
-    {"not-accepted", "signoff approve --deployment $w --role final", "accept what serves", false},
+    {"not-accepted", "signoff approve --deployment $w --role $r", "accept what serves", false},
+    {"not-accepted", "rollback $a $e --reason …", "or take it back", true},
     {"template-missing", "template set $w --file …", "or change the gates", false},
     {"item-", "checklist show $a $e $v", "all its items", true},
     {"rejected", "signoff withdraw $a $v $w", "by who rejected it", false},
     {"approval-missing", "signoff approve $a $e $v --role $w", "by who has that role", false},
 };
 
-static char *way_command(const char *format, const struct gate_place *place, const char *what) {
+/* "qa" of {"who": ["approver:qa", …]}; NULL: it names somebody else. */
+static const char *role_named(const json_t *blocker) {
+    const char *who = json_string_value(json_array_get(json_object_get(blocker, "who"), 0));
+
+    return who && strncmp(who, "approver:", strlen("approver:")) == 0 ? who + strlen("approver:")
+                                                                      : NULL;
+}
+
+/* NULL: there is no such way for this one. */
+static char *way_command(const char *format, const struct gate_place *place,
+                         const json_t *blocker) {
+    const char *role = role_named(blocker);
     struct strbuf b = STRBUF(LINE_MOST);
 
+    if (strstr(format, "$r") && !role)
+        return NULL;
     strbuf_adds(&b, "sluice ");
     for (const char *c = format; *c; c++) {
         if (*c != '$') {
@@ -93,7 +108,8 @@ static char *way_command(const char *format, const struct gate_place *place, con
         strbuf_adds(&b, *c == 'a'   ? place->app
                         : *c == 'e' ? place->environment
                         : *c == 'v' ? place->version
-                                    : what);
+                        : *c == 'r' ? role
+                                    : json_str(blocker, "what", ""));
     }
     return strbuf_take(&b);
 }
@@ -117,7 +133,9 @@ void draw_blocker_ways(struct strbuf *b, const json_t *blockers, const struct ga
 
             if (!way_serves(&ways[w], blocker))
                 continue;
-            command = way_command(ways[w].command, place, json_str(blocker, "what", ""));
+            command = way_command(ways[w].command, place, blocker);
+            if (!command)
+                continue;
             draw_way(b, command, ways[w].what, look);
             if (ways[w].once)
                 break;

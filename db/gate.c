@@ -14,7 +14,8 @@ Status db_gate_hold_flags(struct db_tx *tx, const char *environment_id) {
 }
 
 #define ASK(a)                                                                                     \
-    DB_PARAMS((a)->environment_id, (a)->version_key, (a)->deployment_id, (a)->requested_by)
+    DB_PARAMS((a)->environment_id, (a)->version_key, (a)->deployment_id, (a)->requested_by,        \
+              (a)->asked_by)
 
 Status db_gate_facts(struct db_tx *tx, const struct gate_ask *ask, struct db_rows **ret) {
     return db_query(tx, SQL_GATE_FACTS, ret, ASK(ask));

@@ -14,9 +14,12 @@ struct gate_ask {
     const char *environment_id, *version_key;
     const char *deployment_id; /* on whose behalf; NULL: nobody's yet */
     const char *requested_by; /* who asks for a deployment that is not stored yet (JSON), or NULL */
+    const char *asked_by; /* who asks what would be (JSON, {}: nobody who could): whoever waits for
+                             these gates comes before; NULL: only the two above count */
+    const char *version;  /* as the caller spells it; NULL: version_key */
 };
-/* Columns: facts (server/domain/gate.h), release_id, app, environment; no row: no such environment.
- */
+/* Columns: facts (server/domain/gate.h), release_id, app, environment, version (the release's, else
+ * version_key); no row: no such environment. */
 MUSTCHECK Status db_gate_facts(struct db_tx *tx, const struct gate_ask *ask, struct db_rows **ret);
 MUSTCHECK Status db_gate_facts_once(struct db_pool *p, const struct gate_ask *ask,
                                     struct db_rows **ret);

@@ -42,8 +42,9 @@ Status db_signoff_withdraw(struct db_tx *tx, const char *id, const char *by, str
     return db_query(tx, SQL_SIGNOFF_WITHDRAW, ret, DB_PARAMS(id, by));
 }
 
-Status db_signoff_settle(struct db_tx *tx, const char *deployment_id, struct db_rows **ret) {
-    return db_query(tx, SQL_SIGNOFF_SETTLE, ret, DB_PARAMS(deployment_id));
+Status db_signoff_settle(struct db_tx *tx, const char *deployment_id, const char *environment_id,
+                         struct db_rows **ret) {
+    return db_query(tx, SQL_SIGNOFF_SETTLE, ret, DB_PARAMS(deployment_id, environment_id));
 }
 
 Status db_signoff_get(struct db_pool *p, const char *id, struct db_rows **ret) {

@@ -27,10 +27,11 @@ MUSTCHECK Status db_signoff_insert(struct db_tx *tx, const struct signoff_of *of
 /* No row: it was withdrawn before. */
 MUSTCHECK Status db_signoff_withdraw(struct db_tx *tx, const char *id, const char *by,
                                      struct db_rows **ret);
-/* What those of a deployment come to, stored: columns was, acceptance (of the deployment),
- * awaits_final (the previous version is still kept for the final approval). */
+/* What those of a deployment come to, or (deployment_id NULL) those of each that is pending in an
+ * environment, stored: columns id, version, was, acceptance (of the deployment), awaits_final (the
+ * previous version is still kept for the final approval). */
 MUSTCHECK Status db_signoff_settle(struct db_tx *tx, const char *deployment_id,
-                                   struct db_rows **ret);
+                                   const char *environment_id, struct db_rows **ret);
 MUSTCHECK Status db_signoff_get(struct db_pool *p, const char *id, struct db_rows **ret);
 MUSTCHECK Status db_signoff_get_in(struct db_tx *tx, const char *id, struct db_rows **ret);
 /* of->environment_id NULL: every one.  Newest first, older than the id `after` (NULL: all). */

@@ -126,6 +126,7 @@ static Status add_blockers(const struct request *q, const struct deployment_row 
     _cleanup_(gate_verdict_done) struct gate_verdict v = {0};
     const struct gate_ask ask = {.environment_id = row->environment_id,
                                  .version_key = row->version + (*row->version == 'v'),
+                                 .version = row->version,
                                  .deployment_id = row->id};
     Status s;
 

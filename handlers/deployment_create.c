@@ -192,6 +192,7 @@ static Status create_tx(struct db_tx *tx, void *ctx) {
     struct create *c = ctx;
     const struct gate_ask ask = {.environment_id = c->basis.environment_id,
                                  .version_key = c->version_key,
+                                 .version = c->in->version,
                                  .requested_by = c->q->principal->actor_json};
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     struct deployment_row row;
@@ -280,6 +281,7 @@ static Status refuse_failing(struct reply *r, const struct dry_run *tried) {
 static Status dry_run_gates(struct create *c) {
     const struct gate_ask ask = {.environment_id = c->basis.environment_id,
                                  .version_key = c->version_key,
+                                 .version = c->in->version,
                                  .requested_by = c->q->principal->actor_json};
 
     return gates_look(context_of(c->q)->pool, &ask, GATE_START, &c->gate);

@@ -22,6 +22,9 @@ Status blockers_get(struct request *q, const void *in, struct reply *r) {
         return s;
     ask.environment_id = environment_row(rows, 0).id;
     ask.version_key = parsed.key;
+    ask.version = version;
+    ask.asked_by =
+        principal_may(q->principal, "deployment:create") ? q->principal->actor_json : "{}";
     s = gates_look(context_of(q)->pool, &ask, GATE_ASKED, &v);
     return s == STATUS_OK ? answer(r, 200, gate_verdict_json(&v)) : s;
 }

@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/ids.h"
 #include "db/gate.h"
+#include "db/signoff.h"
 #include "domain/gate_spec.h"
 #include "handlers/answer.h"
 #include "handlers/handlers.h"
@@ -120,6 +121,27 @@ static Status check_names(struct db_tx *tx, const struct gates_write *w, const c
     return s == STATUS_OK && db_rows_count(rows) ? E_INVALID_BODY : s;
 }
 
+/* What waits for people who are not asked any more is settled, on the record. */
+static Status settle_pending(struct db_tx *tx, const struct gates_write *w) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    Status s = db_signoff_settle(tx, NULL, w->id, &rows);
+
+    for (size_t i = 0; s == STATUS_OK && i < db_rows_count(rows); i++) {
+        const char *now = db_text(rows, i, "acceptance"), *id = db_text(rows, i, "id");
+        const struct record_about about = {.app = w->app,
+                                           .environment = w->name,
+                                           .action =
+                                               arena_printf(w->q->arena, "deployment.%s", now),
+                                           .subject = id,
+                                           .deployment_id = id};
+
+        if (strcmp(now, "pending") != 0)
+            s = record_by_caller(w->q, tx, &about, NULL, "%s in %s is %s: its gates were changed.",
+                                 db_text(rows, i, "version"), w->name, now);
+    }
+    return s;
+}
+
 static Status gates_store(struct db_tx *tx, const struct gates_write *w, bool made) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     _cleanup_free_ char *spec = json_text(w->spec);
@@ -129,6 +151,8 @@ static Status gates_store(struct db_tx *tx, const struct gates_write *w, bool ma
 
     if (s == STATUS_OK)
         s = db_gate_spec_put(tx, w->id, spec, &rows);
+    if (s == STATUS_OK)
+        s = settle_pending(tx, w);
     if (s == STATUS_OK)
         s = db_gate_touch(tx, w->id);
     if (s == STATUS_OK)

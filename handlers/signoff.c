@@ -167,7 +167,7 @@ static Status settle(struct db_tx *tx, const struct signing *w, bool *ret_awaits
                                  .subject = w->deployment_id,
                                  .deployment_id = w->deployment_id};
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
-    Status s = db_signoff_settle(tx, w->deployment_id, &rows);
+    Status s = db_signoff_settle(tx, w->deployment_id, NULL, &rows);
 
     if (s == STATUS_OK)
         s = db_gate_touch(tx, w->of.environment_id); /* it may free the next deployment */

@@ -358,6 +358,29 @@ CREATE FUNCTION signoff_bound(p_release uuid, p_environment uuid, p_deployment u
 $$;
 COMMENT ON FUNCTION signoff_bound IS 'What sign-offs are about now, and who may not approve: {content_digest, checklist, authors [{subject, issuer, did}]}.';
 
+CREATE FUNCTION acceptance_standing(p_deployment uuid)
+RETURNS TABLE (asked boolean, rejected_by text[], missing text[]) LANGUAGE sql STABLE AS $$
+    WITH d AS (
+        SELECT d.id, coalesce(gate_spec(d.environment_id) -> 'acceptance', '[]') AS asked,
+               signoff_bound(d.release_id, d.environment_id, d.id) AS bound
+        FROM deployment d WHERE d.id = p_deployment
+    ), valid AS (
+        SELECT s.role, s.decision, s.subject FROM signoff s, d
+        WHERE s.deployment_id = d.id AND s.withdrawn_at IS NULL AND s.content_digest = d.bound ->> 'content_digest'
+          AND (s.decision = 'reject'
+               OR s.checklist = d.bound ->> 'checklist'
+                  AND NOT EXISTS (SELECT FROM jsonb_array_elements(d.bound -> 'authors') a
+                                  WHERE a ->> 'subject' = s.subject AND a ->> 'issuer' = s.issuer))
+    )
+    SELECT jsonb_array_length(d.asked) > 0,
+           ARRAY(SELECT DISTINCT v.subject FROM valid v WHERE v.decision = 'reject' ORDER BY v.subject),
+           ARRAY(SELECT a ->> 'role' FROM jsonb_array_elements(d.asked) a
+                 WHERE (SELECT count(*) FROM valid v WHERE v.role = a ->> 'role' AND v.decision = 'approve')
+                       < coalesce((a ->> 'count')::int, 1))
+    FROM d
+$$;
+COMMENT ON FUNCTION acceptance_standing IS 'Of a deployment: whether its acceptance is asked for, whose rejects stand, and the roles whose approvals are missing.';
+
 CREATE FUNCTION signoff_may_be() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     v_bound jsonb := signoff_bound(NEW.release_id, NEW.environment_id, NEW.deployment_id);

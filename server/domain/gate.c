@@ -22,6 +22,7 @@ static void may_change(struct gate_verdict *v, int64_t t, int64_t now_us) {
 struct blocker {
     const char *gate, *code, *what;
     const char *who[3]; /* ended by NULL */
+    json_t *also;       /* more of them; taken; or NULL */
     int64_t opens_us;
     json_t *link; /* taken */
 };
@@ -38,6 +39,8 @@ static void PRINTF(3, 4) block(struct asking *a, const struct blocker *b, const 
     va_start(args, why);
     json_object_set_new(out, "why", json_vsprintf(why, args));
     va_end(args);
+    json_array_extend(who, b->also);
+    json_decref(b->also);
     json_object_set_new(out, "who", who);
     if (b->opens_us)
         json_set_time(out, "opens_at", b->opens_us);
@@ -185,20 +188,37 @@ static void ask_previous(struct asking *a) {
           "%s has not been deployed to %s with success.", a->version, name);
 }
 
+/* Who can accept it: those whose roles are missing; a reject, who gave it. */
+static json_t *who_accepts(const json_t *last) {
+    json_t *who = json_array(), *role;
+    size_t i;
+
+    json_array_extend(who, json_object_get(last, "rejected_by"));
+    if (json_array_size(who)) {
+        json_array_append_new(who, json_string("admin"));
+        return who;
+    }
+    json_array_foreach(json_object_get(last, "missing"), i, role)
+        json_array_append_new(who, json_sprintf("approver:%s", json_string_value(role)));
+    return who;
+}
+
 static void ask_accepted(struct asking *a) {
     const json_t *last = json_object_get(a->facts, "unaccepted");
-    const char *id = json_str(last, "deployment", "");
+    const char *id = json_str(last, "deployment", ""), *acceptance;
 
     if (!json_is_object(last))
         return;
+    acceptance = json_str(last, "acceptance", "unknown");
     block(a,
           &(struct blocker){.gate = "acceptance",
                             .code = "not-accepted",
                             .what = id,
-                            .who = {"approver:final"},
+                            .also = who_accepts(last),
                             .link = json_sprintf("/api/v1/deployments/%s/signoffs", id)},
-          "%s serves, and its acceptance is %s: accept it or roll it back.",
-          json_str(last, "version", "?"), json_str(last, "acceptance", "unknown"));
+          "%s serves, and its acceptance is %s: %s or roll it back.",
+          json_str(last, "version", "?"), acceptance,
+          strcmp(acceptance, "rejected") == 0 ? "withdraw the reject" : "accept it");
 }
 
 /* ---- the checklist ---- */
@@ -286,20 +306,34 @@ static void ask_checklist(struct asking *a) {
 
 /* ---- approvals ---- */
 
-/* Bound to this content and this checklist; an approval by somebody who neither made nor asked. */
-static bool valid(const struct asking *a, const json_t *signoff) {
+static bool same_person(const json_t *a, const json_t *b) {
+    return json_equal(json_object_get(a, "subject"), json_object_get(b, "subject")) &&
+           json_equal(json_object_get(a, "issuer"), json_object_get(b, "issuer"));
+}
+
+/* Bound to this content and this checklist; an approval by somebody who neither made nor asked.
+ * NULL: it counts; else why not. */
+static const char *why_void(const struct asking *a, const json_t *signoff) {
     const json_t *release = json_object_get(a->facts, "release");
+    json_t *made_by = json_object_get(release, "created_by");
     bool self = json_bool(json_object_get(a->facts, "gates"), "self_approval", false);
-    json_auto_t *authors = self ? NULL
-                                : json_pack("[O*, O*]", json_object_get(release, "created_by"),
-                                            json_object_get(a->facts, "requested_by"));
+    json_auto_t *authors =
+        self ? NULL : json_pack("[O*, O*]", made_by, json_object_get(a->facts, "requested_by"));
     const struct signoff_about about = {
         .content_digest = json_str(release, "content_digest", NULL),
         .checklist = json_str(json_object_get(a->facts, "checklist"), "name", ""),
         .authors = authors,
     };
+    const char *why = signoff_void(signoff, &about);
 
-    return !signoff_void(signoff, &about);
+    if (!why)
+        return NULL;
+    if (strcmp(why, "content-changed") == 0)
+        return "it is about other content";
+    if (strcmp(why, "checklist-changed") == 0)
+        return "the checklist has changed since";
+    return same_person(signoff, made_by) ? "who creates a release does not approve it"
+                                         : "who asks for a deployment does not approve it";
 }
 
 static json_t *signoffs_link(const struct asking *a) {
@@ -313,39 +347,54 @@ static void ask_rejections(struct asking *a) {
     json_array_foreach(json_object_get(a->facts, "signoffs"), i, signoff) {
         const char *note = json_str(signoff, "note", NULL);
 
-        if (strcmp(json_str(signoff, "decision", ""), "approve") == 0 || !valid(a, signoff))
+        if (strcmp(json_str(signoff, "decision", ""), "approve") == 0 || why_void(a, signoff))
             continue;
         block(a,
               &(struct blocker){.gate = "approvals",
                                 .code = "rejected",
                                 .what = json_str(signoff, "id", ""),
-                                .who = {json_str(signoff, "subject", "?")},
+                                .who = {json_str(signoff, "subject", "?"), "admin"},
                                 .link = signoffs_link(a)},
               "Rejected by %s (%s)%s%s.", json_str(signoff, "subject", "?"),
               json_str(signoff, "role", "?"), note ? ": " : "", note ? note : "");
     }
 }
 
-static int64_t approvals(const struct asking *a, const char *role) {
+/* How many approvals of a role count.  *ret_not: one that does not (NULL: none), *ret_why: why. */
+static int64_t approvals(const struct asking *a, const char *role, const json_t **ret_not,
+                         const char **ret_why) {
     const json_t *signoff;
     int64_t n = 0;
     size_t i;
 
-    json_array_foreach(json_object_get(a->facts, "signoffs"), i, signoff) n +=
-        strcmp(json_str(signoff, "role", ""), role) == 0 &&
-        strcmp(json_str(signoff, "decision", ""), "approve") == 0 && valid(a, signoff);
+    *ret_not = NULL;
+    json_array_foreach(json_object_get(a->facts, "signoffs"), i, signoff) {
+        const char *why;
+
+        if (strcmp(json_str(signoff, "role", ""), role) != 0 ||
+            strcmp(json_str(signoff, "decision", ""), "approve") != 0)
+            continue;
+        why = why_void(a, signoff);
+        n += !why;
+        if (why) {
+            *ret_not = signoff;
+            *ret_why = why;
+        }
+    }
     return n;
 }
 
 static void ask_approvals(struct asking *a) {
     const json_t *asked = json_object_get(json_object_get(a->facts, "gates"), "approvals"), *one;
+    const json_t *not_counted;
+    const char *why;
     char who[64];
     size_t i;
 
     ask_rejections(a);
     json_array_foreach(asked, i, one) {
         const char *role = json_str(one, "role", "");
-        int64_t needed = json_int(one, "count", 1), there = approvals(a, role);
+        int64_t needed = json_int(one, "count", 1), there = approvals(a, role, &not_counted, &why);
 
         snprintf(who, sizeof who, "approver:%s", role);
         if (there < needed)
@@ -355,8 +404,10 @@ static void ask_approvals(struct asking *a) {
                                     .what = role,
                                     .who = {who},
                                     .link = signoffs_link(a)},
-                  "%lld of %lld approvals of %s are there.", (long long)there, (long long)needed,
-                  role);
+                  "%lld of %lld approvals of %s are there%s%s%s%s.", (long long)there,
+                  (long long)needed, role, not_counted ? "; that of " : "",
+                  not_counted ? json_str(not_counted, "subject", "?") : "",
+                  not_counted ? " does not count: " : "", not_counted ? why : "");
     }
 }
 

@@ -16,7 +16,7 @@
  *    freezes [{id, reason, app, environment, let_running_finish, by, windows [[from_us, to_us]],
  *      known_until_us: of a weekly one, whose windows have no end}] | null,
  *    break_glass_us | null, previous {environment, deployment} | null,
- *    unaccepted {deployment, version, acceptance} | null}
+ *    unaccepted {deployment, version, acceptance, rejected_by [subject], missing [role]} | null}
  *
  * Times are µs since 1970. */
 #pragma once

@@ -21,10 +21,11 @@ const char *signoff_author(const json_t *authors, const char *subject, const cha
 const char *signoff_void(const json_t *signoff, const struct signoff_about *about) {
     if (!same(signoff, "content_digest", about->content_digest))
         return "content-changed";
+    if (same(signoff, "decision", "reject"))
+        return NULL; /* whoever gave it, until they take it back: what closes is not forgotten */
     if (!same(signoff, "checklist", about->checklist))
         return "checklist-changed";
-    if (same(signoff, "decision", "approve") &&
-        signoff_author(about->authors, json_str(signoff, "subject", NULL),
+    if (signoff_author(about->authors, json_str(signoff, "subject", NULL),
                        json_str(signoff, "issuer", NULL)))
         return "self-approval";
     return NULL;

@@ -12,6 +12,6 @@ struct signoff_about {
  */
 const char *signoff_author(const json_t *authors, const char *subject, const char *issuer);
 /* Why it does not count: "content-changed", "checklist-changed", "self-approval"; NULL: it does.
- * signoff: {decision, subject, issuer, content_digest, checklist}.  A reject counts whoever gives
- * it. */
+ * signoff: {decision, subject, issuer, content_digest, checklist}.  A reject of this content
+ * counts whoever gives it and whatever the checklist is now. */
 const char *signoff_void(const json_t *signoff, const struct signoff_about *about);

@@ -2,12 +2,15 @@
 #include "base/cleanup.h"
 #include "db/record.h"
 
-static Status evaluate(const struct db_rows *rows, GateWhen when, struct gate_verdict *ret) {
+static Status evaluate(const struct db_rows *rows, const char *version, GateWhen when,
+                       struct gate_verdict *ret) {
     json_auto_t *facts = NULL;
 
     if (db_rows_count(rows) == 0)
         return E_NOT_FOUND;
     facts = db_json(rows, 0, "facts");
+    if (version)
+        json_set_str(facts, "version", version);
     gate_evaluate(facts, db_time(rows, 0, "now"), when, ret);
     return STATUS_OK;
 }
@@ -17,7 +20,7 @@ Status gates_look(struct db_pool *p, const struct gate_ask *in, GateWhen when,
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     Status s = db_gate_facts_once(p, in, &rows);
 
-    return s ? s : evaluate(rows, when, ret);
+    return s ? s : evaluate(rows, in->version, when, ret);
 }
 
 Status gates_look_in(struct db_tx *tx, const struct gate_ask *in, GateWhen when,
@@ -25,7 +28,7 @@ Status gates_look_in(struct db_tx *tx, const struct gate_ask *in, GateWhen when,
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     Status s = db_gate_facts(tx, in, &rows);
 
-    return s ? s : evaluate(rows, when, ret);
+    return s ? s : evaluate(rows, in->version, when, ret);
 }
 
 static Status note_first(struct db_tx *tx, const char *environment_id, const char *release_id,
@@ -51,10 +54,11 @@ Status gates_first(struct db_tx *tx, const char *app, const char *environment,
 static Status record(struct db_tx *tx, const struct gate_change *in, const struct db_rows *facts,
                      const struct gate_verdict *v) {
     const char *app = db_text(facts, 0, "app"), *environment = db_text(facts, 0, "environment");
+    const char *version = db_text(facts, 0, "version");
     json_auto_t *data = gate_verdict_json(v);
     _cleanup_free_ char *text = NULL, *why = gate_verdict_text(v);
 
-    json_set_str(data, "version", in->version_key);
+    json_set_str(data, "version", version);
     text = json_text(data);
     return record_append(
         tx, &(struct record_entry){.app = app,
@@ -62,9 +66,9 @@ static Status record(struct db_tx *tx, const struct gate_change *in, const struc
                                    .actor = in->by.json,
                                    .from = in->by.from,
                                    .action = v->open ? "gate.opened" : "gate.closed",
-                                   .subject = in->version_key,
+                                   .subject = version,
                                    .message = arena_printf(in->arena, "%s may %sgo to %s%s%s",
-                                                           in->version_key, v->open ? "" : "not ",
+                                                           version, v->open ? "" : "not ",
                                                            environment, v->open ? "." : ": ", why),
                                    .data = text});
 }
@@ -91,7 +95,7 @@ Status gates_changed(struct db_tx *tx, const struct gate_change *in, struct gate
     if (!s)
         s = db_gate_facts(tx, &ask, &facts);
     if (!s)
-        s = evaluate(facts, GATE_START, &v);
+        s = evaluate(facts, NULL, GATE_START, &v);
     if (!s)
         s = db_gate_state_set(tx, in->environment_id, in->release_id, v.open, v.next_us, &changed);
     ret->open = v.open;

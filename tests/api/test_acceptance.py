@@ -5,6 +5,7 @@ from tests.api.conftest import refused
 
 ROLES = ["engineering", "product", "final"]  # one of each of the runbook's kinds: technical, business, final
 PATH = "/apps/inopnc/environments/production/gates"
+ASKED = {"acceptance": [{"role": role, "count": 1} for role in ROLES], "acceptance_blocks_next": True}
 
 
 def person(stack, subject, role):
@@ -24,6 +25,15 @@ def actions(stack, id):
     return [record["action"] for record in stack.api("GET", f"/deployments/{id}/records?limit=200")["items"]]
 
 
+def gates_are(stack, spec):
+    answer = stack.api("PUT", PATH, spec, headers={"If-Match": "*"})
+    assert answer.status in (200, 201), answer
+
+
+def blockers(stack, version):
+    return stack.api("GET", f"/apps/inopnc/environments/production/blockers?version={version}")["blockers"]
+
+
 def kept(stack, id):
     """Whether the previous version waits for the final approval of that deployment."""
     return stack.sql(f"SELECT awaits_final FROM cleanup WHERE deployment_id = '{id}'")
@@ -33,10 +43,9 @@ def kept(stack, id):
 def accepting(stack):
     stack.inopnc()
     stack.wait(stack.deploy("v4.0.0"), "succeeded")
-    spec = {"acceptance": [{"role": role, "count": 1} for role in ROLES], "acceptance_blocks_next": True}
-    assert stack.api("PUT", PATH, spec, headers={"If-Match": "*"}).status in (200, 201)
+    gates_are(stack, ASKED)
     yield stack
-    assert stack.api("PUT", PATH, {}, headers={"If-Match": "*"}).status == 200
+    gates_are(stack, {})
 
 
 @pytest.fixture
@@ -131,6 +140,33 @@ def test_the_same_key_signs_once(accepting, deployed):
     answers = [say(accepting, deployed, "engineering", **{"Idempotency-Key": f"accept-{deployed}"}) for _ in range(2)]
     assert answers[0].json == answers[1].json
     assert len(accepting.api("GET", f"/deployments/{deployed}/signoffs")["items"]) == 1
+
+
+def test_law3__a_deployment_that_failed_does_not_make_what_serves_accepted(accepting, deployed):
+    gates_are(accepting, {**ASKED, "acceptance_blocks_next": False})
+    accepting.image("v4.98.0", pull_error=True)
+    accepting.wait(accepting.deploy("v4.98.0"), "failed")
+    gates_are(accepting, ASKED)
+    accepting.release("v4.98.1")
+    blocker, = blockers(accepting, "v4.98.1")
+    assert (blocker["code"], blocker["what"]) == ("not-accepted", deployed)
+    assert blocker["who"] == [f"approver:{role}" for role in ROLES]
+    assert say(accepting, deployed, "product").status == 201
+    assert blockers(accepting, "v4.98.1")[0]["who"] == ["approver:engineering", "approver:final"]
+    say(accepting, deployed, "product", "reject", subject="pia")
+    assert blockers(accepting, "v4.98.1")[0]["who"] == ["pia", "admin"]
+
+
+def test_what_is_not_asked_for_any_more_is_waited_for_no_longer(accepting):
+    id = accepting.deploy("v4.97.0")
+    accepting.wait(id, "succeeded")
+    assert accepting.deployment(id)["acceptance"] == "pending" and kept(accepting, id) == "t"
+    gates_are(accepting, {"acceptance_blocks_next": True})
+    assert accepting.deployment(id)["acceptance"] == "not-required" and kept(accepting, id) == "f"
+    assert actions(accepting, id)[-1] == "deployment.not-required"
+    gates_are(accepting, ASKED)
+    accepting.release("v4.97.1")
+    assert blockers(accepting, "v4.97.1") == []
 
 
 def test_only_what_succeeded_is_accepted(accepting):

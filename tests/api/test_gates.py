@@ -19,7 +19,9 @@ def codes(answer):
 
 
 def test_blockers_name_what_a_create_refuses(stack, environment):
-    assert codes(blockers(stack, environment, "?version=v1.0.0")) == ["release-missing"]
+    for version in ("v1.0.0", "1.0.0"): # as it was asked for
+        answer = blockers(stack, environment, f"?version={version}")
+        assert codes(answer) == ["release-missing"] and f"no release {version}:" in answer["blockers"][0]["why"]
     assert stack.api("POST", f"/apps/{environment}/releases", {"version": "v1.0.0", "image": f"{IMAGE}:v1.0.0"}).status == 201
     assert codes(blockers(stack, environment, "?version=1.0.0")) == []
     assert stack.api("POST", f"/apps/{environment}/releases/v1.0.0/yank", {"reason": "leaks"}).status == 200
@@ -69,9 +71,9 @@ def test_what_was_always_open_never_opened(stack, environment):
     answer = stack.api("POST", f"/apps/{environment}/releases/v1.0.0/evidence", evidence, token=stack.mint())
     assert answer.status == 201 and answer["open"] is True, answer
     assert gates_are(stack, environment, {}) == []
-    closed = [("gate.closed", "1.0.0")]
+    closed = [("gate.closed", "v1.0.0")]
     assert gates_are(stack, environment, {"approvals": [{"role": "qa", "count": 1}]}) == closed
-    assert gates_are(stack, environment, {}) == [*closed, ("gate.opened", "1.0.0")]
+    assert gates_are(stack, environment, {}) == [*closed, ("gate.opened", "v1.0.0")]
 
 
 # ---- a create asks ----

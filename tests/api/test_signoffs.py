@@ -32,6 +32,12 @@ def records(stack, app):
     return [r["action"] for r in stack.chain(f"{app}/production") if r["action"].startswith(("signoff.", "gate."))]
 
 
+def why(stack, app, token=None):
+    answer = stack.api("GET", f"/apps/{app}/environments/production/blockers?version=v1.0.0", token=token)
+    assert answer.status == 200, answer
+    return answer["blockers"]
+
+
 @pytest.fixture
 def asked(stack, environment):
     """An app whose production asks for two of qa and one of final."""
@@ -181,6 +187,33 @@ def test_another_checklist_makes_it_void(stack, asked):
     assert stack.api("PUT", f"/apps/{asked}/environments/production/gates", gates, headers={"If-Match": "*"}).status == 200
     assert listed(stack, asked)[0]["void_reason"] == "checklist-changed"
     assert sign(stack, asked, token=approver(stack, "bob", "qa"))["checklist"] == "before-deployment@1"
+
+
+def test_a_reject_stands_whatever_checklist_is_asked_for(stack, asked):
+    dan = approver(stack, "dan", "support")
+    no = sign(stack, asked, "support", "reject", dan)
+    gates = {"checklist": {"before": "before-deployment"}}
+    assert stack.api("PUT", f"/apps/{asked}/environments/production/gates", gates, headers={"If-Match": "*"}).status == 200
+    assert listed(stack, asked)[0]["valid"] is True
+    assert "rejected" in [b["code"] for b in why(stack, asked)]
+    assert withdraw(stack, asked, no["id"], dan).status == 200
+    assert "rejected" not in [b["code"] for b in why(stack, asked)]
+
+
+def test_who_approves_and_then_deploys_is_told_the_same_by_both(stack, environment):
+    gates = {"approvals": [{"role": "qa", "count": 1}]}
+    assert stack.api("PUT", f"/apps/{environment}/environments/production/gates", gates).status == 201
+    stack.release("v1.0.0", environment)
+    eva = stack.mint("eva", ("releaser", "approver:qa"))
+    assert sign(stack, environment, token=eva)["open"] is True
+    said = "0 of 1 approvals of qa are there; that of eva does not count: who asks for a deployment does not approve it."
+    body = {"app": environment, "environment": "production", "version": "v1.0.0"}
+    assert refused(stack.api("POST", "/deployments", body, token=eva), 409, "blocked")["blockers"][0]["why"] == said
+    assert [b["why"] for b in why(stack, environment, eva)] == [said]
+    assert why(stack, environment) == [] and why(stack, environment, stack.mint("vic", ("viewer",))) == []
+    waiting = stack.api("POST", "/deployments", {**body, "params": {"wait": True}}, token=eva)
+    assert [b["why"] for b in why(stack, environment)] == [said]
+    assert stack.api("POST", f"/deployments/{waiting['id']}/cancel").status == 200
 
 
 def test_the_same_key_stores_once(stack, asked):

@@ -99,6 +99,46 @@ START_TEST(gate__a_waiver_counts_until_it_expires) {
 }
 END_TEST
 
+/* Whoever is refused is told whose approval does not count, and who can help. */
+START_TEST(gate__a_blocker_says_who_and_why) {
+    static const struct {
+        const char *pointer, *value, *why, *who; /* who: the first */
+    } cases[] = {
+        {"/signoffs/0/subject", "\"ci\"", "that of ci does not count: who creates a release",
+         "approver:qa"},
+        {"/signoffs/0/subject", "\"rel\"", "that of rel does not count: who asks for a deployment",
+         "approver:qa"},
+        {"/signoffs/0/checklist", "\"b@1\"", "the checklist has changed", "approver:qa"},
+        {"/signoffs", "null", "0 of 1 approvals of qa are there.", "approver:qa"},
+        {"/signoffs/0",
+         "{\"role\":\"qa\",\"decision\":\"reject\",\"subject\":\"eva\",\"content_digest\":\"d\","
+         "\"checklist\":\"b@1\"}",
+         "Rejected by eva (qa).", "eva"},
+        {"/unaccepted",
+         "{\"version\":\"v1\",\"acceptance\":\"pending\",\"missing\":[\"support\",\"final\"]}",
+         "v1 serves, and its acceptance is pending: accept it", "approver:support"},
+        {"/unaccepted",
+         "{\"version\":\"v1\",\"acceptance\":\"rejected\",\"rejected_by\":[\"pia\"],"
+         "\"missing\":[\"final\"]}",
+         "withdraw the reject or roll it back", "pia"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_auto_t *facts = json_with(ready, cases[i].pointer, cases[i].value);
+        const json_t *first;
+        struct gate_verdict v;
+
+        gate_evaluate(facts, NOW * US_PER_S, GATE_CUTOVER, &v);
+        first = json_array_get(v.blockers, 0);
+        ck_assert_msg(strstr(json_str(first, "why", ""), cases[i].why) != NULL, "%zu: %s", i,
+                      json_str(first, "why", "open"));
+        ck_assert_str_eq(json_string_value(json_array_get(json_object_get(first, "who"), 0)),
+                         cases[i].who);
+        gate_verdict_done(&v);
+    }
+}
+END_TEST
+
 /* Time alone opens it only at an opens_at that it named, and changes nothing before next_us. */
 START_TEST(gate__time_alone_does_only_what_was_said) {
     json_auto_t *facts = json_with(ready, "/gates/evidence_max_age_s", "0");
@@ -179,6 +219,6 @@ END_TEST
 
 int main(void) {
     return RUN_SUITE("gate", 10, gate__each_fact_closes_it, gate__a_waiver_counts_until_it_expires,
-                     gate__time_alone_does_only_what_was_said, law3__nothing_known_is_closed,
-                     gate__long_reasons_are_not_cut);
+                     gate__a_blocker_says_who_and_why, gate__time_alone_does_only_what_was_said,
+                     law3__nothing_known_is_closed, gate__long_reasons_are_not_cut);
 }

@@ -4,11 +4,13 @@
 -- param:  version_key text
 -- param:  deployment_id uuid
 -- param:  requested_by jsonb
+-- param:  asked_by jsonb
 -- column: facts jsonb
 -- column: now timestamptz
 -- column: release_id uuid
 -- column: app text
 -- column: environment text
+-- column: version text
 WITH e AS (
     SELECT e.id, e.app, e.name, coalesce(g.spec, '{}') AS spec -- gate_spec(e.id), whose call costs a tenth of all this
     FROM environment e LEFT JOIN environment_gate g ON g.environment_id = e.id WHERE e.id = $1
@@ -32,7 +34,10 @@ SELECT jsonb_build_object(
     'version', $2::text,
     'release', (SELECT jsonb_build_object('id', r.id, 'version', r.version, 'content_digest', r.content_digest,
                                           'created_by', r.created_by, 'yanked', r.yanked_at IS NOT NULL) FROM r),
-    'requested_by', coalesce($4, (SELECT d.requested_by FROM deployment d WHERE d.id = $3)),
+    'requested_by', coalesce($4, (SELECT d.requested_by FROM deployment d WHERE d.id = $3),
+                             (SELECT d.requested_by FROM deployment d, r -- whoever waits for these gates
+                              WHERE $5 IS NOT NULL AND d.environment_id = e.id AND d.release_id = r.id
+                                AND d.state IN ('scheduled', 'queued', 'blocked') ORDER BY d.id LIMIT 1), $5),
     'active', (SELECT d.id FROM deployment d
                WHERE d.environment_id = e.id AND d.state IN ('running', 'paused', 'undoing', 'stuck')
                  AND d.id IS DISTINCT FROM $3),
@@ -59,12 +64,13 @@ SELECT jsonb_build_object(
                    AND d.release_id = r.id AND d.kind = 'deploy' AND d.state = 'succeeded' AND d.rolled_back_by IS NULL
                    AND d.acceptance <> 'rejected'
                  ORDER BY d.id DESC LIMIT 1),
-    'unaccepted', CASE WHEN e.spec -> 'acceptance_blocks_next' = 'true' THEN
-        (SELECT jsonb_build_object('deployment', l.id, 'version', l.version, 'acceptance', l.acceptance)
+    'unaccepted', CASE WHEN e.spec -> 'acceptance_blocks_next' = 'true' THEN -- of what serves: the last that succeeded
+        (SELECT jsonb_build_object('deployment', l.id, 'version', l.version, 'acceptance', l.acceptance,
+                                   'rejected_by', s.rejected_by, 'missing', s.missing)
          FROM (SELECT d.* FROM deployment d
-               WHERE d.environment_id = e.id AND d.started_at IS NOT NULL AND d.id IS DISTINCT FROM $3
-               ORDER BY d.started_at DESC LIMIT 1) l
-         WHERE l.state = 'succeeded' AND l.acceptance IN ('pending', 'rejected') AND l.rolled_back_by IS NULL) END
+               WHERE d.environment_id = e.id AND d.state = 'succeeded' AND d.id IS DISTINCT FROM $3
+               ORDER BY d.started_at DESC LIMIT 1) l, LATERAL acceptance_standing(l.id) s
+         WHERE l.acceptance IN ('pending', 'rejected') AND l.rolled_back_by IS NULL) END
     ) AS facts, clock_timestamp() AS now,
-    (SELECT r.id FROM r) AS release_id, e.app, e.name AS environment
+    (SELECT r.id FROM r) AS release_id, e.app, e.name AS environment, coalesce((SELECT r.version FROM r), $2) AS version
 FROM e;
