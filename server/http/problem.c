@@ -1,14 +1,15 @@
 /* http/problem.c: refusals and faults as RFC 9457 problem details. */
 #include "http/exchange.h"
 
-/* The refusal's own sentence, else what its first error says, else the title. */
+/* The refusal's own sentence, else what its first error says (its field is "" where it is about the
+ * whole body), else the title. */
 static json_t *detail_of(const struct reply *r, const struct status_row *row) {
     const json_t *first = json_array_get(r->errors, 0);
+    const char *field = json_str(first, "field", "");
     json_t *detail = r->detail ? json_string(r->detail) : NULL;
 
     if (!detail && first)
-        detail =
-            json_sprintf("%s: %s", json_str(first, "field", ""), json_str(first, "detail", ""));
+        detail = json_sprintf("%s%s%s", field, *field ? ": " : "", json_str(first, "detail", ""));
     return detail ? detail : json_string(row->title);
 }
 

@@ -275,6 +275,7 @@ def test_what_is_no_report_is_refused(stack, ci, release, media_type, report, fi
     before = heads(stack)
     answer = refused(send(stack, release, ci, media_type, report), 400, "invalid-body", field)
     assert detail in answer["errors"][0]["detail"]
+    assert answer["detail"] == (f"{field}: " if field else "") + answer["errors"][0]["detail"]
     assert heads(stack) == before and listed(stack, release) == []
 
 
