@@ -17,6 +17,17 @@ static char *signoffs_path(const struct args *a, const char *app, const char *ve
                       : api_path("/apps/%s/releases/%s/signoffs", app, version);
 }
 
+/* One person counts once: the sign-off before is withdrawn, also where it was in another role. */
+static void add_replaced(struct strbuf *b, const json_t *signoff) {
+    const char *role = json_str(signoff, "replaces_role", NULL);
+
+    if (!role)
+        return;
+    strbuf_adds(b, "  it replaces the one as ");
+    text_add_clean(b, role);
+    strbuf_adds(b, ", which is withdrawn: one person counts once\n");
+}
+
 /* "approved by ann as qa: 019…" and what it has changed. */
 static void say_decided(const json_t *signoff, const struct gate_place *place) {
     _cleanup_(strbuf_done) struct strbuf b = STRBUF(DRAW_MOST);
@@ -30,6 +41,7 @@ static void say_decided(const json_t *signoff, const struct gate_place *place) {
     strbuf_adds(&b, ": sign-off ");
     text_add_clean(&b, json_str(signoff, "id", "?"));
     strbuf_adds(&b, "\n");
+    add_replaced(&b, signoff);
     if (json_str(signoff, "acceptance", NULL)) {
         strbuf_adds(&b, "  the deployment's acceptance is ");
         text_add_clean(&b, json_str(signoff, "acceptance", ""));

@@ -252,6 +252,7 @@ static Status store(struct db_tx *tx, const struct signing *w, const char *id) {
                                         .decision = db_text(before, i, "decision")};
 
         json_set_str(w->fact.r->json, "replaces", old.id);
+        json_set_str(w->fact.r->json, "replaces_role", old.role);
         s = record(tx, w, "withdrawn", &old, id);
     }
     return s ? s

@@ -105,7 +105,7 @@ def test_a_final_approval_that_is_withdrawn_gives_nothing_back(accepting, deploy
 def test_one_person_counts_once(accepting, deployed):
     first = say(accepting, deployed, "engineering", subject="ann")
     second = say(accepting, deployed, "final", subject="ann")
-    assert second["replaces"] == first["id"]
+    assert second["replaces"] == first["id"] and second["replaces_role"] == "engineering"
     listed = {signoff["id"]: signoff for signoff in accepting.api("GET", f"/deployments/{deployed}/signoffs")["items"]}
     assert listed[first["id"]]["void_reason"] == "withdrawn" and listed[second["id"]]["valid"]
 

@@ -327,6 +327,15 @@ def test_signoffs(api, verb):
     assert body(api) == {"decision": verb, "role": "final"} and "acceptance is accepted" in out
 
 
+def test_a_sign_off_says_which_it_replaces(api):
+    signoff = {"id": OTHER, "role": "final", "decision": "approve", "by": ANN, "valid": True, "open": False, "effective": True}
+    words = ["signoff", "approve", "inopnc", "production", "v1.2.3", "--role", "final"]
+    api.on("POST", f"{PLACE}/signoffs", (201, {**signoff, "replaces": ID, "replaces_role": "qa"}))
+    expect(run(api.url, *words), 0, out="\n  it replaces the one as qa, which is withdrawn: one person counts once\n")
+    api.on("POST", f"{PLACE}/signoffs", (201, signoff))
+    assert "replaces" not in expect(run(api.url, *words), 0).stdout
+
+
 def test_signoffs_are_withdrawn_and_listed(api):
     api.on("DELETE", f"{PLACE}/signoffs/{OTHER}", {"effective": False, "open": False, "deployment": ID})
     out = expect(run(api.url, "signoff", "withdraw", "inopnc", "v1.2.3", OTHER), 0).stdout

@@ -63,7 +63,7 @@ def test_a_quorum_opens_and_a_withdrawal_closes(stack, asked):
 def test_one_person_counts_once(stack, asked):
     both = approver(stack, "ann", "qa", "final")
     first, second = sign(stack, asked, token=both), sign(stack, asked, "final", token=both)
-    assert second["replaces"] == first["id"]
+    assert second["replaces"] == first["id"] and second["replaces_role"] == "qa" and "replaces_role" not in first.json
     now = listed(stack, asked)
     assert [(i["role"], i["valid"]) for i in now] == [("final", True), ("qa", False)]
     assert now[1]["withdrawn_by"]["subject"] == "ann"
