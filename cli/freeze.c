@@ -67,6 +67,25 @@ static ExitCode single_body(json_t *body, const struct args *a) {
     return EXIT_DONE;
 }
 
+/* What it found running: "  inopnc/production: 019… stops before its cut-over". */
+static void add_found(struct strbuf *b, const json_t *running) {
+    const json_t *found;
+    size_t i;
+
+    json_array_foreach(running, i, found) {
+        strbuf_adds(b, "  ");
+        text_add_clean(b, json_str(found, "app", "?"));
+        strbuf_adds(b, "/");
+        text_add_clean(b, json_str(found, "environment", "?"));
+        strbuf_adds(b, ": deployment ");
+        text_add_clean(b, json_str(found, "deployment", "?"));
+        strbuf_adds(b, json_bool(found, "finishes", false)
+                           ? " finishes\n"
+                           : " stops before its cut-over, and goes on when it is resumed after "
+                             "the freeze\n");
+    }
+}
+
 static void say_frozen(const json_t *freeze) {
     const json_t *weekly = json_object_get(freeze, "weekly");
     const char *app = json_str(freeze, "app", NULL), *where = json_str(freeze, "environment", NULL);
@@ -84,6 +103,7 @@ static void say_frozen(const json_t *freeze) {
         strbuf_addf(&b, " is frozen until %s",
                     text_date(text_time(json_str(freeze, "ends_at", NULL)), date));
     strbuf_adds(&b, json_bool(freeze, "active", false) ? ", now too\n" : "\n");
+    add_found(&b, json_object_get(freeze, "running"));
     draw_way(&b, end, "take it back", &look);
     fputs(b.data, stdout);
 }

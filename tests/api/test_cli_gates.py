@@ -380,6 +380,19 @@ def test_freezes(api):
     assert api.requests[-1]["path"] == "/api/v1/freezes?active=true&limit=200"
 
 
+def test_a_freeze_says_what_it_found_running(api):
+    running = [{"deployment": ID, "app": "inopnc", "environment": "production", "finishes": False},
+               {"deployment": OTHER, "app": "inopnc", "environment": "staging", "finishes": True}]
+    made = {"id": OTHER, "app": "inopnc", "environment": None, "reason": "outage", "active": True, "ends_at": "2026-12-27T08:00:00.000Z"}
+    api.on("POST", "/freezes", (201, {**made, "running": running}))
+    out = expect(run(api.url, "freeze", "create", "inopnc", "--reason", "outage", "--for", "2h"), 0).stdout
+    assert out.splitlines()[1:3] == [
+        f"  inopnc/production: deployment {ID} stops before its cut-over, and goes on when it is resumed after the freeze",
+        f"  inopnc/staging: deployment {OTHER} finishes"]
+    api.on("POST", "/freezes", (201, {**made, "running": []}))
+    assert "deployment" not in expect(run(api.url, "freeze", "create", "inopnc", "--reason", "outage", "--for", "2h"), 0).stdout
+
+
 def test_break_glass_takes_two(api):
     path = "/apps/inopnc/environments/production/break-glass"
     glass = {"id": OTHER, "state": "requested", "reason": "outage", "duration_s": 1800, "requested_by": ANN}
