@@ -58,7 +58,10 @@ static ExitCode single_body(json_t *body, const struct args *a) {
 
     if (arg_text(a, "start") || arg_text(a, "timezone"))
         return usage_error("--start and --timezone belong to --days");
-    if (arg_flag(a, "to") == arg_flag(a, "for"))
+    if (arg_flag(a, "to") && arg_flag(a, "for"))
+        return usage_error("freeze create takes --to TIME or --for TIME, not both: each says when "
+                           "it ends");
+    if (!arg_flag(a, "to") && !arg_flag(a, "for"))
         return usage_error("freeze create wants --to TIME, --for TIME, or --days");
     if (!to_us)
         to_us = from_us + arg_seconds(a, "for", 0) * US_PER_S;

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REASON_MIN = 3, REASON_MAX = 1000, TIMEZONE_MAX = 64 };
+enum { REASON_MIN = 3, REASON_MAX = 1000, START_MAX = 64, TIMEZONE_MAX = 64 };
 
 struct freeze_in {
     const char *app, *environment, *reason;
@@ -30,12 +30,11 @@ static const struct field weekly_fields[] = {
      .required = true,
      .min = 1,
      .max = 7},
-    {.name = "start",
+    {.name = "start", /* freeze_check() says HH:MM of whatever else it is */
      .type = FIELD_STRING,
      .offset = FIELD_NOWHERE,
      .required = true,
-     .min = 5,
-     .max = 5},
+     .max = START_MAX},
     {.name = "duration_s",
      .type = FIELD_INT,
      .offset = FIELD_NOWHERE,

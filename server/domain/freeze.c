@@ -70,13 +70,13 @@ static void check_weekly(const json_t *weekly, json_t *errors) {
 }
 
 static void check_once(int64_t starts_us, int64_t ends_us, int64_t now_us, json_t *errors) {
-    if (ends_us <= starts_us)
+    if (ends_us <= now_us) /* also where a freeze that begins now would end before that */
+        field_error(errors, "/ends_at", "range", "It lies in the past.");
+    else if (ends_us <= starts_us)
         field_error(errors, "/ends_at", "range", "It is not after starts_at.");
     else if (ends_us - starts_us > FREEZE_DAYS_MAX * (int64_t)DAY_S * US_PER_S)
         field_error(errors, "/ends_at", "range", "It is more than %d days after starts_at.",
                     FREEZE_DAYS_MAX);
-    else if (ends_us <= now_us)
-        field_error(errors, "/ends_at", "range", "It lies in the past.");
 }
 
 void freeze_check(const json_t *body, int64_t now_us, json_t *errors) {

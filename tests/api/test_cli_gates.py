@@ -237,7 +237,7 @@ def test_an_open_gate_and_one_that_is_too_late_are_told(api):
     (["signoff", "list", "a"], "APP VERSION"),
     (["freeze", "create", "a"], "--reason"),
     (["freeze", "create", "--reason", "x"], "--to TIME, --for TIME, or --days"),
-    (["freeze", "create", "--reason", "x", "--to", "2099-01-01 00:00", "--for", "1h"], "--to TIME, --for TIME, or --days"),
+    (["freeze", "create", "--reason", "x", "--to", "2099-01-01 00:00", "--for", "1h"], "--to TIME or --for TIME, not both"),
     (["freeze", "create", "--reason", "x", "--days", "fri", "--start", "16:00", "--for", "8h"], "--timezone"),
     (["freeze", "create", "--reason", "x", "--days", "fri", "--start", "16:00", "--for", "8h", "--timezone", "UTC", "--to", "2099-01-01 00:00"],
      "belong to a single freeze"),

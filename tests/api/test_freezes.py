@@ -252,6 +252,17 @@ def test_bad_fields_are_named(stack, released, changes, field):
     assert heads(stack) == before
 
 
+@pytest.mark.parametrize("start", ["9:00", "", "09:00:00", "noon"])
+def test_a_start_that_is_no_time_of_day_says_how_it_is_written(stack, released, start):
+    answer = begin(stack, {"app": released, "reason": "each week", "weekly": {**WEEKLY, "start": start}})
+    assert refused(answer, 400, "invalid-body", "/weekly/start")["errors"][0]["detail"] == "A local time, HH:MM."
+
+
+def test_an_end_in_the_past_is_said_to_be_past(stack, released):
+    answer = begin(stack, now_frozen(released, starts_at=at(), ends_at=at(hours=-1)))
+    assert refused(answer, 400, "invalid-body", "/ends_at")["errors"][0]["detail"] == "It lies in the past."
+
+
 def test_a_year_is_the_limit(stack, released):
     begun(stack, now_frozen(released, starts_at="2099-01-01T00:00:00Z", ends_at="2100-01-02T00:00:00Z"))
 

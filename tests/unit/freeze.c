@@ -70,6 +70,30 @@ START_TEST(freeze__what_is_wrong_is_named) {
 }
 END_TEST
 
+START_TEST(freeze__an_end_is_past_before_it_is_anything_else) {
+    static const struct {
+        const char *body, *said;
+    } cases[] = {
+        {ONCE("2026-06-01T12:00:00Z", "2026-06-01T11:00:00Z"), "It lies in the past."},
+        {ONCE("2020-01-01T00:00:00Z", "2026-06-01T12:00:00Z"), "It lies in the past."},
+        {ONCE("2027-06-01T00:00:00Z", "2027-05-01T00:00:00Z"), "It is not after starts_at."},
+        {WEEKLY("\"monday\"", "9:00", "60"), "A local time, HH:MM."},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_auto_t *body = json_parse(cases[i].body), *errors = json_array();
+        _cleanup_free_ char *said = NULL;
+        int64_t now_us = 0;
+
+        ck_assert(clock_parse(NOW, &now_us));
+        freeze_check(body, now_us, errors);
+        said = errors_text(errors, "detail");
+        ck_assert_str_eq(said, cases[i].said);
+    }
+}
+END_TEST
+
 int main(void) {
-    return RUN_SUITE("freeze", 10, freeze__what_is_wrong_is_named);
+    return RUN_SUITE("freeze", 10, freeze__what_is_wrong_is_named,
+                     freeze__an_end_is_past_before_it_is_anything_else);
 }
