@@ -151,13 +151,17 @@ static void cell_of_drift(struct table *t, const json_t *status) {
     table_add(t, text);
 }
 
-static void cell_of_freezes(struct table *t, const json_t *freezes) {
+/* "until 2026-11-24 18:00: closing"; while a break-glass is open, until when none of them holds. */
+static void cell_of_freezes(struct table *t, const json_t *freezes, const json_t *status) {
     const json_t *first = json_array_get(freezes, 0);
+    const char *thawed = json_str(status, "thawed_until", NULL);
     _cleanup_free_ char *text = NULL;
-    char until[AGO_TEXT];
+    char until[AGO_TEXT], date[DURATION_TEXT];
 
     freeze_until(first, until);
-    if (!json_is_array(freezes))
+    if (thawed)
+        text = xasprintf("thawed until %.16s", text_date(text_time(thawed), date));
+    else if (!json_is_array(freezes))
         text = xstrdup("?");
     else if (first)
         text = xasprintf("%s%s%s", until, *until ? ": " : "", json_str(first, "reason", ""));
@@ -176,7 +180,7 @@ static void row_of_environment(struct table *t, const json_t *e, bool wide) {
     table_add(t, ago(json_str(active, "since", NULL), since));
     cell_of_running(t, e);
     cell_of_drift(t, status);
-    cell_of_freezes(t, json_object_get(e, "freezes"));
+    cell_of_freezes(t, json_object_get(e, "freezes"), status);
     if (!wide)
         return;
     if (json_is_integer(json_object_get(active, "ready")))

@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/ids.h"
 #include "cli/commands.h"
+#include "cli/gate.h"
 #include "cli/overview.h"
 #include "cli/screen.h"
 #include "cli/text.h"
@@ -124,6 +125,20 @@ static void print_freezes(struct session *s, const char *app, const char *env) {
     }
 }
 
+/* An open break-glass: the freezes that are told of do not hold meanwhile. */
+static void print_thaw(const json_t *status) {
+    _cleanup_(strbuf_done) struct strbuf b = STRBUF(DRAW_MOST);
+    const char *until = json_str(status, "thawed_until", NULL);
+    struct look look = screen_look();
+
+    if (!until)
+        return;
+    strbuf_adds(&b, "thawed:     no freeze holds until ");
+    draw_when(&b, until, &look);
+    strbuf_adds(&b, ", by break-glass\n");
+    fputs(b.data, stdout);
+}
+
 static ExitCode status_of_environment(struct session *s, const char *app, const char *env) {
     _cleanup_free_ char *path = api_path("/apps/%s/environments/%s", app, env);
     _cleanup_(api_answer_done) struct api_answer answer = {0};
@@ -149,6 +164,7 @@ static ExitCode status_of_environment(struct session *s, const char *app, const 
     print_side("previous:   ", json_object_get(status, "previous"));
     print_drift(json_object_get(status, "drift"));
     print_freezes(s, app, env);
+    print_thaw(status);
     fflush(stdout);
     code = serves ? waivers_of_serving(s, app, env, serves) : EXIT_DONE;
     if (code == EXIT_DONE && json_str(status, "deployment", NULL)) {

@@ -16,6 +16,7 @@ struct environment_row environment_row(const struct db_rows *rows, size_t i) {
         .manifests_revision = db_int(rows, i, "manifests_revision"),
         .created_us = db_time(rows, i, "created_at"),
         .updated_us = db_time(rows, i, "updated_at"),
+        .thawed_until_us = db_time(rows, i, "thawed_until"),
     };
 }
 

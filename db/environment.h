@@ -8,6 +8,7 @@ struct environment_row {
     const char *cluster_spec;                                  /* JSON text */
     const char *active_id;                                     /* its active deployment, or NULL */
     int64_t cluster_revision, revision, manifests_revision, created_us, updated_us;
+    int64_t thawed_until_us; /* an open break-glass lifts its freezes until then; 0: none does */
 };
 struct environment_row environment_row(const struct db_rows *rows, size_t i);
 

@@ -69,6 +69,8 @@ json_t *environment_status(const struct request *q, const struct environment_row
     if (seen.reachable)
         add_history(q, row, c, spec, seen.fresh, status);
     json_set_str(status, "deployment", row->active_id);
+    if (row->thawed_until_us)
+        json_set_time(status, "thawed_until", row->thawed_until_us);
     return status;
 }
 

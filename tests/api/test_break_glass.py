@@ -52,6 +52,17 @@ def test_two_people_lift_a_freeze(stack, ann, bob, released):
         assert said in opened["message"]
 
 
+def test_the_environment_says_until_when_no_freeze_holds(stack, ann, bob, released):
+    path = f"/apps/{released}/environments/production"
+    begun(stack, now_frozen(released))
+    made = asked(stack, released, ann)
+    assert "thawed_until" not in stack.api("GET", path)["status"]
+    opened = confirm(stack, released, made["id"], bob)
+    assert stack.api("GET", path)["status"]["thawed_until"] == opened["until"]
+    one, = stack.api("GET", f"/apps/{released}/environments")["items"]
+    assert one["status"]["thawed_until"] == opened["until"]
+
+
 def test_one_person_is_not_two(stack, ann, released):
     begun(stack, now_frozen(released))
     id, before = asked(stack, released, ann)["id"], heads(stack)

@@ -86,6 +86,22 @@ def test_one_environment_says_what_is_frozen(api):
     assert "frozen:     until 2026-11-24 18:00, by ann: month-end closing" in out and "not here" not in out
 
 
+def test_one_environment_says_that_a_break_glass_is_open(api):
+    api.on("GET", "/apps/inopnc/environments/production", {"name": "production", "status": status(thawed_until="2099-01-01T18:00:00.000Z")})
+    api.on("GET", "/freezes", page(FREEZE))
+    lines = expect(run(api.url, "status", "inopnc", "production"), 0).stdout.splitlines()
+    assert lines[-2].startswith("frozen:     until") and re.match(
+        r"thawed:     no freeze holds until 2099-01-01 18:00:00, in \d+ d \d+ h, by break-glass$", lines[-1]), lines
+    api.on("GET", "/apps/inopnc/environments/production", {"name": "production", "status": status()})
+    assert "thawed" not in run(api.url, "status", "inopnc", "production").stdout
+
+
+def test_the_table_says_it_too(api):
+    api.on("GET", "/apps/inopnc/environments", page({"app": "inopnc", "name": "production", "status": status(thawed_until="2099-01-01T18:00:00.000Z")}))
+    api.on("GET", "/freezes", page(FREEZE))
+    assert expect(run(api.url, "status", "inopnc"), 0).stdout.splitlines()[1].endswith("thawed until 2099-01-01 18:00")
+
+
 # --- how it looks -------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("columns", [150, 200])

@@ -14,10 +14,12 @@
 -- column: cluster_spec jsonb
 -- column: cluster_revision bigint
 -- column: active_id uuid
+-- column: thawed_until timestamptz
 SELECT e.id, e.app, e.name, e.cluster, e.namespace, e.spec, e.revision, e.manifests_revision, e.created_at, e.updated_at,
        c.spec AS cluster_spec, c.revision AS cluster_revision,
        (SELECT d.id FROM deployment d
-        WHERE d.environment_id = e.id AND d.state IN ('running', 'paused', 'undoing', 'stuck')) AS active_id
+        WHERE d.environment_id = e.id AND d.state IN ('running', 'paused', 'undoing', 'stuck')) AS active_id,
+       (SELECT max(b.until) FROM break_glass b WHERE b.environment_id = e.id AND b.until > clock_timestamp()) AS thawed_until
 FROM environment e
 JOIN cluster c ON c.name = e.cluster
 WHERE e.app = $1 AND e.name = $2
