@@ -38,6 +38,16 @@ bool state_is_over(const char *state) {
     return false;
 }
 
+const char *acceptance_open(const json_t *d) {
+    const char *said = json_str(d, "acceptance", "");
+
+    if (strcmp(json_str(d, "state", ""), "succeeded") != 0 || json_str(d, "rolled_back_by", NULL))
+        return NULL;
+    return strcmp(said, "pending") == 0    ? "pending"
+           : strcmp(said, "rejected") == 0 ? "rejected"
+                                           : NULL;
+}
+
 static void painted(struct strbuf *b, const struct look *look, const char *color,
                     const char *text) {
     if (look->color)

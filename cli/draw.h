@@ -19,6 +19,8 @@ void draw_heading(struct strbuf *b, const char *text, const struct look *look);
 
 /* Whether a state is final, or stuck: nothing moves any more by itself. */
 bool state_is_over(const char *state);
+/* "pending" or "rejected" of a deployment that succeeded and was not rolled back, else NULL. */
+const char *acceptance_open(const json_t *d);
 
 /* Appends the deployment: a head line, its steps, and how it ended or stands.  Lines end with a
  * newline. */

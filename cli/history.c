@@ -2,6 +2,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "cli/commands.h"
+#include "cli/draw.h"
 #include "cli/resources.h"
 #include "cli/screen.h"
 #include "cli/text.h"
@@ -23,15 +24,22 @@ static char *took(const json_t *d, char text[DURATION_TEXT + 2]) {
     return text;
 }
 
-static void add_row(struct table *t, const json_t *d, bool with_environment) {
+/* Columns that not every table has. */
+struct shown {
+    bool environment, acceptance;
+};
+
+static void add_row(struct table *t, const json_t *d, const struct shown *shown) {
     char when[DURATION_TEXT], duration[DURATION_TEXT + 2];
 
     table_add(t, text_date(text_time(json_str(d, "created_at", NULL)), when));
-    if (with_environment)
+    if (shown->environment)
         table_add(t, json_str(d, "environment", NULL));
     table_add(t, json_str(d, "version", NULL));
     table_add(t, json_str(d, "kind", NULL));
     table_add(t, json_str(d, "state", NULL));
+    if (shown->acceptance)
+        table_add(t, acceptance_open(d));
     table_add(t, took(d, duration));
     table_add(t, json_str(json_object_get(d, "requested_by"), "subject", NULL));
     table_add(t, json_str(d, "id", NULL));
@@ -39,19 +47,36 @@ static void add_row(struct table *t, const json_t *d, bool with_environment) {
     table_add(t, json_str(d, "reason", NULL));
 }
 
+static bool any_acceptance_open(const json_t *items) {
+    const json_t *d;
+    size_t i;
+
+    json_array_foreach(items, i, d) {
+        if (acceptance_open(d))
+            return true;
+    }
+    return false;
+}
+
 static void print_rows(const struct session *s, const json_t *items, bool with_environment) {
-    static const char *const heads[] = {"WHEN",           "ENVIRONMENT", "VERSION", "KIND",
-                                        "STATE",          "TOOK",        "BY",      "DEPLOYMENT",
-                                        "ROLLED BACK BY", "REASON"};
-    size_t n = sizeof(heads) / sizeof(heads[0]), i;
-    _cleanup_(table_done) struct table table = {.columns = n - !with_environment};
+    const struct shown shown = {with_environment, any_acceptance_open(items)};
+    const struct {
+        const char *head;
+        bool shown;
+    } columns[] = {
+        {"WHEN", true},       {"ENVIRONMENT", shown.environment}, {"VERSION", true}, {"KIND", true},
+        {"STATE", true},      {"ACCEPTANCE", shown.acceptance},   {"TOOK", true},    {"BY", true},
+        {"DEPLOYMENT", true}, {"ROLLED BACK BY", true},           {"REASON", true}};
+    size_t n = sizeof(columns) / sizeof(columns[0]), i;
+    _cleanup_(table_done) struct table table = {.columns =
+                                                    n - !shown.environment - !shown.acceptance};
     const json_t *d;
 
     for (i = 0; i < n; i++) {
-        if (i != 1 || with_environment)
-            table_add(&table, heads[i]);
+        if (columns[i].shown)
+            table_add(&table, columns[i].head);
     }
-    json_array_foreach(items, i, d) add_row(&table, d, with_environment);
+    json_array_foreach(items, i, d) add_row(&table, d, &shown);
     show_table(s, &table);
 }
 

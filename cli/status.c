@@ -26,9 +26,39 @@ static void print_waivers(const json_t *deployment) {
     }
 }
 
+/* What people have still to say of one that serves, or that they rejected it. */
+static void print_acceptance(const json_t *deployment) {
+    const char *said = acceptance_open(deployment), *id = json_str(deployment, "id", "?");
+    const json_t *awaits = json_object_get(deployment, "acceptance_awaits"), *role;
+    _cleanup_(strbuf_done) struct strbuf b = STRBUF(DRAW_MOST);
+    _cleanup_free_ char *way = NULL;
+    struct look look = screen_look();
+    size_t i;
+
+    if (!said)
+        return;
+    strbuf_addf(&b, "acceptance: %s", said);
+    json_array_foreach(awaits, i, role) {
+        strbuf_adds(&b, i == 0 ? ", waits for " : ", ");
+        text_add_clean(&b, json_string_value(role) ? json_string_value(role) : "?");
+    }
+    strbuf_adds(&b, "\n");
+    if (strcmp(said, "pending") == 0)
+        way = xasprintf("sluice signoff approve --deployment %s --role ROLE", id);
+    else
+        way = xasprintf("sluice signoff list --deployment %s", id);
+    draw_way(&b, way, strcmp(said, "pending") == 0 ? "accept it" : "who rejected it", &look);
+    fputs(b.data, stdout);
+}
+
+static void print_said(const json_t *deployment) {
+    print_waivers(deployment);
+    print_acceptance(deployment);
+}
+
 /* The same of the deployment that brought what serves; nothing where it is none of ours. */
-static ExitCode waivers_of_serving(struct session *s, const char *app, const char *env,
-                                   const char *version) {
+static ExitCode said_of_serving(struct session *s, const char *app, const char *env,
+                                const char *version) {
     _cleanup_free_ char *list = api_path(
         "/deployments?app=%s&environment=%s&version=%s&state=succeeded&limit=1", app, env, version);
     _cleanup_(api_answer_done) struct api_answer found = {0}, answer = {0};
@@ -46,7 +76,7 @@ static ExitCode waivers_of_serving(struct session *s, const char *app, const cha
     path = api_path("/deployments/%s", json_str(newest, "id", ""));
     code = api_do(s, &(struct api_call){.path = path}, &answer);
     if (code == EXIT_DONE)
-        print_waivers(answer.json);
+        print_said(answer.json);
     return code;
 }
 
@@ -66,7 +96,7 @@ static ExitCode status_of_deployment(struct session *s, const char *id) {
     look.rows = 0;
     draw_deployment(&b, answer.json, &look);
     fputs(b.data, stdout);
-    print_waivers(answer.json);
+    print_said(answer.json);
     return EXIT_DONE;
 }
 
@@ -166,7 +196,7 @@ static ExitCode status_of_environment(struct session *s, const char *app, const 
     print_freezes(s, app, env);
     print_thaw(status);
     fflush(stdout);
-    code = serves ? waivers_of_serving(s, app, env, serves) : EXIT_DONE;
+    code = serves ? said_of_serving(s, app, env, serves) : EXIT_DONE;
     if (code == EXIT_DONE && json_str(status, "deployment", NULL)) {
         puts("deploying:");
         fflush(stdout);

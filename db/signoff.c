@@ -47,6 +47,10 @@ Status db_signoff_settle(struct db_tx *tx, const char *deployment_id, const char
     return db_query(tx, SQL_SIGNOFF_SETTLE, ret, DB_PARAMS(deployment_id, environment_id));
 }
 
+Status db_signoff_awaited(struct db_pool *p, const char *deployment_id, struct db_rows **ret) {
+    return db_once(p, SQL_SIGNOFF_AWAITED, ret, DB_PARAMS(deployment_id));
+}
+
 Status db_signoff_get(struct db_pool *p, const char *id, struct db_rows **ret) {
     return db_once(p, SQL_SIGNOFF_GET, ret, DB_PARAMS(id));
 }

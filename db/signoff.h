@@ -32,6 +32,9 @@ MUSTCHECK Status db_signoff_withdraw(struct db_tx *tx, const char *id, const cha
  * previous version is still kept for the final approval). */
 MUSTCHECK Status db_signoff_settle(struct db_tx *tx, const char *deployment_id,
                                    const char *environment_id, struct db_rows **ret);
+/* One row, column roles: those whose approvals a deployment still waits for. */
+MUSTCHECK Status db_signoff_awaited(struct db_pool *p, const char *deployment_id,
+                                    struct db_rows **ret);
 MUSTCHECK Status db_signoff_get(struct db_pool *p, const char *id, struct db_rows **ret);
 MUSTCHECK Status db_signoff_get_in(struct db_tx *tx, const char *id, struct db_rows **ret);
 /* of->environment_id NULL: every one.  Newest first, older than the id `after` (NULL: all). */

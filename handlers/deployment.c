@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/ids.h"
 #include "base/semver.h"
+#include "db/signoff.h"
 #include "handlers/answer.h"
 #include "handlers/environment_recent.h"
 #include "handlers/handlers.h"
@@ -140,6 +141,19 @@ static Status add_blockers(const struct request *q, const struct deployment_row 
     return s;
 }
 
+/* Whose acceptance is still missing. */
+static Status add_awaited(const struct request *q, const struct deployment_row *row, json_t *out) {
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    Status s;
+
+    if (strcmp(row->acceptance, "pending") != 0)
+        return STATUS_OK;
+    s = db_signoff_awaited(request_pool(q), row->id, &rows);
+    if (s == STATUS_OK)
+        json_object_set_new(out, "acceptance_awaits", db_json(rows, 0, "roles"));
+    return s;
+}
+
 Status deployment_get(struct request *q, const void *in, struct reply *r) {
     _cleanup_(db_rows_free) struct db_rows *rows = NULL;
     struct deployment_row row;
@@ -150,7 +164,8 @@ Status deployment_get(struct request *q, const void *in, struct reply *r) {
         return s;
     row = deployment_row_whole(rows);
     answer(r, 200, deployment_json(q, &row));
-    return add_blockers(q, &row, r->json);
+    s = add_blockers(q, &row, r->json);
+    return s == STATUS_OK ? add_awaited(q, &row, r->json) : s;
 }
 
 static Status read_filter(struct request *q, struct deployment_filter *ret, struct semver *version,

@@ -65,6 +65,18 @@ def deployed(accepting):
     assert accepting.deployment(id)["acceptance"] == "accepted"
 
 
+def test_a_deployment_says_whose_acceptance_it_waits_for(accepting, deployed):
+    assert accepting.deployment(deployed)["acceptance_awaits"] == ROLES
+    given = say(accepting, deployed, "product")
+    assert accepting.deployment(deployed)["acceptance_awaits"] == ["engineering", "final"]
+    say(accepting, deployed, "engineering", "reject")
+    assert "acceptance_awaits" not in accepting.deployment(deployed)
+    say(accepting, deployed, "engineering")
+    assert accepting.deployment(deployed)["acceptance_awaits"] == ["final"]
+    assert withdraw(accepting, deployed, given["id"], "product").status == 200
+    assert accepting.deployment(deployed)["acceptance_awaits"] == ["product", "final"]
+
+
 def test_every_role_makes_it_accepted_and_frees_what_was_kept(accepting, deployed):
     accepting.release("v5.0.0")
     blocked = refused(accepting.create("v5.0.0"), 409, "blocked")

@@ -384,6 +384,22 @@ def test_status_says_what_was_waived_for_what_serves(api):
     assert "waived" not in expect(run(api.url, "status", "inopnc", "production"), 0).stdout
 
 
+def test_status_says_what_acceptance_is_still_to_come(api):
+    status = {"active": {"color": "green", "version": "v1.2.3", "ready": 3}, "previous": None, "deployment": None, "drift": []}
+    api.on("GET", "/apps/inopnc/environments/production", {"name": "production", "status": status})
+    api.on("GET", "/deployments", {"items": [SUCCEEDED], "next_cursor": None})
+    for said, line, way in (("pending", "acceptance: pending, waits for qa, final", f"sluice signoff approve --deployment {ID} --role ROLE"),
+                            ("rejected", "acceptance: rejected", f"sluice signoff list --deployment {ID}")):
+        more = {"acceptance_awaits": ["qa", "final"]} if said == "pending" else {}
+        api.on("GET", f"/deployments/{ID}", {**SUCCEEDED, "acceptance": said, **more})
+        for words in (("inopnc", "production"), (ID,)):
+            out = expect(run(api.url, "status", *words), 0).stdout
+            assert line in out.splitlines() and way in out, out
+    for settled in ({"acceptance": "accepted"}, {"acceptance": "pending", "rolled_back_by": OTHER}, {"acceptance": "pending", "state": "failed"}):
+        api.on("GET", f"/deployments/{ID}", {**SUCCEEDED, **settled})
+        assert "acceptance" not in run(api.url, "status", ID).stdout
+
+
 # --- deploying -----------------------------------------------------------------------------------------------------
 
 def test_deploy_says_how_to_go_on(api):
@@ -722,6 +738,15 @@ def test_history(api):
     assert len(json.loads(run(api.url, "history", "inopnc", "--json").stdout)) == 3
     api.on("GET", "/deployments", {"items": [], "next_cursor": None})
     expect(run(api.url, "history", "inopnc"), 0, err="none")
+
+
+def test_history_says_what_is_not_accepted(api):
+    api.on("GET", "/deployments", {"items": [
+        deployment("succeeded", ended=15, acceptance="pending"), deployment("succeeded", ended=15, acceptance="rejected"),
+        deployment("succeeded", ended=15, acceptance="accepted"), deployment("failed", ended=15, acceptance="pending")], "next_cursor": None})
+    out = expect(run(api.url, "history", "inopnc", "production"), 0).stdout.splitlines()
+    assert re.match(r"WHEN +VERSION +KIND +STATE +ACCEPTANCE +TOOK +BY ", out[0])
+    assert [re.search(r"(?:succeeded|failed) +(\S+) +14.0 s", line).group(1) for line in out[1:]] == ["pending", "rejected", "-", "-"]
 
 
 def test_interrupt_says_that_it_goes_on(api):
