@@ -1,6 +1,8 @@
 """Separation of duties: what a kind of caller never does, whatever its roles; the program says so, and the database again."""
 
 import json
+import os
+import pathlib
 import re
 import subprocess
 
@@ -74,25 +76,64 @@ def blocks(heading):
     return re.findall(r"^```(\w+)\n(.*?)^```", re.split(r"\n##+ ", text)[0], re.M | re.S)
 
 
-def test_the_roles_are_set_up_as_documented(stack):
-    done = []
-    with Cluster() as pg:
-        env = {"PATH": stack.env["PATH"], "PGHOST": pg.directory, "PGUSER": "postgres"}
-        for language, text in blocks("Database roles"):
-            program = {"sql": ["psql", "-Xq", "-v", "ON_ERROR_STOP=1"], "sh": ["bash", "-e"]}[language]
-            done.append(subprocess.run(program, input=text, env=env, capture_output=True, text=True))
+def set_up(stack, pg, folder, account=None):
+    """The commands of "Database roles", what each said, and the environment that they ran in; `account`: another name than sluice."""
+    sudo = folder / "sudo"
+    sudo.write_text('#!/bin/sh\nexec env "$@"\n')
+    sudo.chmod(0o755)
+    env = {"PATH": f"{folder}:{stack.env['PATH']}", "PGHOST": pg.directory, "PGUSER": "postgres"}
+    programs, done = {"sql": ["psql", "-Xq", "-v", "ON_ERROR_STOP=1"], "sh": ["bash", "-e"]}, []
+    for language, text in blocks("Database roles"):
+        if language in programs:
+            text = re.sub(r"\bsluice\b", account or "sluice", text)
+            done.append(subprocess.run(programs[language], input=text, env=env, capture_output=True, text=True))
             assert done[-1].returncode == 0, (text, done[-1].stderr)
+    assert len(done) == 3 and "sluice_app" in done[1].stdout
+    return env
 
-        def psql(role, sql):
-            said = subprocess.run(["psql", "-XAtq", "-c", sql, "sluice"], env={**env, "PGUSER": role}, capture_output=True, text=True)
-            return said.stdout.strip() or said.stderr.splitlines()[0]
-        assert len(done) == 3 and "sluice_app" in done[1].stdout
+
+def psql(env, role, sql, database="sluice", **more):
+    said = subprocess.run(["psql", "-XAtq", "-c", sql, database], env={**env, "PGUSER": role}, capture_output=True, text=True, **more)
+    return said.stdout.strip() or said.stderr.splitlines()[0]
+
+
+def test_the_roles_are_set_up_as_documented(stack, tmp_path):
+    with Cluster() as pg:
+        env = set_up(stack, pg, tmp_path)
         actor = json.dumps({"kind": "user", "subject": "ann"})
-        assert psql("sluice_app", f"SELECT record_append('a', '{actor}', 'x', 'app.put', 'a', 'A.', '{{}}', NULL)") == "1"
-        assert psql("sluice_auditor", "SELECT count(*) FROM record") == "1"
+        assert psql(env, "sluice_app", f"SELECT record_append('a', '{actor}', 'x', 'app.put', 'a', 'A.', '{{}}', NULL)") == "1"
+        assert psql(env, "sluice_auditor", "SELECT count(*) FROM record") == "1"
         for role in ("sluice_app", "sluice_auditor"):
-            assert psql(role, "DELETE FROM record") == "ERROR:  permission denied for table record"
-        assert "is not permitted to log in" in psql("sluice_owner", "SELECT 1")
+            assert psql(env, role, "DELETE FROM record") == "ERROR:  permission denied for table record"
+        assert "is not permitted to log in" in psql(env, "sluice_owner", "SELECT 1")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another account")
+def test_beside_its_postgresql_the_servers_account_is_never_the_owner(stack, tmp_path):
+    """As on Debian, by peer authentication.  The account and its role are daemon here, because every machine has that account."""
+    written = {language: re.sub(r"\bsluice\b", "daemon", text) for language, text in blocks("Database roles")}
+    debian = "local all postgres trust\nlocal all all peer\n"
+    with Cluster() as pg:
+        os.chmod(pg.directory, 0o755)
+        data = pathlib.Path(pg.directory) / "data"
+
+        def reload(hba):
+            (data / "pg_hba.conf").write_text(hba)
+            was = pg.sql("SELECT pg_conf_load_time() FROM pg_reload_conf()")
+            until(lambda: pg.sql("SELECT pg_conf_load_time()") != was, what="these are in effect")
+
+        def as_server(role, sql="SELECT current_user", database="daemon"):
+            return psql(env, role, sql, database, user="daemon", group="daemon", extra_groups=[], cwd="/")
+
+        (data / "pg_ident.conf").write_text(written["ident"])
+        reload(written["hba"] + debian)
+        env = set_up(stack, pg, tmp_path, "daemon")
+        for database in ("daemon", "postgres"):  # CREATEROLE reaches from any of them
+            assert 'Peer authentication failed for user "daemon"' in as_server("daemon", database=database)
+        assert as_server("sluice_app", "SELECT current_user, count(*) FROM app") == "sluice_app|0"
+        assert as_server("sluice_app", "SET ROLE sluice_owner") == 'ERROR:  permission denied to set role "sluice_owner"'
+        reload(debian)  # what these lines are for
+        assert as_server("daemon", "SET ROLE sluice_owner; SELECT current_user") == "sluice_owner"
 
 
 def test_a_server_without_the_owners_rights_needs_no_migration(stack):
