@@ -299,6 +299,13 @@ def test_the_unit_names_settings_and_its_own_credentials():
     assert {value[3:] for value in assigned.values() if value.startswith("%d/")} == credentials
 
 
+def test_the_unit_never_gives_up():
+    """Otherwise five quick failures, of a schema that is migrated later or a database that is away, end it for good."""
+    sections = re.split(r"^\[(\w+)\]\n", (ROOT / "packaging/sluice.service").read_text(), flags=re.M)[1:]
+    lines = {name: text.splitlines() for name, text in zip(sections[::2], sections[1::2])}
+    assert "StartLimitIntervalSec=0" in lines["Unit"] and "Restart=always" in lines["Service"]
+
+
 # ---- Kubernetes ----
 
 def manifests():
