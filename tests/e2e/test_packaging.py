@@ -273,6 +273,23 @@ def test_compose_keeps_each_secret_that_the_script_makes(secrets):
     assert "/secrets/" in (ROOT / ".gitignore").read_text().splitlines()
 
 
+def test_containers_read_what_a_private_clone_holds(tmp_path):
+    """Whatever its umask was: other users than the clone's run there."""
+    (tmp_path / "docker").mkdir(mode=0o700)
+    for name in ("secrets", "roles.sql"):
+        shutil.copyfile(ROOT / "docker" / name, tmp_path / "docker" / name)
+        (tmp_path / "docker" / name).chmod(0o700 if name == "secrets" else 0o600)
+    for _ in range(2):
+        run(tmp_path / "docker/secrets", umask=0o077)
+    for service in compose()["services"].values():
+        for source in (volume.partition(":")[0] for volume in service.get("volumes", ()) if volume.startswith("./")):
+            assert (tmp_path / source).stat().st_mode & 0o777 == (0o755 if (tmp_path / source).is_dir() else 0o644), source
+    for secret in compose()["secrets"].values():
+        assert (tmp_path / secret["file"]).stat().st_mode & 0o777 == 0o644, secret
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+    assert "/clusters/" in (ROOT / ".gitignore").read_text().splitlines()
+
+
 # ---- systemd ----
 
 @pytest.fixture(scope="module")
