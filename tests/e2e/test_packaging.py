@@ -2,6 +2,7 @@
 
 The Dockerfile's last stage is performed into a folder: the files of the packages that it installs, and what `cmake --install`
 puts there.  The server is started in that folder as in a container: as the image's user, the root read-only, no other program.
+What a container runtime and systemd did with them, by hand: docs/operating.md, "Install".
 """
 
 import json
