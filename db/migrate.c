@@ -261,3 +261,23 @@ Status db_schema_check(const char *url, char *reterr, size_t n) {
         s = FAULT_DATABASE;
     return s;
 }
+
+Status db_owner_line(const char *url, char *ret, size_t n) {
+    _cleanup_(session_done) struct session m = {.reterr = ret, .n = n};
+    _cleanup_(db_rows_free) struct db_rows *rows = NULL;
+    Status s = session_open(&m, url);
+
+    if (s == STATUS_OK)
+        s = said(&m, conn_query(m.conn, SQL_MIGRATE_OWNER, &rows, DB_NO_PARAMS, in_ms(CALL_MS)));
+    if (s != STATUS_OK || db_rows_count(rows) == 0)
+        return s;
+    if (db_bool(rows, 0, "may"))
+        snprintf(ret, n,
+                 "role %s is %s or may become it, so that it could change the record: let servers "
+                 "log in as sluice_app",
+                 db_text(rows, 0, "role"), db_text(rows, 0, "owner"));
+    else
+        snprintf(ret, n, "role %s cannot become %s", db_text(rows, 0, "role"),
+                 db_text(rows, 0, "owner"));
+    return s;
+}

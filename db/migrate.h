@@ -32,6 +32,9 @@ MUSTCHECK Status db_roles_setup(const char *url, char *reterr, size_t n);
 /* 0 when the schema is exactly this program's; else a line in reterr saying which is newer or
  * changed. */
 MUSTCHECK Status db_schema_check(const char *url, char *reterr, size_t n);
+/* A line that says whether the role of this URL could do what only the schema's owner may, such as
+ * changing the record.  Empty without a schema.  Faults as db_migrate. */
+MUSTCHECK Status db_owner_line(const char *url, char *ret, size_t n);
 
 /* Whether a database with these applied migrations (db/sql/migrate/applied.sql) serves this
  * program; else why not. newer_too: migrations that this program does not know are fine, as they

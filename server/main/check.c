@@ -98,6 +98,16 @@ static bool check_clusters(const struct config *c) {
     return good;
 }
 
+/* One role for everything is allowed, so that this is said and no more. */
+static bool check_owner(const struct config *c) {
+    char line[LINE] = "";
+
+    if (db_owner_line(c->database_url, line, sizeof line) != STATUS_OK)
+        return say("owner", NULL, false, line);
+    printf("owner: %s\n", line);
+    return true;
+}
+
 int command_check(int argc, char **argv) {
     _cleanup_(config_done) struct config config = {0};
     char line[LINE] = "";
@@ -114,9 +124,11 @@ int command_check(int argc, char **argv) {
     good = check_tls(&config) && good;
     good = check_checkpoints(&config) && good;
     if (say("database", NULL, db_schema_check(config.database_url, line, sizeof line) == STATUS_OK,
-            line))
+            line)) {
+        good = check_owner(&config) && good;
         good = check_clusters(&config) && good;
-    else
+    } else {
         good = false;
+    }
     return good ? EXIT_DONE : EXIT_FAILED;
 }

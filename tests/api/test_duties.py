@@ -106,6 +106,11 @@ def test_the_roles_are_set_up_as_documented(stack, tmp_path):
         for role in ("sluice_app", "sluice_auditor"):
             assert psql(env, role, "DELETE FROM record") == "ERROR:  permission denied for table record"
         assert "is not permitted to log in" in psql(env, "sluice_owner", "SELECT 1")
+        for role, line in (("sluice_app", "cannot become sluice_owner"),
+                           ("sluice", "is sluice_owner or may become it, so that it could change the record: let servers log in as sluice_app")):
+            said = subprocess.run([stack.program("sluiced"), "check"], capture_output=True, text=True,
+                                  env={**env, "JWT_SECRET": "x" * 32, "DATABASE_URL": f"postgresql://{role}@/sluice"})
+            assert said.returncode == 0 and f"\nowner: role {role} {line}\n" in said.stdout, said
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another account")
