@@ -15,6 +15,7 @@ struct conn_target {
     char *url, *app_name; /* owned */
     int statement_ms, idle_in_tx_ms;
     int server_timeout_ms; /* statement_timeout; -1: none */
+    bool plan_once;        /* as in struct db_settings */
     atomic_uint rotation;
 };
 void conn_target_init(struct conn_target *t, const char *url, const char *app_name,

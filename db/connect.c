@@ -94,6 +94,8 @@ static void set_server_options(const struct conn_target *t, PQconninfoOption *al
     strbuf_adds(&b,
                 "-c timezone=UTC -c datestyle=ISO -c default_transaction_isolation=read\\ committed"
                 " -c client_min_messages=warning");
+    if (t->plan_once)
+        strbuf_adds(&b, " -c plan_cache_mode=force_generic_plan");
     strbuf_addf(&b, " -c statement_timeout=%d", timeout < 0 ? 0 : timeout);
     if (t->idle_in_tx_ms > 0)
         strbuf_addf(&b, " -c idle_in_transaction_session_timeout=%d", t->idle_in_tx_ms);

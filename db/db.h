@@ -18,6 +18,9 @@ struct db_settings {
     int statement_ms;     /* deadline of each statement, ours; 0: 5000 */
     int idle_in_tx_ms;    /* idle_in_transaction_session_timeout; 0: the server's own */
     const char *app_name; /* application_name */
+    bool plan_once;       /* a connection plans a statement once, not for each of its first five
+                             executions: where what matters is how soon the first few are answered, and
+                             statements find their rows by the same index whatever the values */
 };
 
 struct db_pool;

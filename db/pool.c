@@ -36,6 +36,7 @@ struct db_pool *db_pool_new(const struct db_settings *in) {
     struct db_pool *p = xcalloc(1, sizeof *p);
 
     conn_target_init(&p->target, in->url, in->app_name, in->statement_ms, in->idle_in_tx_ms);
+    p->target.plan_once = in->plan_once;
     p->size = in->size > 0 ? in->size : 1;
     p->wait_us = (in->wait_ms > 0 ? in->wait_ms : 2000) * US_PER_MS;
     pthread_mutex_init(&p->lock, NULL);

@@ -35,13 +35,24 @@ char *server_kubeconfig_dir(const struct config *config) {
     return dir;
 }
 
-static struct db_pool *pool_of(const struct config *c, const char *name, int64_t size) {
+static struct db_pool *pool_with(const struct config *c, const char *name, int64_t size,
+                                 bool plan_once) {
     return db_pool_new(&(struct db_settings){.url = c->database_url,
                                              .size = (int)size,
                                              .wait_ms = (int)c->db_wait_ms,
                                              .statement_ms = (int)c->db_statement_ms,
                                              .idle_in_tx_ms = (int)c->db_idle_in_tx_ms,
-                                             .app_name = name});
+                                             .app_name = name,
+                                             .plan_once = plan_once});
+}
+
+static struct db_pool *pool_of(const struct config *c, const char *name, int64_t size) {
+    return pool_with(c, name, size, false);
+}
+
+/* Of what carries deployments and takes them back: seldom asked, and then soon. */
+static struct db_pool *prompt_pool_of(const struct config *c, const char *name, int64_t size) {
+    return pool_with(c, name, size, true);
 }
 
 static void object_changed(void *ctx, const char *cluster, KubeKind kind, const char *namespace_,
@@ -138,8 +149,9 @@ static void make_parts(struct server *s, const struct config *c) {
     s->context.config = c;
     s->context.started_us = clock_now_us();
     s->context.pool = pool_of(c, "sluiced", c->handler_threads);
-    s->context.reserved_pool = pool_of(c, "sluiced-reserved", RESERVED_CONNECTIONS);
-    s->worker_pool = pool_of(c, "sluiced-worker", c->worker_threads + WORKER_EXTRA_CONNECTIONS);
+    s->context.reserved_pool = prompt_pool_of(c, "sluiced-reserved", RESERVED_CONNECTIONS);
+    s->worker_pool =
+        prompt_pool_of(c, "sluiced-worker", c->worker_threads + WORKER_EXTRA_CONNECTIONS);
     s->context.bus = bus_new(c->database_url);
     s->context.recent = recent_new(s->context.bus);
     make_keys(s, c);

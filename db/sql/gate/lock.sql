@@ -8,7 +8,9 @@
 -- column: name text
 WITH locked AS (
     SELECT id FROM environment
-    WHERE ($1::uuid IS NULL OR id = $1) AND ($2::text IS NULL OR app = $2) AND ($3::text IS NULL OR name = $3)
+    WHERE id = ANY (CASE WHEN $1::uuid IS NOT NULL THEN ARRAY[$1::uuid] -- by one index, whatever is given
+                         ELSE ARRAY(SELECT e.id FROM environment e
+                                    WHERE ($2::text IS NULL OR e.app = $2) AND ($3::text IS NULL OR e.name = $3)) END)
     ORDER BY id FOR NO KEY UPDATE
 ), raised AS (
     UPDATE environment e SET gate_version = gate_version + 1 FROM locked l WHERE e.id = l.id RETURNING e.id, e.app, e.name
