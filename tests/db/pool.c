@@ -1,5 +1,6 @@
 /* tests/db/pool.c: transactions, refusals, races, deadlines, lost connections, restarts. */
 #include "tests/support/pool.h"
+#include "db/conn.h"
 #include "tests/support/suite.h"
 #include <libpq-fe.h>
 #include <pthread.h>
@@ -79,6 +80,28 @@ START_TEST(pool__filled_before_it_is_needed) {
     ck_assert_int_eq(db_pool_fill(pool), STATUS_OK);
     ck_assert_int_eq(ping(pool), STATUS_OK);
     ck_assert_int_eq(backends(), 4);
+}
+END_TEST
+
+static void expect_plan_mode(bool plan_once, const char *mode) {
+    struct conn_target target;
+    struct db_conn *c;
+    PGresult *r;
+
+    conn_target_init(&target, url, "pool-test", STATEMENT_MS, 0);
+    target.plan_once = plan_once;
+    ck_assert_int_eq(conn_open(&target, clock_monotonic_us() + 5 * US_PER_S, &c), STATUS_OK);
+    ck_assert_int_eq(PQexitPipelineMode(c->pg), 1);
+    r = PQexec(c->pg, "SHOW plan_cache_mode");
+    ck_assert_str_eq(PQgetvalue(r, 0, 0), mode);
+    PQclear(r);
+    conn_close(c);
+    conn_target_done(&target);
+}
+
+START_TEST(pool__plans_a_statement_once_where_that_is_asked) {
+    expect_plan_mode(true, "force_generic_plan");
+    expect_plan_mode(false, "auto");
 }
 END_TEST
 
@@ -529,8 +552,9 @@ int main(void) {
     return RUN_SUITE_WITH(
         "pool", 60, setup, teardown, pool__transaction_commits,
         pool__function_without_statements_decides_alone, pool__values_come_back,
-        pool__filled_before_it_is_needed, pool__violation_is_a_refusal_that_names_the_constraint,
-        pool__savepoint_undoes_only_its_own, pool__refusal_ignored_is_a_bug_not_a_success,
+        pool__filled_before_it_is_needed, pool__plans_a_statement_once_where_that_is_asked,
+        pool__violation_is_a_refusal_that_names_the_constraint, pool__savepoint_undoes_only_its_own,
+        pool__refusal_ignored_is_a_bug_not_a_success,
         pool__wrong_statement_is_a_fault_and_says_what, pool__serialization_failure_runs_again,
         pool__deadlock_runs_again, pool__endless_conflict_ends_after_five_tries,
         pool__many_threads_share_few_connections, pool__stopped_backend_is_given_up_in_time,
