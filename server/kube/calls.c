@@ -35,47 +35,77 @@ static int left_ms(int64_t deadline_us) {
     return left > 1 ? (int)left : 1;
 }
 
+/* One try of a call, from its headers to its answer. */
+struct attempt {
+    struct kube_headers headers;
+    struct net_request request;
+    char *url, *body; /* owned */
+};
+
+static void attempt_done(struct attempt *t) {
+    kube_headers_done(&t->headers);
+    free(t->url);
+    free(t->body);
+}
+
+static void attempt_done_cleanup(struct attempt *t) {
+    attempt_done(t);
+}
+
+/* false, with *ret: nothing is to be sent. */
+static bool attempt_begin(struct kube_cluster *c, const struct call *in, int64_t deadline,
+                          struct attempt *t, struct kube_result *ret) {
+    char why[KUBE_EXEC_TEXT];
+
+    *t = (struct attempt){0};
+    if (kube_headers_set(&t->headers, c, in->content_type, left_ms(deadline), why, sizeof(why)) !=
+        LOGIN_READY) {
+        call_unsent(ret, why);
+        return false;
+    }
+    t->url = xasprintf("%s%s", c->config.server, in->path);
+    t->body = in->body ? json_text(in->body) : NULL;
+    t->request = (struct net_request){
+        .method = in->method,
+        .url = t->url,
+        .headers = t->headers.lines,
+        .body = t->body,
+        .body_len = t->body ? strlen(t->body) : 0,
+        .timeout_ms = left_ms(deadline),
+        .max_bytes = in->max_bytes,
+        .tls = t->headers.tls,
+    };
+    return true;
+}
+
+static void answer_read(const struct call *in, struct net_response *response,
+                        struct kube_result *ret) {
+    kube_call_count(in->method, response, true);
+    kube_result_read(response, ret);
+    net_response_done(response);
+}
+
 /* Makes the call; after a 401 once more if there is another token: a 401 was not carried out. */
 static void call_run(struct kube_cluster *c, const struct call *in, struct kube_result *ret) {
-    _cleanup_free_ char *url = xasprintf("%s%s", c->config.server, in->path);
-    _cleanup_free_ char *body = in->body ? json_text(in->body) : NULL;
     int64_t deadline = clock_monotonic_us() + (in->body ? WRITE_MS : READ_MS) * US_PER_MS;
     bool again = true;
 
     while (again) {
-        _cleanup_(kube_headers_done) struct kube_headers headers = {0};
+        _cleanup_(attempt_done) struct attempt t;
         struct net_response response;
-        char why[KUBE_EXEC_TEXT];
 
-        if (kube_headers_set(&headers, c, in->content_type, left_ms(deadline), why, sizeof(why)) !=
-            LOGIN_READY) {
-            call_unsent(ret, why);
+        if (!attempt_begin(c, in, deadline, &t, ret))
             return;
-        }
-        net_call(c->set->client,
-                 &(struct net_request){
-                     .method = in->method,
-                     .url = url,
-                     .headers = headers.lines,
-                     .body = body,
-                     .body_len = body ? strlen(body) : 0,
-                     .timeout_ms = left_ms(deadline),
-                     .max_bytes = in->max_bytes,
-                     .tls = headers.tls,
-                 },
-                 &response);
-        kube_call_count(in->method, &response, true);
-        kube_result_read(&response, ret);
-        net_response_done(&response);
-        again = again && ret->code == 401 && kube_token_renewed(c, &headers, left_ms(deadline));
+        net_call(c->set->client, &t.request, &response);
+        answer_read(in, &response, ret);
+        again = again && ret->code == 401 && kube_token_renewed(c, &t.headers, left_ms(deadline));
         if (again)
             kube_result_done(ret);
     }
 }
 
 /* An object or a list has metadata; whatever else comes with a 200 is not the API server's. */
-static void call_object(struct kube_cluster *c, const struct call *in, struct kube_result *ret) {
-    call_run(c, in, ret);
+static void check_object(struct kube_result *ret) {
     if (ret->outcome == KUBE_DONE && !json_is_object(json_object_get(ret->object, "metadata"))) {
         unsigned code = ret->code;
 
@@ -84,6 +114,11 @@ static void call_object(struct kube_cluster *c, const struct call *in, struct ku
         ret->code = code;
         snprintf(ret->message, sizeof(ret->message), "an answer without metadata");
     }
+}
+
+static void call_object(struct kube_cluster *c, const struct call *in, struct kube_result *ret) {
+    call_run(c, in, ret);
+    check_object(ret);
 }
 
 /* "." and ".." cannot be escaped: they would name another object. */
@@ -105,6 +140,43 @@ void kube_get(struct kube_cluster *c, KubeKind kind, const char *namespace_, con
     call.path = kube_kind_path(kind, namespace_, name);
     call_object(c, &call, ret);
     free(call.path);
+}
+
+void kube_get_each(struct kube_cluster *c, const struct kube_ref *what, size_t n,
+                   struct kube_result *ret) {
+    int64_t deadline = clock_monotonic_us() + READ_MS * US_PER_MS;
+    struct call call = {.method = "GET", .max_bytes = OBJECT_BYTES};
+    struct attempt tries[NET_AT_ONCE];
+    struct net_request requests[NET_AT_ONCE];
+    struct net_response responses[NET_AT_ONCE];
+    size_t of[NET_AT_ONCE], sent = 0; /* which of `what` a request is */
+
+    for (size_t i = 0; i < n; i++) {
+        ret[i] = (struct kube_result){0};
+        if (!name_fits(what[i].namespace_, &ret[i]) || !name_fits(what[i].name, &ret[i]))
+            continue;
+        call.path = kube_kind_path(what[i].kind, what[i].namespace_, what[i].name);
+        if (attempt_begin(c, &call, deadline, &tries[sent], &ret[i])) {
+            requests[sent] = tries[sent].request;
+            of[sent++] = i;
+        } else {
+            attempt_done(&tries[sent]);
+        }
+        free(call.path);
+    }
+    if (sent)
+        net_calls(c->set->client, requests, sent, responses);
+    for (size_t k = 0; k < sent; k++) {
+        struct kube_result *r = &ret[of[k]];
+
+        answer_read(&call, &responses[k], r);
+        check_object(r);
+        attempt_done(&tries[k]);
+        if (r->code == 401) { /* there may be another token */
+            kube_result_done(r);
+            kube_get(c, what[of[k]].kind, what[of[k]].namespace_, what[of[k]].name, r);
+        }
+    }
 }
 
 void kube_list(struct kube_cluster *c, KubeKind kind, const char *namespace_,

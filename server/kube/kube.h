@@ -108,6 +108,14 @@ static inline void kube_result_done_cleanup(struct kube_result *r) {
 
 void kube_get(struct kube_cluster *c, KubeKind kind, const char *namespace_, const char *name,
               struct kube_result *ret);
+/* n objects of namespaces at the same time, 1 to NET_AT_ONCE: what kube_get says of each, in ret.
+ */
+struct kube_ref {
+    KubeKind kind;
+    const char *namespace_, *name;
+};
+void kube_get_each(struct kube_cluster *c, const struct kube_ref *what, size_t n,
+                   struct kube_result *ret);
 /* object: the list; label_selector NULL for all. */
 void kube_list(struct kube_cluster *c, KubeKind kind, const char *namespace_,
                const char *label_selector, struct kube_result *ret);

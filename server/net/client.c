@@ -1,22 +1,22 @@
-/* net/client.c: calls that wait.  curl keeps an easy handle's connections inside the handle, so the
- * client keeps finished handles, newest first, and prefers one that last spoke to the same
- * origin. */
+/* net/client.c: calls that wait.  curl keeps connections inside a multi handle, so the client keeps
+ * those that are not in use, newest first, and prefers one that last spoke to the same origin. */
 #include "net/easy.h"
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { IDLE_MOST = 128, DEFAULT_TIMEOUT_MS = 30000 };
+enum { IDLE_MOST = 128, DEFAULT_TIMEOUT_MS = 30000, POLL_MS = 1000 };
 
-struct idle_easy {
-    struct idle_easy *next;
-    CURL *easy;
-    char *origin; /* scheme, host and port of its last call */
+struct lane {
+    struct lane *next;
+    CURLM *multi; /* has the connections */
+    CURL *easy[NET_AT_ONCE];
+    char *origin; /* scheme, host and port of its last calls */
 };
 
 struct net_client {
     pthread_mutex_t lock;
-    struct idle_easy *idle; /* newest first */
+    struct lane *idle; /* newest first */
     unsigned n_idle;
     char *user_agent;
     atomic_bool canceled;
@@ -30,20 +30,22 @@ struct net_client *net_client_new(const char *user_agent) {
     return c;
 }
 
-static void idle_free(struct idle_easy *i) {
-    curl_easy_cleanup(i->easy);
-    free(i->origin);
-    free(i);
+static void lane_free(struct lane *l) {
+    for (size_t k = 0; k < NET_AT_ONCE; k++)
+        curl_easy_cleanup(l->easy[k]);
+    curl_multi_cleanup(l->multi);
+    free(l->origin);
+    free(l);
 }
 
 void net_client_free(struct net_client *c) {
-    struct idle_easy *next;
+    struct lane *next;
 
     if (!c)
         return;
-    for (struct idle_easy *i = c->idle; i; i = next) {
-        next = i->next;
-        idle_free(i);
+    for (struct lane *l = c->idle; l; l = next) {
+        next = l->next;
+        lane_free(l);
     }
     pthread_mutex_destroy(&c->lock);
     free(c->user_agent);
@@ -60,18 +62,19 @@ static size_t origin_length(const char *url) {
     return host ? (size_t)(host + 3 - url) + strcspn(host + 3, "/?#") : strlen(url);
 }
 
-static struct idle_easy *idle_new(const char *url) {
-    struct idle_easy *i = xcalloc(1, sizeof(*i));
+static struct lane *lane_new(const char *url) {
+    struct lane *l = xcalloc(1, sizeof(*l));
 
-    i->easy = curl_easy_init();
-    if (!i->easy)
+    l->multi = curl_multi_init();
+    if (!l->multi)
         die("out of memory");
-    i->origin = xstrndup(url, origin_length(url));
-    return i;
+    curl_multi_setopt(l->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+    l->origin = xstrndup(url, origin_length(url));
+    return l;
 }
 
-static struct idle_easy *client_take(struct net_client *c, const char *url) {
-    struct idle_easy **at, *found = NULL;
+static struct lane *client_take(struct net_client *c, const char *url) {
+    struct lane **at, *found = NULL;
     size_t n = origin_length(url);
 
     pthread_mutex_lock(&c->lock);
@@ -84,13 +87,12 @@ static struct idle_easy *client_take(struct net_client *c, const char *url) {
         }
     }
     pthread_mutex_unlock(&c->lock);
-    return found ? found : idle_new(url);
+    return found ? found : lane_new(url);
 }
 
-static void client_return(struct net_client *c, struct idle_easy *i) {
-    struct idle_easy **at, *surplus = NULL;
+static void client_return(struct net_client *c, struct lane *l) {
+    struct lane **at, *surplus = NULL;
 
-    curl_easy_reset(i->easy); /* keeps its connections */
     pthread_mutex_lock(&c->lock);
     if (c->n_idle == IDLE_MOST) {
         for (at = &c->idle; (*at)->next; at = &(*at)->next)
@@ -99,38 +101,80 @@ static void client_return(struct net_client *c, struct idle_easy *i) {
         *at = NULL;
         c->n_idle--;
     }
-    i->next = c->idle;
-    c->idle = i;
+    l->next = c->idle;
+    c->idle = l;
     c->n_idle++;
     pthread_mutex_unlock(&c->lock);
     if (surplus)
-        idle_free(surplus);
+        lane_free(surplus);
 }
 
-static void client_run(struct net_client *c, const struct net_request *in,
-                       struct net_data_sink sink, struct net_response *ret) {
-    struct idle_easy *i = client_take(c, in->url);
-    CURLcode code = CURLE_BAD_FUNCTION_ARGUMENT;
-    struct easy_call call;
+/* The i-th call of a lane; until it is under way, code says why it is not. */
+static void lane_begin(struct net_client *c, struct lane *l, size_t i, struct easy_call *call,
+                       const struct net_request *in, struct net_data_sink sink, CURLcode *code) {
+    if (!l->easy[i] && !(l->easy[i] = curl_easy_init()))
+        die("out of memory");
+    *code = CURLE_BAD_FUNCTION_ARGUMENT;
+    if (!easy_begin(call, l->easy[i], in, c->user_agent, sink))
+        return;
+    easy_watch(call, &c->canceled);
+    *code = CURLE_ABORTED_BY_CALLBACK;
+    if (!atomic_load(&c->canceled) && curl_multi_add_handle(l->multi, l->easy[i]) != CURLM_OK)
+        die("libcurl takes no call");
+}
 
-    if (easy_begin(&call, i->easy, in, c->user_agent, sink)) {
-        easy_watch(&call, &c->canceled);
-        code = atomic_load(&c->canceled) ? CURLE_ABORTED_BY_CALLBACK : curl_easy_perform(i->easy);
+/* Until all of them have ended. */
+static void lane_run(struct lane *l, CURLcode code[NET_AT_ONCE]) {
+    CURLMsg *message;
+    int running, left;
+
+    do {
+        if (curl_multi_perform(l->multi, &running) != CURLM_OK)
+            die("libcurl's event loop failed");
+        while ((message = curl_multi_info_read(l->multi, &left)))
+            for (size_t i = 0; i < NET_AT_ONCE; i++)
+                if (message->msg == CURLMSG_DONE && message->easy_handle == l->easy[i])
+                    code[i] = message->data.result;
+        if (running)
+            curl_multi_poll(l->multi, NULL, 0, POLL_MS, NULL);
+    } while (running);
+}
+
+static void client_run(struct net_client *c, const struct net_request *in, size_t n,
+                       struct net_data_sink sink, struct net_response *ret) {
+    struct lane *l = client_take(c, in[0].url);
+    struct easy_call call[NET_AT_ONCE];
+    CURLcode code[NET_AT_ONCE];
+
+    for (size_t i = 0; i < n; i++)
+        lane_begin(c, l, i, &call[i], &in[i], sink, &code[i]);
+    lane_run(l, code);
+    for (size_t i = 0; i < n; i++) {
+        curl_multi_remove_handle(l->multi, l->easy[i]); /* harmless where it never began */
+        easy_end(&call[i], code[i], &ret[i]);
+        curl_easy_reset(l->easy[i]);
     }
-    easy_end(&call, code, ret);
-    client_return(c, i);
+    client_return(c, l);
+}
+
+void net_calls(struct net_client *c, const struct net_request *in, size_t n,
+               struct net_response *ret) {
+    struct net_request bounded[NET_AT_ONCE];
+
+    for (size_t i = 0; i < n; i++) {
+        bounded[i] = in[i];
+        if (bounded[i].timeout_ms <= 0)
+            bounded[i].timeout_ms = DEFAULT_TIMEOUT_MS;
+        bounded[i].idle_ms = 0;
+    }
+    client_run(c, bounded, n, (struct net_data_sink){0}, ret);
 }
 
 void net_call(struct net_client *c, const struct net_request *in, struct net_response *ret) {
-    struct net_request bounded = *in;
-
-    if (bounded.timeout_ms <= 0)
-        bounded.timeout_ms = DEFAULT_TIMEOUT_MS;
-    bounded.idle_ms = 0;
-    client_run(c, &bounded, (struct net_data_sink){0}, ret);
+    net_calls(c, in, 1, ret);
 }
 
 void net_stream(struct net_client *c, const struct net_request *in, net_data_fn *on_data, void *ctx,
                 struct net_response *ret) {
-    client_run(c, in, (struct net_data_sink){on_data, ctx}, ret);
+    client_run(c, in, 1, (struct net_data_sink){on_data, ctx}, ret);
 }

@@ -75,6 +75,11 @@ void net_client_cancel(struct net_client *c);
  * HEAD whose kept connection turns out to be closed is sent once more on a new one; anything else
  * then is NET_UNKNOWN, because the other side may have acted before it closed. */
 void net_call(struct net_client *c, const struct net_request *in, struct net_response *ret);
+/* n of them to one origin at the same time, 1 to NET_AT_ONCE, each on a connection of its own: what
+ * net_call does, until the last has ended. */
+enum { NET_AT_ONCE = 3 };
+void net_calls(struct net_client *c, const struct net_request *in, size_t n,
+               struct net_response *ret);
 
 /* As net_call, handing body bytes to `on_data` as they arrive; `on_data` ends the call by returning
  * false (outcome then NET_ANSWERED).  For command-line programs that follow an event stream. */

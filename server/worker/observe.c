@@ -23,21 +23,21 @@ static bool read_again(const struct kube_result *r, int tried) {
     return tried == 0 || (tried < READ_TRIES && r->outcome == KUBE_UNKNOWN && r->code >= 500);
 }
 
-/* One read; 404 is an answer.  false with seen->error when there was none. */
-static bool read_one(struct kube_cluster *c, KubeKind kind, const char *namespace_,
-                     const char *name, json_t **ret, struct seen *seen) {
-    _cleanup_(kube_result_done) struct kube_result r = {0};
-
-    for (int i = 0; read_again(&r, i); i++) {
-        kube_result_done(&r);
-        kube_get(c, kind, namespace_, name, &r);
+/* Takes up what a read by name found; 404 is an answer.  false with seen->error when there was
+ * none.
+ */
+static bool take_read(struct kube_cluster *c, const struct kube_ref *ref, struct kube_result *r,
+                      json_t **ret, struct seen *seen) {
+    for (int i = 1; read_again(r, i); i++) {
+        kube_result_done(r);
+        kube_get(c, ref->kind, ref->namespace_, ref->name, r);
     }
-    if (r.outcome == KUBE_DONE)
-        *ret = TAKE_PTR(r.object);
-    else if (r.outcome != KUBE_NOT_FOUND)
-        snprintf(seen->error, sizeof seen->error, "%s %s: %.180s", kube_kind_name(kind), name,
-                 r.message);
-    return r.outcome == KUBE_DONE || r.outcome == KUBE_NOT_FOUND;
+    if (r->outcome == KUBE_DONE)
+        *ret = TAKE_PTR(r->object);
+    else if (r->outcome != KUBE_NOT_FOUND)
+        snprintf(seen->error, sizeof seen->error, "%s %s: %.180s", kube_kind_name(ref->kind),
+                 ref->name, r->message);
+    return r->outcome == KUBE_DONE || r->outcome == KUBE_NOT_FOUND;
 }
 
 static bool read_list(struct kube_cluster *c, KubeKind kind, const char *namespace_,
@@ -77,24 +77,32 @@ static bool read_autoscalers(struct kube_cluster *c, const char *namespace_, jso
     return *ret != NULL;
 }
 
-/* Both workloads and the Service.  service: as it was read a moment ago, borrowed; NULL: reads it.
- */
+/* Both workloads and the Service, at once.  service: as it was read a moment ago, borrowed; NULL:
+ * reads it. */
 static bool read_named(struct kube_cluster *c, const json_t *spec, json_t *service,
                        struct objects *o, struct seen *ret) {
     const char *ns = json_str(spec, "namespace", "");
-    const char *name = json_str(json_object_get(spec, "blue_green"), "service", "");
+    const struct kube_ref refs[] = {
+        {KUBE_DEPLOYMENT, ns, workload_name(spec, COLOR_BLUE)},
+        {KUBE_DEPLOYMENT, ns, workload_name(spec, COLOR_GREEN)},
+        {KUBE_SERVICE, ns, json_str(json_object_get(spec, "blue_green"), "service", "")}};
+    json_t **const to[] = {&o->workload[COLOR_BLUE], &o->workload[COLOR_GREEN], &o->service};
+    size_t n = service ? 2 : 3;
+    struct kube_result r[3];
+    bool all = true;
 
-    json_decref(o->service);
-    o->service = json_incref(service);
-    if (!service && !read_one(c, KUBE_SERVICE, ns, name, &o->service, ret))
-        return false;
-    for (Color color = COLOR_BLUE; color < COLORS; color++) {
-        json_decref(o->workload[color]);
-        o->workload[color] = NULL;
-        if (!read_one(c, KUBE_DEPLOYMENT, ns, workload_name(spec, color), &o->workload[color], ret))
-            return false;
+    kube_get_each(c, refs, n, r);
+    for (size_t i = 0; i < n; i++) {
+        json_decref(*to[i]);
+        *to[i] = NULL;
+        all = all && take_read(c, &refs[i], &r[i], to[i], ret);
+        kube_result_done(&r[i]);
     }
-    return true;
+    if (service) {
+        json_decref(o->service);
+        o->service = json_incref(service);
+    }
+    return all;
 }
 
 enum { SELECTOR_MAX = 4096 };

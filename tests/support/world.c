@@ -15,7 +15,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { PATIENCE_S = 20 };
+enum { PATIENCE_S = 20, LISTED_MOST = 64 };
 
 static const char kubeconfig[] = "{\"kubeconfig_file\": \"kubeconfig\"}";
 
@@ -486,10 +486,10 @@ int world_count(struct world *w, long since, const char *method, const char *pat
     return n;
 }
 
-/* "VERB NAME, …" of those requests that are reads, or are not. */
-static char *told(struct world *w, long since, bool reads) {
+/* "VERB NAME" of those requests that are reads, or are not. */
+static json_t *told(struct world *w, long since, bool reads) {
     json_auto_t *items = world_requests(w, since);
-    struct strbuf list = STRBUF(1 << 16);
+    json_t *list = json_array();
     const json_t *r;
     size_t i;
 
@@ -498,17 +498,38 @@ static char *told(struct world *w, long since, bool reads) {
 
         if ((strcmp(verb, "GET") == 0) == reads && !strstr(path, "accessreviews") &&
             !strstr(json_str(r, "query", ""), "watch=") && json_int(r, "code", 0) != 409)
-            strbuf_addf(&list, "%s%s %s", list.len ? ", " : "", verb, strrchr(path, '/') + 1);
+            json_array_append_new(list, json_sprintf("%s %s", verb, strrchr(path, '/') + 1));
     }
-    return strbuf_take(&list);
+    return list;
+}
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* "VERB NAME, …", in order, or (many are read at once) sorted. */
+static char *listed(struct world *w, long since, bool reads) {
+    json_auto_t *list = told(w, since, reads);
+    const char *words[LISTED_MOST];
+    struct strbuf text = STRBUF(1 << 16);
+    size_t n = json_array_size(list);
+
+    ck_assert_uint_le(n, LISTED_MOST);
+    for (size_t i = 0; i < n; i++)
+        words[i] = json_string_value(json_array_get(list, i));
+    if (reads)
+        qsort(words, n, sizeof *words, by_text);
+    for (size_t i = 0; i < n; i++)
+        strbuf_addf(&text, "%s%s", i ? ", " : "", words[i]);
+    return strbuf_take(&text);
 }
 
 char *world_writes(struct world *w, long since) {
-    return told(w, since, false);
+    return listed(w, since, false);
 }
 
 char *world_reads(struct world *w, long since) {
-    return told(w, since, true);
+    return listed(w, since, true);
 }
 
 void world_await_request(struct world *w, long since, const char *method, const char *path_end) {

@@ -106,7 +106,8 @@ int world_count(struct world *w, long since, const char *method, const char *pat
 /* Every write since, in order: "PATCH inopnc-prod, POST deployments"; yours.  Not those that a
  * conflict refused: when controllers write in between is theirs to choose. */
 char *world_writes(struct world *w, long since);
-char *world_reads(struct world *w, long since); /* the same of every read but watches; yours */
+char *world_reads(struct world *w, long since); /* the same of every read but watches, sorted: some
+                                                   go out at the same time; yours */
 void world_expect_writes(struct world *w, long since, const char *wanted);
 /* [{n, at, verb, path, query, code …}]; yours. */
 json_t *world_requests(struct world *w, long since);

@@ -230,6 +230,46 @@ START_TEST(kube_calls__refused_token_is_read_again) {
 }
 END_TEST
 
+/* Each has the answer of its own, whatever became of the others. */
+START_TEST(kube_calls__several_are_read_at_once) {
+    static const struct kube_ref what[] = {
+        {KUBE_DEPLOYMENT, "n", "blue"}, {KUBE_DEPLOYMENT, "n", ".."}, {KUBE_SERVICE, "n", "prod"}};
+    struct bench b = bench_new();
+    struct kube_result r[3];
+
+    answer(&b, "deployments/blue ", 404, "{\"kind\":\"Status\",\"reason\":\"NotFound\"}", -1);
+    answer(&b, "services/prod ", 200, OBJECT, -1);
+    kube_get_each(b.cluster, what, 3, r);
+    ck_assert_int_eq(r[0].outcome, KUBE_NOT_FOUND);
+    ck_assert_int_eq(r[1].outcome, KUBE_REFUSED); /* no name: nothing was sent */
+    ck_assert_int_eq(r[2].outcome, KUBE_DONE);
+    ck_assert_str_eq(kube_uid(r[2].object), "u1");
+    ck_assert_int_eq(script_count(b.script, "GET"), 2);
+    for (size_t i = 0; i < 3; i++)
+        kube_result_done(&r[i]);
+    bench_free(&b);
+}
+END_TEST
+
+START_TEST(kube_calls__of_several_that_are_refused_each_has_the_new_token) {
+    static const struct kube_ref what[] = {{KUBE_DEPLOYMENT, "n", "blue"},
+                                           {KUBE_SERVICE, "n", "prod"}};
+    struct bench b = bench_new();
+    struct kube_result r[2];
+
+    answer(&b, "Bearer t1", 401, "{\"kind\":\"Status\",\"reason\":\"Unauthorized\"}", -1);
+    answer(&b, "Bearer t2", 200, OBJECT, -1);
+    kube_get_each(b.cluster, what, 2, r);
+    ck_assert(r[0].outcome == KUBE_REFUSED && r[1].outcome == KUBE_REFUSED);
+    folder_put(&b.folder, "token", "t2");
+    kube_get_each(b.cluster, what, 2, r);
+    ck_assert(r[0].outcome == KUBE_DONE && r[1].outcome == KUBE_DONE);
+    for (size_t i = 0; i < 2; i++)
+        kube_result_done(&r[i]);
+    bench_free(&b);
+}
+END_TEST
+
 START_TEST(kube_calls__old_token_is_read_again) {
     struct bench b = bench_new();
     struct kube_timing timing = kube_timing_default;
@@ -408,6 +448,8 @@ int main(void) {
         "kube_calls", 30, kube_calls__requests_have_their_form, kube_calls__tell_no_from_unknown,
         kube_calls__hanging_read_ends_after_three_seconds, kube_calls__nobody_there_is_unreached,
         kube_calls__names_cannot_climb, kube_calls__refused_token_is_read_again,
+        kube_calls__several_are_read_at_once,
+        kube_calls__of_several_that_are_refused_each_has_the_new_token,
         kube_calls__old_token_is_read_again, kube_calls__probe_reads_version_and_uid,
         kube_clusters__are_made_again_when_they_change, kube_clusters__refuse_other_files,
         kube_proxy__calls_the_service, kube_proxy__paths_cannot_climb);

@@ -79,8 +79,8 @@ static struct seen await_cache(void) {
     }
 }
 
-#define NAMED "GET inopnc-prod, GET inopnc-blue, GET inopnc-green"
-#define ALL   NAMED ", GET replicasets, GET pods, GET endpointslices, GET horizontalpodautoscalers"
+#define NAMED "GET inopnc-blue, GET inopnc-green, GET inopnc-prod"
+#define ALL   "GET endpointslices, GET horizontalpodautoscalers, " NAMED ", GET pods, GET replicasets"
 
 /* A fresh look after that write asks the API server for that: "" where the cache is enough. */
 static void expect_asked(const char *purpose, const char *kind, const char *name,

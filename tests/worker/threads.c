@@ -98,7 +98,8 @@ static int64_t time_of(const char *at) {
     return strtoll(text, NULL, 10);
 }
 
-/* Reads last 3 s there: of three, the first and the third begin apart when two workers read. */
+/* Reads last 3 s there: of three of a Service, the first and the third begin apart when two workers
+ * read. */
 static void expect_two_at_a_time(long since) {
     json_auto_t *requests = world_requests(w, since);
     int64_t begun[3] = {0};
@@ -106,7 +107,7 @@ static void expect_two_at_a_time(long since) {
     size_t i;
 
     json_array_foreach(requests, i, r) {
-        if (!strstr(json_str(r, "path", ""), "/namespaces/hung/") ||
+        if (!strstr(json_str(r, "path", ""), "/namespaces/hung/services/") ||
             strstr(json_str(r, "query", ""), "limit=") || strstr(json_str(r, "query", ""), "watch"))
             continue; /* the watches' own */
         begun[0] = begun[1];
