@@ -130,8 +130,7 @@ static Status settle_pending(struct db_tx *tx, const struct gates_write *w) {
         const char *now = db_text(rows, i, "acceptance"), *id = db_text(rows, i, "id");
         const struct record_about about = {.app = w->app,
                                            .environment = w->name,
-                                           .action =
-                                               arena_printf(w->q->arena, "deployment.%s", now),
+                                           .action = "deployment.settled",
                                            .subject = id,
                                            .deployment_id = id};
 

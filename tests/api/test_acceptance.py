@@ -175,7 +175,7 @@ def test_what_is_not_asked_for_any_more_is_waited_for_no_longer(accepting):
     assert accepting.deployment(id)["acceptance"] == "pending" and kept(accepting, id) == "t"
     gates_are(accepting, {"acceptance_blocks_next": True})
     assert accepting.deployment(id)["acceptance"] == "not-required" and kept(accepting, id) == "f"
-    assert actions(accepting, id)[-1] == "deployment.not-required"
+    assert actions(accepting, id)[-1] == "deployment.settled"
     gates_are(accepting, ASKED)
     accepting.release("v4.97.1")
     assert blockers(accepting, "v4.97.1") == []

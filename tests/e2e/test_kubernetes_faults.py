@@ -7,6 +7,7 @@ tell it from others), a column for each fault of tests/support/fault_proxy.py, a
     failed     the deployment is taken back, and the old version serves
     stuck      the job is stuck with a reason; after a person's retry it ends as it would have
     given-up   the clean-up is left, and says so on the record
+    left       a mark of a lost past stays unknown; the next deployment stops at it, and an abort of that takes it over
     -          there is no such fault for this call
 
 Many environments, each with a namespace of its own, try cells at the same time.  SLUICE_FAULTS=all tries all of them

@@ -115,16 +115,31 @@ class App:
             assert self.end(self.ask(self.path + "/rollback")) == "succeeded"
         if scenario == "clean-up":
             assert self.end(self.deploy()) == "succeeded"
+        if scenario == "lost":
+            self.lose()
+            id = self.deploy()
+            assert self.end(id) == "stuck" and self.stack.deployment(id)["failure"]["code"] == "history-lost"
+            return id
         return None
+
+    def lose(self):
+        """All objects carry marks of writes that the database does not know, as after a failover that lost the last transactions."""
+        color = self.idle()
+        for path in ("/api/v1/namespaces/{}/services/inopnc-prod", "/apis/apps/v1/namespaces/{}/deployments/inopnc-blue",
+                     "/apis/apps/v1/namespaces/{}/deployments/inopnc-green", f"/api/v1/namespaces/{{}}/configmaps/inopnc-{color}-config"):
+            mark = {"metadata": {"annotations": {"sluice.dev/op": str(uuid.uuid4())}}}
+            answer = self.stack.kube("PATCH", path.format(self.name), mark, "application/merge-patch+json")
+            assert answer.status == 200, answer
 
     def idle(self):
         return OTHER[self.watch.selector()]
 
     def act(self, scenario, context):
         """(what it ended as, the id of what can be retried, what it was to end as)"""
-        if scenario == "abort":
+        if scenario in ("abort", "lost"):
             self.ask(f"/deployments/{context}/abort")
-            return self.end(context), context, "aborted"
+            ended = self.end(context)
+            return self.adopted() if scenario == "lost" and ended == "aborted" else ended, context, "aborted"
         if scenario in ("rollback", "preempt", "restore"):
             path = f"/deployments/{context}/rollback" if scenario == "restore" else self.path + "/rollback"
             id = self.ask(path)
@@ -136,6 +151,16 @@ class App:
             return self.clean_up(), None, "cleaned"
         id = self.deploy()
         return self.end(id), id, "succeeded"
+
+    def adopted(self):
+        """After an abort of a lost past: whether the next deployment meets a mark that is not known."""
+        id = self.deploy()
+        ended = self.end(id)
+        if ended != "stuck":
+            return "aborted" if ended == "succeeded" else ended
+        self.ask(f"/deployments/{id}/abort")
+        assert self.end(id) == "aborted" and self.end(self.deploy()) == "succeeded"
+        return "left"
 
     def clean_up(self):
         mine = f"(SELECT id FROM environment WHERE app = '{self.name}')"
