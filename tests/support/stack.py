@@ -167,10 +167,8 @@ class Stack:
             [ROOT / "scripts/stack", "up", "--dir", self.dir, "--replicas", str(self.replicas), *words],
             check=True, stdout=subprocess.DEVNULL,
             env={**own_environment(), **self.extra, **env})
-        self.env = {}
-        for line in (self.dir / "env").read_text().splitlines():
-            name, _, value = line.partition("=")
-            self.env[name] = value.strip("'")
+        lines = [line.partition("=") for line in (self.dir / "env").read_text().splitlines()]
+        self.env = {name: value.strip("'") for name, _, value in lines}  # whole, whoever reads it meanwhile
         self.urls = self.env["SLUICE_URLS"].split()
         self.pids = [int(pid) for pid in self.env["SLUICED_PIDS"].split()]
         self.token = self.env["SLUICE_TOKEN"]
