@@ -2,9 +2,12 @@
  *
  *     int main(void) { return RUN_SUITE("base", 10, clock__formats_and_reads_back, …); }
  *
- * Prints TAP ("ok 1 - …") on stdout, which scripts/test counts. */
+ * Prints TAP ("ok 1 - …") on stdout, which scripts/test counts.  With SLUICE_TEST in the
+ * environment only the tests whose name contains it run. */
 #pragma once
 #include <check.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define RUN_SUITE(name, timeout_s, ...) RUN_SUITE_WITH(name, timeout_s, NULL, NULL, __VA_ARGS__)
 /* setup and teardown (void functions, or NULL) run around each test, in its process. */
@@ -14,6 +17,7 @@
 
 static inline int suite_run(const char *name, double timeout_s, void (*before)(void),
                             void (*after)(void), const TTest *const *tests, size_t n) {
+    const char *only = getenv("SLUICE_TEST");
     Suite *suite = suite_create(name);
     TCase *all = tcase_create(name);
     SRunner *runner;
@@ -23,7 +27,8 @@ static inline int suite_run(const char *name, double timeout_s, void (*before)(v
     if (before || after)
         tcase_add_checked_fixture(all, before, after);
     for (size_t i = 0; i < n; i++)
-        tcase_add_test(all, tests[i]);
+        if (!only || strstr(tests[i]->name, only))
+            tcase_add_test(all, tests[i]);
     suite_add_tcase(suite, all);
     runner = srunner_create(suite);
     srunner_set_tap(runner, "-");
