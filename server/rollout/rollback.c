@@ -320,7 +320,7 @@ static bool fence_left(const struct step_ask *a, struct decision *d) {
 /* What law 2 let traffic overtake is done now. */
 static void complete_decide(const struct step_ask *a, struct decision *d) {
     const struct seen_service *s = &a->seen->service;
-    int want, ready = s->endpoints_ready[a->plan->target];
+    int want, held, ready = s->endpoints_ready[a->plan->target];
 
     if (seize(a, &after_switch, d))
         return;
@@ -331,6 +331,8 @@ static void complete_decide(const struct step_ask *a, struct decision *d) {
     if (bring_back(a, &after_switch, d) || fence_left(a, d))
         return;
     want = a->seen->workload[a->plan->target].replicas;
+    held = old_ready(a); /* endpoints may still be pods of another template under the same color */
+    ready = ready < held ? ready : held;
     if (want > 0 && ready >= want &&
         s->endpoints_ready[left_of(a->plan)] + s->endpoints_other == 0) {
         d->resolved = left_found(a);

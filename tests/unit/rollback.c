@@ -339,6 +339,32 @@ START_TEST(rollback__ends_when_all_traffic_reaches_all_pods) {
 }
 END_TEST
 
+/* What was pre-empted had put its own version under the color that is returned to. */
+START_TEST(law5__a_rollback_does_not_end_while_pods_of_another_template_serve) {
+    struct place p;
+
+    start_rollback(&p, false);
+    wrote(&p, "seize-target", INTENT_DONE);
+    p.seen.service.color = COLOR_BLUE;
+    p.seen.service.endpoints_ready[COLOR_BLUE] = 3;
+    p.seen.service.endpoints_ready[COLOR_GREEN] = 0;
+    set_hash(&p.seen.workload[COLOR_BLUE], ""); /* the controller has not followed our mark yet */
+    expect_kind(&p, "prepare", DECIDE_DONE);
+    wrote(&p, "switch-back", INTENT_DONE);
+    expect_kind(&p, "await-endpoints", DECIDE_WAIT);
+    set_hash(&p.seen.workload[COLOR_BLUE], "h-pre-empted");
+    expect_write(&p, "await-endpoints", "restore-late", "inopnc-blue");
+    wrote(&p, "restore-late", INTENT_DONE);
+    set_hash(&p.seen.workload[COLOR_BLUE], "h122");
+    p.seen.workload[COLOR_BLUE].pods_ready =
+        1; /* the other endpoints are what rolls out of the way */
+    expect_kind(&p, "await-endpoints", DECIDE_WAIT);
+    p.seen.workload[COLOR_BLUE].pods_ready = 3;
+    expect_kind(&p, "await-endpoints", DECIDE_DONE);
+    end(&p);
+}
+END_TEST
+
 START_TEST(rollback__fences_what_the_preempted_deployment_wrote_before_it_waits) {
     struct place p;
 
@@ -524,6 +550,7 @@ int main(void) {
                      rollback__waits_for_a_cluster_that_does_not_answer,
                      rollback__the_selector_is_written_and_then_confirmed,
                      rollback__ends_when_all_traffic_reaches_all_pods,
+                     law5__a_rollback_does_not_end_while_pods_of_another_template_serve,
                      rollback__fences_what_the_preempted_deployment_wrote_before_it_waits,
                      law6__a_rollback_scales_what_it_left_only_after_30_s,
                      traffic__seizes_both_then_moves_only_with_capacity,
