@@ -115,6 +115,7 @@ typedef enum Look {
     LOOK_GLANCE,  /* what the watch cache has, or nothing: waits for no answer */
     LOOK_NAMED,   /* Service and workloads as they are now; it counts no pods */
     LOOK_FRESH,   /* counts only what was seen after the seizures */
+    LOOK_KNOWN,   /* the same; of a cluster that does not answer what the watch cache has (law 2) */
 } Look;
 
 /* A row of a strategy. */

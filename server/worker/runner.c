@@ -141,8 +141,9 @@ static void look(const struct run_settings *in, struct job *j, struct seen *seen
         observe_named(j->cluster, &j->plan, &j->journal, seen);
         break;
     case LOOK_FRESH:
+    case LOOK_KNOWN:
         observe_fresh(j->cluster, &j->plan, &j->journal, seen);
-        if (!seen->reachable && job_backward(j)) /* law 2 decides on what is known */
+        if (!seen->reachable && row->look == LOOK_KNOWN)
             observe_cached(j->cluster, j->plan.spec, seen);
         break;
     case LOOK_FOLLOWS:
