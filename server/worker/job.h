@@ -37,8 +37,9 @@ struct job {
     struct job_step steps[JOB_STEPS], undo_steps[JOB_STEPS];
     int64_t confirmed_us; /* 0: not yet */
     struct prober *prober;
-    json_t *changes; /* what the next commit stores; NULL: nothing */
-    int failures;    /* in a row, of calls to the cluster: for back-off */
+    json_t *changes;   /* what the next commit stores; NULL: nothing */
+    int64_t untold_us; /* since when they are nothing but progress that waits; 0: they are not */
+    int failures;      /* in a row, of calls to the cluster: for back-off */
 };
 
 /* Whether it takes something back: urgent, and with nothing to undo in its turn. */

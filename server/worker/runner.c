@@ -16,6 +16,8 @@
 /* Without a wake-up a waiting step looks again after this long: the floor under lost watch events.
  */
 enum { POLL_FLOOR_S = 2 };
+/* Progress of a step that goes on waiting is stored so much later, with what came in between. */
+enum { TELL_AFTER_MS = 50 };
 
 /* ---- failing ---- */
 
@@ -121,8 +123,30 @@ static RunEnd commit(const struct run_settings *in, struct job *j) {
         in->changed(in->ctx, flag_topic(j->app, j->environment, (char[FLAG_TOPIC]){0}));
     json_decref(j->changes);
     j->changes = NULL;
+    j->untold_us = 0;
     in->changed(in->ctx, j->environment_id);
     return last ? RUN_ENDED : RUN_WAIT;
+}
+
+/* Whether nothing but progress is to be stored, and that may wait: the pod that comes next, which
+ * may be the last, does not wait for the commit that tells of this one.  *until_us: until then. */
+static bool may_wait(struct job *j, int64_t *until_us) {
+    static const char *const progress[] = {"steps", "current_step", "records"};
+    int64_t now = clock_monotonic_us(), due;
+    size_t known = 0;
+
+    for (size_t i = 0; i < sizeof progress / sizeof *progress; i++)
+        known += json_object_get(j->changes, progress[i]) != NULL;
+    if (!j->changes || known < json_object_size(j->changes))
+        return false;
+    if (!j->untold_us)
+        j->untold_us = now;
+    due = j->untold_us + TELL_AFTER_MS * US_PER_MS;
+    if (now >= due)
+        return false;
+    if (!*until_us || due < *until_us)
+        *until_us = due;
+    return true;
 }
 
 /* ---- looking and asking ---- */
@@ -183,17 +207,35 @@ static int64_t step_started(struct job *j) {
     return j->undoing && j->confirmed_us ? j->confirmed_us : p->started_us;
 }
 
-static void ask(const struct run_settings *in, struct job *j, struct decision *d) {
-    _cleanup_(seen_done) struct seen seen = {0};
-    struct step_ask a = {&j->plan, &j->journal, &seen, step_started(j)};
+/* The last look.  A step may go by the one that has just ended the step before it. */
+struct sight {
+    struct seen seen;
+    bool counts;
+};
+
+static void sight_done_cleanup(struct sight *s) {
+    seen_done(&s->seen);
+}
+
+static void ask(const struct run_settings *in, struct job *j, struct sight *sight,
+                struct decision *d) {
+    const struct step_row *row = job_row(j);
+    struct seen *seen = &sight->seen;
+    struct step_ask a = {&j->plan, &j->journal, seen, step_started(j)};
     int64_t next = 0;
 
-    look(in, j, &seen);
+    if (!sight->counts || row->look != LOOK_FOLLOWS) {
+        seen_done(seen);
+        look(in, j, seen);
+    }
     if (j->prober)
-        run_checks(in, j, prober_set(j->prober), &seen, &next);
-    job_row(j)->decide(&a, d);
+        run_checks(in, j, prober_set(j->prober), seen, &next);
+    row->decide(&a, d);
+    /* law 3: checks that passed in one step are none of another's */
+    sight->counts = (d->kind == DECIDE_DONE || d->kind == DECIDE_SKIP) && seen->check_count == 0 &&
+                    row->look != LOOK_BLIND && row->look != LOOK_GLANCE;
     if (d->kind == DECIDE_WAIT && d->checks != CHECKS_NONE && !j->prober)
-        run_checks(in, j, d->checks, &seen, &next);
+        run_checks(in, j, d->checks, seen, &next);
     if (d->kind == DECIDE_WAIT && next && (!d->until_us || next < d->until_us))
         d->until_us = next;
 }
@@ -278,6 +320,8 @@ static bool take_decision(const struct run_settings *in, struct job *j, struct d
 }
 
 static RunEnd run_traced(const struct run_settings *in, struct job *j, int64_t *ret_until_us) {
+    _cleanup_(sight_done) struct sight sight = {0};
+
     for (;;) {
         struct intent *open = job_open_intent(j);
         int64_t until = 0, floor;
@@ -290,6 +334,7 @@ static RunEnd run_traced(const struct run_settings *in, struct job *j, int64_t *
         } else if (open) {
             _cleanup_(write_outcome_done) struct write_outcome w = {0};
 
+            sight.counts = false;
             end = commit(in, j); /* an intent is committed before it is sent */
             if (end != RUN_WAIT)
                 return end;
@@ -305,12 +350,12 @@ static RunEnd run_traced(const struct run_settings *in, struct job *j, int64_t *
             end = job_row(j)->flags ? commit(in, j) : RUN_WAIT; /* flags see rows: what serves */
             if (end != RUN_WAIT)
                 return end;
-            ask(in, j, &d);
+            ask(in, j, &sight, &d);
             again = take_decision(in, j, &d, &until);
         }
         if (again && !is_last(j) && !deployment_flags_change(j))
             continue;
-        end = commit(in, j);
+        end = !again && may_wait(j, &until) ? RUN_WAIT : commit(in, j);
         if (end == RUN_WAIT && again)
             continue;
         if (end != RUN_WAIT)
