@@ -109,8 +109,13 @@ struct sight cluster_now(void) {
     return s;
 }
 
+bool cluster_away(void) {
+    return world.now < world.away_until;
+}
+
 void cluster_remember(void) {
-    world.cache = cluster_now();
+    if (!cluster_away())
+        world.cache = cluster_now();
 }
 
 /* ---- looking ---- */
@@ -173,7 +178,7 @@ static void pods_of_cache(struct sight *look) {
 static void see(bool objects_old, bool pods_old, struct seen *ret) {
     struct sight now;
 
-    if (!elsewhere() || (!world.calm && chance((unsigned)world.faults / 4))) {
+    if (!elsewhere() || cluster_away() || (!world.calm && chance((unsigned)world.faults / 4))) {
         unreachable(ret);
         return;
     }
@@ -209,7 +214,7 @@ void observe_cutover(struct kube_cluster *c, const struct plan *p, const struct 
     struct sight *look = &world.running->look;
 
     (void)c, (void)p, (void)service;
-    if (!elsewhere()) {
+    if (!elsewhere() || cluster_away()) {
         unreachable(ret);
         return;
     }
@@ -386,7 +391,7 @@ void kube_get(struct kube_cluster *c, KubeKind kind, const char *namespace_, con
     int object = object_of(kind, name);
 
     (void)c, (void)namespace_;
-    if (!elsewhere() || chance((unsigned)world.faults / 2)) {
+    if (!elsewhere() || cluster_away() || chance((unsigned)world.faults / 2)) {
         unknown(ret, KUBE_UNKNOWN, 500);
         return;
     }
@@ -455,6 +460,10 @@ static void write_object(int object, const json_t *body, bool creates, struct ku
     if (!elsewhere())
         return;
     sending(&f);
+    if (cluster_away()) {
+        unknown(ret, KUBE_UNREACHED, 0);
+        return;
+    }
     if (fails && roll(3) == 0) {
         unknown(ret, roll(2) ? KUBE_UNKNOWN : KUBE_UNREACHED, 503);
         return;

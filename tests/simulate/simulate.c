@@ -327,6 +327,8 @@ static void disturb(void) {
         world.object[roll(OBJECTS)].revision = ++world.revision; /* status churn */
     else if (what < 68)
         world.gate_was = world.gate_open;
+    else if (what < 71 && world.outages && !cluster_away())
+        world.away_until = world.now + (int64_t)roll(3000) * US_PER_MS;
 }
 
 /* ---- a world ---- */
@@ -343,6 +345,7 @@ static void begin(uint64_t seed, Wrong wrong, bool traced) {
     }
     world.calm = roll(5) < 2;
     world.faults = world.calm ? 0 : (int)roll(3) * 24;
+    world.outages = seed % 5 == 0 || seed % 5 == 2; /* none of those that once failed without */
     rows_begin();
     cluster_begin();
     people_begin();
@@ -371,6 +374,7 @@ static int simulate(uint64_t seed, Wrong wrong, bool traced) {
         if (turns == TURNS / 2) { /* from here on it has to come to rest */
             world.calm = true;
             world.faults = 0;
+            world.away_until = 0;
             cluster_heal();
         }
         if (cluster_move() && roll(8))

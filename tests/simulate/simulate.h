@@ -92,6 +92,8 @@ struct world {
     char broken[256]; /* which law, how; "": none */
     uint64_t number;  /* of the next id */
     int faults;       /* of 256 calls */
+    bool outages;     /* whether the API server is away for a while, now and then */
+    int64_t away_until;
     /* Kubernetes */
     struct object object[OBJECTS];
     struct sight cache;
@@ -153,6 +155,7 @@ int64_t cluster_next(void);  /* when they move next, 0: not by themselves */
 void cluster_remember(void); /* what a watch cache may show for a while */
 void cluster_see(const struct sight *from, struct seen *ret);
 struct sight cluster_now(void);
+bool cluster_away(void);     /* it does not answer, and its watches tell nothing */
 bool cluster_land_one(void); /* one of the writes under way; false: there is none */
 
 /* ---- rows.c ---- */
