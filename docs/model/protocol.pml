@@ -1,8 +1,8 @@
 /* protocol.pml: model of the deployment-control protocol of design.md, section 3 (Lease, Fencing, Undo, Keep previous)
  *
- * RUN      ./run.sh                     every variant, prints a table            (./run.sh NAME: only those whose name contains NAME)
+ * RUN      ./scripts/model check | all  the variants of docs/model/variants
  *          one by hand:  spin -DN_D2=1 -DN_RB=1 -a protocol.pml && gcc -O2 -DSAFETY -DCOLLAPSE -DMEMLIM=5000 -o pan pan.c && ./pan -m2000000
- *          a counter-example as text:   ./trace.sh -DNO_FENCE -DN_AB=1
+ *          a counter-example as text:   ./scripts/model trace -DNO_FENCE -DN_AB=1
  *
  * TWO SYSTEMS; NO STEP IS ATOMIC ACROSS BOTH
  *   PostgreSQL   lease row {epoch, held}, the active deployment {job, step, intent}, a pending clean-up {step, intent}, gate rows.
@@ -22,7 +22,8 @@
  * JOBS  op = job*8+step        1 deploy D1 (v2)   2 undo of D1   3 deploy D2 (v3)   4 undo of D2   5,7 rollback R1, R2   6 clean-up C
  *   deploy    1 seize Service  2 seize target  3 apply (version, replicas)  4 GATE + switch  5 observe, succeed, create C
  *   undo      1 write Service (selector=from): abort is confirmed  (4 of a lost past: mark the target)  2 scale target to what it had  3 end
- *   rollback  1 seize the color returned to  2 scale up / restore template if needed  3 write Service: confirmed  4 end
+ *   rollback  1 seize the color returned to  5 seize Service, 2 scale up / restore template, if needed  3 write Service: confirmed
+ *             (6 of a lost past: mark the other color)  4 end
  *   clean-up  1 seize Service  2 seize workload  3 observe selector, scale to 0  4 end
  *
  * SCENARIO        N_AB aborts (0,1)  N_RB rollbacks (0..2)  N_D2 second deployment, may be queued at any time  N_WD sign-off withdrawals
@@ -30,10 +31,10 @@
  *                 P4 what serves was approved (served before, or its cut-over was committed with open gates)   P5 succeeded: the target serves the new version
  *                 P6 clean-up never scales what serves   P7 withdrawn before the cut-over: no switch   P8 "effective: false" was true   P9 a rollback that ended
  *                 serves its target   P10 (STRAY) no apply lands after failed/aborted   P11 at rest: nothing active, rows = cluster, no deadlock
- *                 P14 (LOST) after an abort of history-lost no deployment meets a write that it does not know.
+ *                 P14 (LOST) after an abort or a rollback of history-lost no deployment meets a write that it does not know.
  *                 P12 (TOGGLE) a second rollback click, or one after an abort, moves nothing.   P3, P4, P6 are relaxed while a LAW2 rollback is active.
- * NOT MODELLED    lost history (failover), other hands (kubectl, HPA, GitOps), readiness and partial roll-outs, canary/rolling, traffic verb, pause/retry/stuck,
- *                 the 30 s and keep_previous clocks, DELETE, the watch cache; liveness only as P11.
+ * NOT MODELLED    other hands (kubectl, HPA, GitOps), readiness and partial roll-outs, canary/rolling, the 30 s and keep_previous clocks, DELETE,
+ *                 the watch cache; liveness only as P11.
  * BOUNDS          W workers, K writes in flight, CRASH, EXP (lease expiries beyond those caused by crashes), TMO (lost replies + late writes)
  * KNOWN WRONG     NO_FENCE ABORT_SKIP ABORT_DB WL_UNFENCED WL_NOT_SEIZED LATE_READ(+EPOCH: right) CLEAN_NO_RECHECK RB_NO_EPOCH NOOP_SEIZE SEIZE_PER_EPOCH(+EPOCH; wrong with APPLY_SKIP)
  *                 GATE_SKEW FAIL_NO_WRITE(+GATE_AGAIN +NO_P8) UNDO_SKIP
@@ -158,7 +159,7 @@ byte fwdt = 0; bit cutt = 0, confirmedt = 0; /* the same of traffic */
 byte weff[2];                                /* withdrawal answered 1 effective, 2 effective:false */
 bit  appr[4];                                /* version may serve: it served before, or its cut-over was committed with open gates */
 
-#ifdef TRACE                     /* readable counter-examples: trace.sh */
+#ifdef TRACE                     /* readable counter-examples: scripts/model trace */
 #define TR0(f)        printf(f)
 #define TR1(f,a)      printf(f, a)
 #define TR2(f,a,b)    printf(f, a, b)
@@ -184,7 +185,7 @@ bit  appr[4];                                /* version may serve: it served bef
 #define DF(j)     ((j)<=2 -> 0 : f2)
 #define DV(j)     ((j)<=2 -> 2 : V2)
 #define SVC(op)   ((S(op)==1 && !isR(J(op))) || (S(op)==4 && isD(J(op))) || ((S(op)==3 || S(op)==5) && isR(J(op))) || (S(op)==3 && isT(J(op))))
-#define COL(op)   (isR(J(op)) -> rt : (J(op)==6 -> ct : (isT(J(op)) -> tt : DT(J(op)))))
+#define COL(op)   (isR(J(op)) -> (S(op)==6 -> 1-rt : rt) : (J(op)==6 -> ct : (isT(J(op)) -> tt : DT(J(op)))))
 #define OBJ(op)   (SVC(op) -> 0 : 1+COL(op))
 #define SEIZE(op) ((isD(J(op)) && S(op)<=2) || ((J(op)==6 || isT(J(op))) && S(op)<=2) || (isR(J(op)) && (S(op)==1 || S(op)==5)))
 
@@ -367,6 +368,9 @@ inline step_done() {             /* the active job's step has its result */
      stp = (l2 -> 1 : 4); TR0(">     rollback CONFIRMED\n")
   :: isR(act) && stp==2 -> stp = (l2 -> 4 : 3)
   :: isR(act) && stp==5 -> held=1; stp=2
+#ifdef LOST
+  :: isR(act) && stp==6 -> taken=1; stp=4
+#endif
   :: else -> stp++
   fi
 }
@@ -511,7 +515,17 @@ tick:                            /* tx */
 #endif
           :: stp==2 && ob==1 -> stp=(l2 -> 4 : 3); ob=0
           :: stp==3 -> intent=1
+#ifdef LOST
+#ifdef NO_ADOPT_BACK
+          :: stp==4 && adopt && !taken -> taken=1
+#else
+          :: stp==4 && adopt && !taken -> stp=6
+#endif
+          :: stp==6 -> intent=1
+          :: stp==4 && !(adopt && !taken) ->
+#else
           :: stp==4 ->
+#endif
              assert(sel==rt && repl[rt]);                                           /* P9 */
 #ifndef RB_NO_TEMPLATE
              assert(ver[rt]==rver);
@@ -785,6 +799,9 @@ active proctype signer() {
 #if N_RB>0
 inline roll(c, v) {              /* tx: ends what is active, inserts the rollback, epoch+1, lease cleared */
   TR3("> ROLLBACK requested (tx) while job %d is active: to color %d version v%d\n", act, c, v);
+#ifdef LOST
+  adopt=((isD(act) || isA(act)) && (adopt || (stk && hist))); hist=0; gen=1;
+#endif
   rt=c; rver=v; nrb++; held=0; pz=0; pau=0; stk=0;
   if :: act==1 || act==2 -> out1=5 :: act==3 || act==4 -> out2=5 :: else fi;
   act=(nrb==1 -> 5 : 7); intent=0; applied=0; rec=0; fgate=0; lastR=1;
@@ -807,6 +824,10 @@ inline click(c, v) {             /* rollback without a target */
   roll(c, v)
 }
 active proctype roller() {
+#ifdef LOST                      /* what a failover loses is of D1 */
+end_roller:
+  fo;
+#endif
 again:
   if
   :: atomic { isD(act) || isA(act) -> if :: act<=2 -> roll(0,1) :: else -> roll(f2,f2v) fi }
