@@ -45,14 +45,15 @@ def in_threads(names, action, n=8):
     return [parts[i % n][i // n] for i in range(len(names))]
 
 
-def deploy(stack, app, version):
-    """Asks servers until one takes it; a question that is asked again is the same question."""
+def deploy(stack, app, version, replica=None):
+    """Asks servers (any, or that one) until one takes it; a question that is asked again is the same question."""
     key = {"Idempotency-Key": str(uuid.uuid4())}
     body = {"app": app, "environment": "production", "version": version}
 
     def taken():
         try:
-            answer = stack.api("POST", "/deployments", body, replica=random.randrange(stack.replicas), headers=key, timeout=15)
+            asked = random.randrange(stack.replicas) if replica is None else replica
+            answer = stack.api("POST", "/deployments", body, replica=asked, headers=key, timeout=15)
         except LOST:
             return None
         assert answer.status in (200, 202, 503), answer
@@ -133,11 +134,11 @@ def test_many_deployments_at_once(servers):
         assert int(stack.sql("SELECT count(*) FROM record WHERE action = 'traffic.switched'")) == 2 * APPS
 
 
-def wait_for_pods(stack, app, version):
+def wait_for_pods(stack, app, version, replica=None):
     """A deployment that waits until its image is told to become ready."""
     stack.image(version, never_ready=True)
     stack.release(version, app)
-    id = deploy(stack, app, version)
+    id = deploy(stack, app, version, replica)
     stack.wait_step(id, "await-available", ("running", "waiting"))
     return id
 
@@ -212,7 +213,7 @@ def test_a_server_that_ends_under_load_loses_no_request_and_hands_over():
         stack.inopnc()
         apps = [f"busy{n}" for n in range(12)]
         in_threads(apps, lambda app: register(stack, app, **FIELDS))
-        ids = in_threads(apps, lambda app: wait_for_pods(stack, app, "v7.0.0"))
+        ids = in_threads(apps, lambda app: wait_for_pods(stack, app, "v7.0.0", apps.index(app) % 3))
         callers = [Caller(stack, n) for n in range(1, 7)]
         until(lambda: all(len(c.answered) > 20 for c in callers), what="there is load")
         held = stack.sql("SELECT string_agg(l.environment_id || ' ' || l.epoch, ',') FROM environment_lease l JOIN pg_locks k ON "
