@@ -76,7 +76,8 @@ class App:
             waits = now["state"] == "undoing" or now["current_step"] == "undo-apply"
             if waits and time.monotonic() > aged and self.stack.sql(
                     f"SELECT 1 FROM deployment d WHERE id = '{id}' AND (confirmed_at IS NOT NULL OR EXISTS (SELECT 1 FROM step "
-                    "WHERE deployment_id = d.id AND name = 'undo-apply' AND state = 'waiting'))"):
+                    "WHERE deployment_id = d.id AND name = 'undo-apply' AND state = 'waiting')) AND NOT EXISTS (SELECT 1 FROM step "
+                    "WHERE deployment_id = d.id AND name IN ('undo-adopt', 'adopt') AND state IN ('pending', 'running', 'waiting'))"):
                 make_older(self.stack, id)
                 aged = time.monotonic() + 2
             time.sleep(0.1)
