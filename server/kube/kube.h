@@ -177,6 +177,9 @@ const char *kube_uid(const json_t *object);                    /* metadata.uid o
 const char *kube_controller(const json_t *object);             /* its controller's uid or "" */
 bool kube_controls(const json_t *owner, const json_t *object); /* whether it is its controller */
 const char *kube_resource_version(const json_t *object);       /* or "" */
+/* Compares resourceVersions as numbers: Kubernetes 1.35 documents that they are; before, etcd's
+ * revisions were too. */
+bool kube_version_newer(const char *a, const char *than);
 const char *kube_annotation(const json_t *object, const char *key); /* or NULL */
 const char *kube_label(const json_t *object, const char *key);      /* or NULL */
 bool kube_labels_match(

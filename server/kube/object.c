@@ -1,4 +1,5 @@
 #include "kube/kube.h"
+#include <stdlib.h>
 #include <string.h>
 
 static const char *metadata(const json_t *object, const char *key) {
@@ -30,6 +31,10 @@ bool kube_controls(const json_t *owner, const json_t *object) {
 
 const char *kube_resource_version(const json_t *object) {
     return metadata(object, "resourceVersion");
+}
+
+bool kube_version_newer(const char *a, const char *than) {
+    return strtoull(a, NULL, 10) > strtoull(than, NULL, 10);
 }
 
 const char *kube_annotation(const json_t *object, const char *key) {

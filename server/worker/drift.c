@@ -80,7 +80,7 @@ static void compare(struct kube_cluster *c, const char *namespace_, const struct
         return;
     }
     if (strcmp(was, is) == 0 ||
-        resource_version_newer(db_text(left, i, "resource_version"), kube_resource_version(object)))
+        kube_version_newer(db_text(left, i, "resource_version"), kube_resource_version(object)))
         return; /* as it was left, or seen before that write */
     change_each(was, is, workload && observe_autoscaler(c, namespace_, name), add_field, &w);
 }

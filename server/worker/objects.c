@@ -10,10 +10,6 @@
 
 #define COPY(field, text) snprintf(field, sizeof field, "%s", text)
 
-bool resource_version_newer(const char *a, const char *than) {
-    return strtoull(a, NULL, 10) > strtoull(than, NULL, 10);
-}
-
 void objects_done(struct objects *o) {
     json_decref(o->service);
     json_decref(o->workload[COLOR_BLUE]);
@@ -235,7 +231,7 @@ static void read_pods(const struct objects *o, const json_t *spec, Color color, 
             kube_labels_match(selector, json_at(pod, "metadata", "labels", NULL))) {
             ret->pods_ready++;
             if (!*ret->oldest_ready ||
-                resource_version_newer(ret->oldest_ready, kube_resource_version(pod)))
+                kube_version_newer(ret->oldest_ready, kube_resource_version(pod)))
                 COPY(ret->oldest_ready, kube_resource_version(pod));
         }
     }

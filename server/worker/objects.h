@@ -25,6 +25,3 @@ void objects_blame(const struct objects *o, struct seen *ret);
 /* Fills seen->service, seen->workload and seen->template_ from them: seen_done() releases the last.
  */
 void objects_read(const struct objects *o, const json_t *spec, struct seen *ret);
-/* Compares resourceVersions as numbers: Kubernetes 1.35 documents that they are; before, etcd's
- * revisions were too. */
-bool resource_version_newer(const char *a, const char *than);

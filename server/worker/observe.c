@@ -275,13 +275,13 @@ static bool cache_follows(const struct journal *j, const struct seen *s, const j
             continue;
         if (strcmp(n->kind, "Service") == 0 && strcmp(n->name, service) == 0 &&
             (!s->service.exists ||
-             resource_version_newer(n->resource_version, s->service.resource_version)))
+             kube_version_newer(n->resource_version, s->service.resource_version)))
             return false;
         for (Color c = COLOR_BLUE; c < COLORS; c++)
             if (strcmp(n->kind, "Deployment") == 0 &&
                 strcmp(n->name, workload_name(spec, c)) == 0 &&
                 (!s->workload[c].exists ||
-                 resource_version_newer(n->resource_version, s->workload[c].resource_version)))
+                 kube_version_newer(n->resource_version, s->workload[c].resource_version)))
                 return false;
     }
     return true;
@@ -295,7 +295,7 @@ static bool pods_follow(const struct journal *j, const struct seen *s, const jso
         seizure = journal_find(j, "rollback", "seize-target");
     for (Color c = COLOR_BLUE; seizure && c < COLORS; c++)
         if (strcmp(seizure->name, workload_name(spec, c)) == 0 && s->workload[c].pods_ready > 0 &&
-            resource_version_newer(seizure->resource_version, s->workload[c].oldest_ready))
+            kube_version_newer(seizure->resource_version, s->workload[c].oldest_ready))
             return false;
     return true;
 }

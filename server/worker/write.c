@@ -232,15 +232,43 @@ static bool settled(struct job *j, const struct intent *intent, const json_t *ob
     return !object && !absent(j, intent, ret);
 }
 
-/* Reads the object.  false: that did not go through, and ret says how. */
-static bool object_read(struct job *j, const struct intent *intent, struct kube_result *got,
-                        struct write_outcome *ret) {
+/* The Service as the watch shows it, where that is not older than our own last write to it.  What
+ * is sent carries its resourceVersion: of one that has changed since the API server refuses it.  Of
+ * a workload that moves with every pod. */
+static bool object_watched(const struct job *j, const struct intent *intent,
+                           struct kube_result *got) {
+    const char *last = NULL;
+
+    for (size_t i = 0; i < j->journal.count; i++) {
+        const struct intent *n = &j->journal.intents[i];
+
+        if (*n->resource_version && strcmp(n->kind, intent->kind) == 0 &&
+            strcmp(n->name, intent->name) == 0 &&
+            (!last || kube_version_newer(n->resource_version, last)))
+            last = n->resource_version;
+    }
+    if (!last || write_kind(intent) != KUBE_SERVICE)
+        return false;
+    *got = (struct kube_result){
+        .outcome = KUBE_DONE,
+        .object = kube_cached(j->cluster, KUBE_SERVICE, j->plan.namespace_, intent->name)};
+    return got->object && !kube_version_newer(last, kube_resource_version(got->object));
+}
+
+/* Reads the object; *watched: what the watch shows may do, and did.  false: that did not go
+ * through, and ret says how. */
+static bool object_read(struct job *j, const struct intent *intent, bool *watched,
+                        struct kube_result *got, struct write_outcome *ret) {
     for (int i = 0; i < AT_ONCE && (i == 0 || (got->outcome == KUBE_UNKNOWN && got->code >= 500));
          i++) {
         kube_result_done(got);
         crash_place(intent->step, intent->purpose);
         crash_point(CRASH_BEFORE_READ);
-        kube_get(j->cluster, write_kind(intent), j->plan.namespace_, intent->name, got);
+        *watched = *watched && object_watched(j, intent, got);
+        if (!*watched) {
+            kube_result_done(got);
+            kube_get(j->cluster, write_kind(intent), j->plan.namespace_, intent->name, got);
+        }
         crash_point(CRASH_AFTER_READ);
         crash_place(NULL, NULL);
     }
@@ -271,19 +299,22 @@ static bool answered(struct job *j, const struct intent *intent, json_t *before,
     return false;
 }
 
-/* One round.  true: the object changed under us, look again. */
-static bool attempt(struct db_pool *pool, struct job *j, const struct intent *intent,
+/* One round; watched: it may go by what the watch shows.  true: the object changed under us, or
+ * what the watch shows speaks against it: look again. */
+static bool attempt(struct db_pool *pool, struct job *j, const struct intent *intent, bool watched,
                     struct write_outcome *ret) {
     _cleanup_(kube_result_done) struct kube_result got = {0}, put = {0};
     const char *op;
     bool held, known;
     Status s = STATUS_OK;
 
-    if (!object_read(j, intent, &got, ret) || settled(j, intent, got.object, ret))
+    if (!object_read(j, intent, &watched, &got, ret) || settled(j, intent, got.object, ret))
         return false;
     op = got.object ? kube_annotation(got.object, "sluice.dev/op") : NULL;
     known = !got.object || job_backward(j) ||
             write_history_known(pool, j, op, object_epoch(got.object), &s);
+    if (!s && !known && watched)
+        return true;
     if (!s && !known) { /* to a holder that was taken over the next one's writes look like that */
         s = lease_held(pool, j, &held);
         ret->end = s || !held ? WRITE_DROPPED : WRITE_HISTORY;
@@ -293,7 +324,7 @@ static bool attempt(struct db_pool *pool, struct job *j, const struct intent *in
         return false;
     }
     if ((!s && hands_stop(j, intent, got.object, ret)) || vetoed(j, intent, got.object, ret))
-        return false;
+        return watched;
     if (!s)
         s = lease_held(pool, j, &held);
     if (s || !held) {
@@ -319,7 +350,7 @@ void write_intent(struct db_pool *pool, struct job *j, const struct intent *inte
     int tries = 0;
 
     *ret = (struct write_outcome){0};
-    while (tries++ < TRIES && attempt(pool, j, intent, ret))
+    while (tries++ < TRIES && attempt(pool, j, intent, tries == 1, ret))
         ;
     if (tries > TRIES) {
         ret->end = WRITE_LATER;

@@ -1,6 +1,7 @@
 /* worker/write.h: carries one intended write to the cluster, fenced: GET, is it done already, may
  * it still be sent, is the lease still ours, write under that resourceVersion.  design.md §3,
- * Fencing. */
+ * Fencing.  Of a Service that the job has written before, the watch cache stands for the GET where
+ * it follows (docs/adr/0012). */
 #pragma once
 #include "worker/job.h"
 

@@ -497,12 +497,12 @@ START_TEST(objects__without_anything_nothing_is_seen) {
 END_TEST
 
 START_TEST(objects__resource_versions_compare_as_numbers) {
-    ck_assert(resource_version_newer("10", "9"));
-    ck_assert(!resource_version_newer("9", "10"));
-    ck_assert(!resource_version_newer("9", "9"));
-    ck_assert(resource_version_newer("18446744073709551615", "9223372036854775808"));
-    ck_assert(resource_version_newer("1", ""));
-    ck_assert(!resource_version_newer("", "1"));
+    ck_assert(kube_version_newer("10", "9"));
+    ck_assert(!kube_version_newer("9", "10"));
+    ck_assert(!kube_version_newer("9", "9"));
+    ck_assert(kube_version_newer("18446744073709551615", "9223372036854775808"));
+    ck_assert(kube_version_newer("1", ""));
+    ck_assert(!kube_version_newer("", "1"));
 }
 END_TEST
 

@@ -150,7 +150,7 @@ START_TEST(law6__pods_seen_before_the_seizure_do_not_count) {
     ck_assert(*oldest);
     expect_asked("seize-target", "Deployment", "inopnc-green", oldest, "");
     /* the workload is newer than its pods: seized now, nothing of them was seen since */
-    ck_assert(resource_version_newer(workload, oldest));
+    ck_assert(kube_version_newer(workload, oldest));
     expect_asked("seize-target", "Deployment", "inopnc-green", workload, ALL);
 }
 END_TEST
