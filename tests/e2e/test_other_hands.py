@@ -375,6 +375,7 @@ def undo_law2_old_version_deleted(stack, app):
     assert p.stuck()["failure"]["code"] == "third-party-change"
     assert p.selector()["environment"] == "green", "traffic left the only pods there are"
     p.kube("POST", f"{APPS}/deployments", workload(app, "blue", 2))
+    until(lambda: stack.status(app)["previous"], what="it is seen that it is there again")
     assert p.verb("retry").status == 202
     p.end("aborted")
     assert p.selector()["environment"] == "blue"
