@@ -208,6 +208,18 @@ struct job_step *job_progress(struct job *j) {
     return j->undoing ? &j->undo_steps[j->at] : &j->steps[j->at];
 }
 
+bool journal_is_ahead(const struct journal *j, const char *kind, const char *name,
+                      const char *version) {
+    for (size_t i = 0; i < j->count; i++) {
+        const struct intent *n = &j->intents[i];
+
+        if (strcmp(n->kind, kind) == 0 && strcmp(n->name, name) == 0 &&
+            kube_version_newer(n->resource_version, version))
+            return true;
+    }
+    return false;
+}
+
 struct intent *job_open_intent(struct job *j) {
     for (size_t i = j->journal.count; i-- > 0;)
         if (j->journal.intents[i].result == INTENT_OPEN &&

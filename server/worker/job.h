@@ -59,6 +59,10 @@ static inline const char *job_name(const struct job *j) {
 const struct step_row *job_row(const struct job *j); /* the step that runs */
 struct job_step *job_progress(struct job *j);        /* its progress */
 bool job_next(struct job *j); /* goes to the next step that has not ended; false: there is none */
+/* Whether a write of ours left that object newer than this resourceVersion: then what shows it so
+ * is behind. */
+bool journal_is_ahead(const struct journal *j, const char *kind, const char *name,
+                      const char *version);
 /* The intent of the running job that has no result yet, or NULL. */
 struct intent *job_open_intent(struct job *j);
 

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/strbuf.h"
 #include "rollout/left.h"
+#include "worker/job.h"
 #include "worker/objects.h"
 #include <stdio.h>
 #include <string.h>
@@ -268,23 +269,11 @@ void observe_cached(struct kube_cluster *c, const json_t *spec, struct seen *ret
 static bool cache_follows(const struct journal *j, const struct seen *s, const json_t *spec) {
     const char *service = json_str(json_object_get(spec, "blue_green"), "service", "");
 
-    for (size_t i = 0; i < j->count; i++) {
-        const struct intent *n = &j->intents[i];
-
-        if (!*n->resource_version)
-            continue;
-        if (strcmp(n->kind, "Service") == 0 && strcmp(n->name, service) == 0 &&
-            (!s->service.exists ||
-             kube_version_newer(n->resource_version, s->service.resource_version)))
+    for (Color c = COLOR_BLUE; c < COLORS; c++)
+        if (journal_is_ahead(j, "Deployment", workload_name(spec, c),
+                             s->workload[c].resource_version))
             return false;
-        for (Color c = COLOR_BLUE; c < COLORS; c++)
-            if (strcmp(n->kind, "Deployment") == 0 &&
-                strcmp(n->name, workload_name(spec, c)) == 0 &&
-                (!s->workload[c].exists ||
-                 kube_version_newer(n->resource_version, s->workload[c].resource_version)))
-                return false;
-    }
-    return true;
+    return !journal_is_ahead(j, "Service", service, s->service.resource_version);
 }
 
 /* Whether every ready pod of the target was seen after the target was seized. */

@@ -237,22 +237,14 @@ static bool settled(struct job *j, const struct intent *intent, const json_t *ob
  * a workload that moves with every pod. */
 static bool object_watched(const struct job *j, const struct intent *intent,
                            struct kube_result *got) {
-    const char *last = NULL;
-
-    for (size_t i = 0; i < j->journal.count; i++) {
-        const struct intent *n = &j->journal.intents[i];
-
-        if (*n->resource_version && strcmp(n->kind, intent->kind) == 0 &&
-            strcmp(n->name, intent->name) == 0 &&
-            (!last || kube_version_newer(n->resource_version, last)))
-            last = n->resource_version;
-    }
-    if (!last || write_kind(intent) != KUBE_SERVICE)
+    if (write_kind(intent) != KUBE_SERVICE ||
+        !journal_is_ahead(&j->journal, intent->kind, intent->name, ""))
         return false;
     *got = (struct kube_result){
         .outcome = KUBE_DONE,
         .object = kube_cached(j->cluster, KUBE_SERVICE, j->plan.namespace_, intent->name)};
-    return got->object && !kube_version_newer(last, kube_resource_version(got->object));
+    return got->object && !journal_is_ahead(&j->journal, intent->kind, intent->name,
+                                            kube_resource_version(got->object));
 }
 
 /* Reads the object; *watched: what the watch shows may do, and did.  false: that did not go
@@ -313,9 +305,9 @@ static bool attempt(struct db_pool *pool, struct job *j, const struct intent *in
     op = got.object ? kube_annotation(got.object, "sluice.dev/op") : NULL;
     known = !got.object || job_backward(j) ||
             write_history_known(pool, j, op, object_epoch(got.object), &s);
-    if (!s && !known && watched)
-        return true;
     if (!s && !known) { /* to a holder that was taken over the next one's writes look like that */
+        if (watched)
+            return true;
         s = lease_held(pool, j, &held);
         ret->end = s || !held ? WRITE_DROPPED : WRITE_HISTORY;
         snprintf(ret->detail, sizeof ret->detail,
