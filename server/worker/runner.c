@@ -217,6 +217,11 @@ static void sight_done_cleanup(struct sight *s) {
     seen_done(&s->seen);
 }
 
+/* What a step that looks with LOOK_FOLLOWS may go by. */
+static bool shows_our_writes(Look look) {
+    return look == LOOK_FOLLOWS || look == LOOK_NAMED || look == LOOK_FRESH;
+}
+
 static void ask(const struct run_settings *in, struct job *j, struct sight *sight,
                 struct decision *d) {
     const struct step_row *row = job_row(j);
@@ -233,7 +238,7 @@ static void ask(const struct run_settings *in, struct job *j, struct sight *sigh
     row->decide(&a, d);
     /* law 3: checks that passed in one step are none of another's */
     sight->counts = (d->kind == DECIDE_DONE || d->kind == DECIDE_SKIP) && seen->check_count == 0 &&
-                    row->look != LOOK_BLIND && row->look != LOOK_GLANCE;
+                    shows_our_writes(row->look);
     if (d->kind == DECIDE_WAIT && d->checks != CHECKS_NONE && !j->prober)
         run_checks(in, j, d->checks, seen, &next);
     if (d->kind == DECIDE_WAIT && next && (!d->until_us || next < d->until_us))
