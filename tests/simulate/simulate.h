@@ -149,10 +149,11 @@ bool elsewhere(void);
 /* ---- cluster.c ---- */
 void cluster_keep(void); /* makes what all worlds share */
 void cluster_begin(void);
-bool cluster_move(void);     /* pods and endpoints, as the time says; whether anything did */
-void cluster_heal(void);     /* somebody mends every version */
-int64_t cluster_next(void);  /* when they move next, 0: not by themselves */
-void cluster_remember(void); /* what a watch cache may show for a while */
+bool cluster_move(void); /* pods and endpoints, as the time says; whether anything did */
+void cluster_heal(void); /* somebody mends every version */
+bool cluster_sick(int version, int how); /* SICK_… */
+int64_t cluster_next(void);              /* when they move next, 0: not by themselves */
+void cluster_remember(void);             /* what a watch cache may show for a while */
 void cluster_see(const struct sight *from, struct seen *ret);
 struct sight cluster_now(void);
 bool cluster_away(void);     /* it does not answer, and its watches tell nothing */
