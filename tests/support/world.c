@@ -320,10 +320,10 @@ static RunEnd run_until(struct world *w, struct job *j, job_fact_fn *fact, const
         if (end != RUN_WAIT || fact(j, arg))
             return end;
         if (clock_monotonic_us() >= late) {
-            _cleanup_free_ char *failure = json_text(json_object_get(j->plan.json, "failure"));
+            _cleanup_free_ char *plan = json_text(j->plan.json);
 
-            ck_abort_msg("still at step %s: %s; failure %s", job_row(j)->name,
-                         job_progress(j)->detail, failure);
+            ck_abort_msg("still at step %s: %s; plan %s", job_row(j)->name, job_progress(j)->detail,
+                         plan);
         }
         pause_a_moment();
     }
