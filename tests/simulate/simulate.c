@@ -47,8 +47,6 @@ static const struct {
      "a late switch moved traffic to pods that a rollback of a named deployment was changing"},
     {5674, "a rollback to a version whose color another one had had since took its pods for it"},
     {88586, "a rollback that pre-empted a rollback forgot what that one was to take back"},
-    {100096108,
-     "a rollback ended by what the watch cache had last shown, before another version came"},
 };
 
 static void keep_for_all_worlds(void) {
