@@ -132,7 +132,7 @@ def test_readme_leads_to_every_document():
 
 def names_elsewhere():
     """What the command line, the stack and the tests read from the environment."""
-    files = [*(ROOT / "scripts").iterdir(), *(ROOT / "cli").iterdir(), *(ROOT / "tests").rglob("*.py"), *(ROOT / "tests").rglob("*.c"),
+    files = [*(ROOT / "scripts").iterdir(), *(ROOT / "cli").iterdir(), *(ROOT / "tests").rglob("*.py"), *(ROOT / "tests").rglob("*.[ch]"),
              ROOT / "cmake/SluiceCompiler.cmake"]
     return {name for file in files for name in re.findall(r"\bSLUICE_[A-Z_]+\b", file.read_text(errors="replace"))}
 
